@@ -1,0 +1,39 @@
+# The commands of this project. Each makes the virtual environment .venv that it needs, once.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+# The tests run many small jobs side by side: one thread each, as many processes as cores.
+PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses=8
+
+.DEFAULT_GOAL := help
+.PHONY: help setup parabola test lint analyses clean
+
+help:           ## say what there is
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
+
+setup: $(STAMP) ## install nnpost and its tools into .venv
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else \
+	  "nnpost needs Python 3.11 or newer and $(PYTHON) is %d.%d; say which to use: make PYTHON=python3.12" % v[:2])'
+	@$(PYTHON) -m venv .venv || { echo "could not make .venv; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,dev]' -c constraints.txt
+	@touch $(STAMP)
+
+parabola: $(STAMP) ## train, sample and draw the parabola: chains/parabola.h5, figures/parabola/
+	$(BIN)/nnpost run parabola
+
+test: $(STAMP)  ## run all tests
+	$(PYTEST)
+
+lint: $(STAMP)  ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+analyses: $(STAMP) ## run every script in analyses/
+	@set -e; for script in analyses/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+clean:          ## remove the environment and what tools left behind; chains and figures stay
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
