@@ -1,0 +1,320 @@
+"""Has the chain converged, and if not, why not and what helps?
+
+`verdict` judges what the run is used for: the log posterior and the network's predictions. The
+parameters themselves are judged after folding and only reported, because the parameters of a
+network that is not identifiable may wander while the posterior over functions stands still.
+
+Walkers of one ensemble propose from each other, so they are not independent chains and R-hat
+between them says nothing. Independent ensembles are compared instead, each as one superchain:
+rank-normalised nested R-hat (Margossian et al. 2024, Bayesian Analysis, eq. 8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .errors import RequestError
+from .mixing import autocorr_time, effective_size, nested_rhat
+
+if TYPE_CHECKING:
+    from .posterior import Posterior
+
+__all__ = ["Verdict", "autocorr_time", "effective_size", "nested_rhat", "verdict"]
+
+MIN_ENSEMBLES = 4
+MAX_RHAT = 1.01
+MIN_ESS = 400.0
+MIN_LENGTH = 50.0  # chain length in autocorrelation times
+MAX_LOG_Z_GAP = 1.0  # nats between one ensemble and the mean of the others
+LOG_Z_SIGMAS = 3.0  # or this many standard errors, where errors are known
+
+GRID = 16  # places at which predictions are judged
+RHAT_ROWS = 400  # rows per walker; R-hat compares means and needs no more
+ESS_ROWS = 2000  # rows per walker whose predictions are computed
+ROWS_TO_BE_STUCK = 50  # a walker at rest for fewer rows than this proves nothing
+
+QUANTITIES = ("log_prob", "predictions", "theta")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Converged or not, with the figures and the reasons.
+
+    `rhat` and `ess` hold the worst value over each of "log_prob", "predictions" and "theta"
+    (folded); `tau` is the longest autocorrelation time of log_prob and predictions, in steps.
+    None stands where the chain cannot tell.
+    """
+
+    converged: bool
+    reasons: tuple[str, ...]
+    notes: tuple[str, ...]
+    rhat: Mapping[str, float | None]
+    ess: Mapping[str, float | None]
+    tau: float | None
+
+    def __str__(self) -> str:
+        rows = [f"{'':<12}{'R-hat':>8}{'ESS':>12}"]
+        for name in QUANTITIES:
+            rows.append(f"{name:<12}{_show(self.rhat[name], '.4f'):>8}{_show(self.ess[name]):>12}")
+        rows.append(f"autocorrelation time {_show(self.tau, ',.1f')} steps")
+        rows.append("converged" if self.converged else "not converged:")
+        rows += [f"- {reason}" for reason in self.reasons]
+        rows += [f"note: {note}" for note in self.notes]
+        return "\n".join(rows)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as plain values that JSON can hold."""
+        return {
+            "converged": self.converged,
+            "reasons": list(self.reasons),
+            "notes": list(self.notes),
+            "rhat": dict(self.rhat),
+            "ess": dict(self.ess),
+            "tau": self.tau,
+        }
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was measured of one quantity; `where` names the component with the worst R-hat."""
+
+    rhat: float | None
+    ess: float | None
+    tau: float | None
+    where: str
+
+
+def verdict(
+    post: Posterior,
+    chain: ArrayLike,
+    log_prob: ArrayLike,
+    ensembles: int,
+    log_z: ArrayLike | None = None,
+    *,
+    thin: int = 1,
+    log_z_error: ArrayLike | None = None,
+) -> Verdict:
+    """Judge a chain whose burn-in has been discarded.
+
+    chain (N, W, P) and log_prob (N, W), walkers of ensemble e in columns e·W/E … (e+1)·W/E;
+    log_z (E,) and log_z_error (E,) from the tempered starts; thin, the steps between two rows.
+
+    Converged means: R-hat < 1.01 and more than 400 effective draws for log_prob and for the
+    predictions at each of up to 16 inputs (the worst counts), a chain longer than 50
+    autocorrelation times, no walker at rest, and no ensemble whose log Z is both more than 1 nat
+    and more than 3 standard errors away from the mean of the others.
+
+    Raises RequestError where the shapes do not fit together.
+    """
+    chain, log_prob = np.asarray(chain, dtype=float), np.asarray(log_prob, dtype=float)
+    _check_shapes(chain, log_prob, ensembles)
+    unusable = list(_unusable(chain, log_prob))
+    if unusable:
+        empty = dict.fromkeys(QUANTITIES)
+        return Verdict(False, tuple(unusable), (), empty, dict(empty), None)
+    found = _measure(post, chain, log_prob, ensembles, thin)
+    judged = [found["log_prob"], found["predictions"]]
+    tau = max((f.tau for f in judged if f.tau is not None), default=None)
+    steps = len(chain) * thin
+    reasons = [
+        *_too_few_ensembles(ensembles),
+        *_bad_rhat(found),
+        *_low_ess(found, steps),
+        *_too_short(tau, steps),
+        *_stuck(log_prob),
+        *_log_z_apart(log_z, log_z_error),
+    ]
+    rhat = {name: found[name].rhat for name in QUANTITIES}
+    ess = {name: found[name].ess for name in QUANTITIES}
+    return Verdict(not reasons, tuple(reasons), tuple(_notes(found)), rhat, ess, tau)
+
+
+def _measure(
+    post: Posterior,
+    chain: NDArray[np.float64],
+    log_prob: NDArray[np.float64],
+    ensembles: int,
+    thin: int,
+) -> dict[str, Figures]:
+    from .symmetry import fold
+
+    stride = _stride(len(chain), ESS_ROWS)
+    rows = chain[::stride]
+    x = prediction_grid(post.data.x)
+    predictions = np.asarray(post.predict(rows, x))
+    theta = np.asarray(fold(post.net, rows))
+    places = [f"at x = {', '.join(f'{v:.3g}' for v in row)}" for row in x]
+    labels = [f"of {label}" for label in post.labels]
+    return {
+        "log_prob": _figures(log_prob[..., None], ensembles, thin, [""]),
+        "predictions": _figures(predictions, ensembles, thin * stride, places),
+        "theta": _figures(theta, ensembles, thin * stride, labels),
+    }
+
+
+def _figures(x: NDArray[np.float64], ensembles: int, thin: int, names: list[str]) -> Figures:
+    """The worst figures over the components of x (N, W, K); constant components do not count."""
+    tau = autocorr_time(x)
+    rhat = np.full(x.shape[-1], np.nan)
+    if ensembles >= MIN_ENSEMBLES:
+        rhat = nested_rhat(x[:: _stride(len(x), RHAT_ROWS)], ensembles)
+    longest, worst = _largest(tau), _largest(rhat)
+    return Figures(
+        rhat=worst,
+        ess=None if longest is None else x.shape[0] * x.shape[1] / longest,
+        tau=None if longest is None else longest * thin,
+        where="" if worst is None else names[int(np.nanargmax(rhat))],
+    )
+
+
+def prediction_grid(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Where predictions are judged: (n, d) -> (at most 16, d).
+
+    Sixteen even steps across the data's range for one input, else data points evenly spread
+    through the table.
+    """
+    if x.shape[1] == 1:
+        return np.linspace(x.min(), x.max(), GRID)[:, None]
+    return x[np.unique(np.linspace(0, len(x) - 1, GRID).astype(int))]
+
+
+def _stride(rows: int, most: int) -> int:
+    return -(-rows // most)
+
+
+def _largest(values: NDArray[np.float64]) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(known.max()) if known.size else None
+
+
+def _check_shapes(chain: NDArray[Any], log_prob: NDArray[Any], ensembles: int) -> None:
+    if chain.ndim != 3 or log_prob.shape != chain.shape[:2]:
+        raise RequestError(
+            f"chain has shape {chain.shape} and log_prob {log_prob.shape}; expected (N, W, P) and "
+            "(N, W): pass get_chain() and get_log_prob() of one run, not flattened"
+        )
+    if ensembles < 1 or chain.shape[1] % ensembles:
+        raise RequestError(
+            f"{chain.shape[1]} walkers cannot be shared equally by {ensembles} ensembles; pass the "
+            "number of ensembles the run was made with"
+        )
+
+
+def _unusable(chain: NDArray[Any], log_prob: NDArray[Any]) -> Iterator[str]:
+    if len(chain) < 4:
+        yield (
+            f"{len(chain)} stored steps after the burn-in, and nothing can be judged on fewer than "
+            "4: run more steps, or discard fewer"
+        )
+    for name, values in (("log_prob", log_prob), ("theta", chain)):
+        bad = np.count_nonzero(~np.isfinite(values))
+        if bad:
+            yield (
+                f"{bad} of {values.size} stored values of {name} are not finite: "
+                "discard the steps that hold them, or start from finite positions"
+            )
+
+
+def _too_few_ensembles(ensembles: int) -> Iterator[str]:
+    if ensembles < MIN_ENSEMBLES:
+        yield (
+            f"{ensembles} independent ensemble{'s' * (ensembles != 1)}, and R-hat needs at least "
+            f"{MIN_ENSEMBLES} (walkers of one ensemble are not independent of each other): "
+            f"run with ensembles={MIN_ENSEMBLES} or more"
+        )
+
+
+def _bad_rhat(found: Mapping[str, Figures]) -> Iterator[str]:
+    for name in ("log_prob", "predictions"):
+        rhat = found[name].rhat
+        if rhat is not None and not rhat < MAX_RHAT:
+            yield (
+                f"R-hat of {_name(found, name)} is {rhat:.4g} and must be below {MAX_RHAT}, so the "
+                'ensembles disagree: run more steps, discard more, or start="tempered"'
+            )
+
+
+def _low_ess(found: Mapping[str, Figures], steps: int) -> Iterator[str]:
+    for name in ("log_prob", "predictions"):
+        ess = found[name].ess
+        if ess is None:
+            yield f"{name} never changes, so no draw is new: look at the start and at the moves"
+        elif not ess > MIN_ESS:
+            yield (
+                f"the effective sample size of {name} is {ess:.0f} and must be above "
+                f"{MIN_ESS:.0f}: run about {_round_up(1.2 * steps * MIN_ESS / ess):,} steps"
+            )
+
+
+def _too_short(tau: float | None, steps: int) -> Iterator[str]:
+    if tau is not None and not steps > MIN_LENGTH * tau:
+        yield (
+            f"the chain of {steps:,} steps after the burn-in is only {steps / tau:.0f} "
+            f"autocorrelation times (tau = {tau:,.0f} steps) and must be longer than "
+            f"{MIN_LENGTH:.0f}: run at least {_round_up(1.2 * MIN_LENGTH * tau):,} steps"
+        )
+
+
+def _stuck(log_prob: NDArray[np.float64]) -> Iterator[str]:
+    half = log_prob[len(log_prob) // 2 :]
+    still = int(np.count_nonzero(np.ptp(half, axis=0) == 0)) if len(half) > ROWS_TO_BE_STUCK else 0
+    if still:
+        yield (
+            f"{still} of {log_prob.shape[1]} walkers did not move in the second half of the chain, "
+            "and every one must: start closer to the posterior or choose other moves"
+        )
+
+
+def _log_z_apart(log_z: ArrayLike | None, error: ArrayLike | None) -> Iterator[str]:
+    """Each ensemble's log Z against the mean of the others'."""
+    z = np.atleast_1d(np.asarray([] if log_z is None else log_z, dtype=float))
+    if z.size < 2:
+        return
+    if not np.isfinite(z).all():
+        yield "log Z of an ensemble is not finite: temper again with more particles"
+        return
+    gap = (z - z.mean()) * z.size / (z.size - 1)
+    allowed = np.full(z.size, MAX_LOG_Z_GAP)
+    if error is not None:
+        variance = np.broadcast_to(np.asarray(error, dtype=float) ** 2, z.shape)
+        others = (variance.sum() - variance) / (z.size - 1) ** 2
+        allowed = np.fmax(allowed, LOG_Z_SIGMAS * np.sqrt(variance + others))
+    worst = int(np.argmax(np.abs(gap) - allowed))
+    if abs(gap[worst]) > allowed[worst]:
+        yield (
+            f"log Z of ensemble {worst + 1} of {z.size} is {z[worst]:.2f}, {abs(gap[worst]):.2f} "
+            f"{'above' if gap[worst] > 0 else 'below'} the mean of the others, and must be within "
+            f"{allowed[worst]:.2f}: temper with more particles or more steps"
+        )
+
+
+def _notes(found: Mapping[str, Figures]) -> Iterator[str]:
+    rhat = found["theta"].rhat
+    functions = [found[name].rhat for name in ("log_prob", "predictions")]
+    if rhat is None or rhat < MAX_RHAT:
+        return
+    if all(r is not None and r < MAX_RHAT for r in functions):
+        yield (
+            f"R-hat of the folded parameters is {rhat:.4g} ({found['theta'].where}) although the "
+            "predictions agree: different parameters give the same curves here, so trust the "
+            "curves and read the parameters' distributions with care"
+        )
+
+
+def _name(found: Mapping[str, Figures], name: str) -> str:
+    return f"{name} {found[name].where}".rstrip()
+
+
+def _round_up(steps: float) -> int:
+    """To two significant digits, for advice."""
+    unit = 10 ** max(int(np.log10(steps)) - 1, 0)
+    return int(np.ceil(steps / unit)) * unit
+
+
+def _show(value: float | None, form: str = ",.0f") -> str:
+    return "—" if value is None else format(value, form)
