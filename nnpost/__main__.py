@@ -1,0 +1,5 @@
+"""``python -m nnpost`` is ``nnpost``."""
+
+from .cli import entry
+
+entry()
