@@ -54,7 +54,10 @@ class Experiment(Section):
             if name not in known:
                 kind = "section" if isinstance(value, Mapping) else "key"
                 raise RequestError(f"unknown {kind} '{name}'{hint(name, known)}")
-        return cls(**{k: SECTIONS[k].read(v) if k in SECTIONS else v for k, v in table.items()})
+        read: dict[str, Any] = {
+            k: SECTIONS[k].read(v) if k in SECTIONS else v for k, v in table.items()
+        }
+        return cls(**read)
 
     @classmethod
     def from_toml(cls, text: str, source: str = "the experiment") -> Self:
@@ -121,13 +124,15 @@ class Experiment(Section):
             return data, None
         return data.split(1 - self.data.validation, self.seed)
 
-    def resolved(self, ndim: int) -> Self:
+    def resolved(self, post: Posterior) -> Self:
         """The same experiment with the choices written out that were left to nnpost.
 
-        ``ndim`` is the number of parameters of the posterior. Raises RequestError for a number of
-        walkers that cannot work in so many dimensions.
+        Raises RequestError for walkers or particles too few for the parameters of ``post``.
         """
-        likelihood, sample = self.likelihood.resolved(self.data), self.sample.resolved(ndim)
+        likelihood, sample = self.likelihood.resolved(self.data), self.sample.resolved(post.ndim)
+        if sample.start == "tempered":
+            assert sample.nwalkers is not None
+            self.temper.check(post.ndim - post.net.n_output, sample.nwalkers)
         return replace(self, likelihood=likelihood, sample=sample)
 
     def differences(self, other: Experiment) -> Iterator[tuple[str, Any, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from .settings import (
     Section,
@@ -93,7 +93,7 @@ class Likelihood(Section):
 
     title = "likelihood"
     kind: str | None = setting(None, one_of("mse", "gaussian"))
-    sigma: float | str | None = setting(None, either(POSITIVE, one_of("infer")))
+    sigma: float | Literal["infer"] | None = setting(None, either(POSITIVE, one_of("infer")))
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -141,14 +141,14 @@ class Temper(Section):
     particles: int = setting(2000, whole(2))
     steps: int = setting(8, whole(1))
 
-    def check(self, hidden: int) -> None:
-        """Refuse too few particles for ``hidden`` parameters in front of the output layer."""
-        least = 4 * max(hidden, 1)
+    def check(self, hidden: int, nwalkers: int) -> None:
+        """Refuse too few particles for an ensemble, or to move ``hidden`` parameters about."""
+        least = max(4 * hidden, 4, nwalkers)
         if self.particles < least or self.particles % 2:
             self.refuse(
                 "particles",
-                f"found {self.particles}, expected an even number of at least {least} (four times "
-                f"the {hidden} parameters before the output layer)",
+                f"found {self.particles}, expected an even number of at least {least} (one for "
+                f"each of the {nwalkers} walkers, and four for each parameter that moves)",
             )
 
 
@@ -171,6 +171,10 @@ class Sample(Section):
             self.refuse(
                 "discard",
                 f"found {self.discard}, expected fewer than sample.nsteps = {self.nsteps}",
+            )
+        if self.thin > self.nsteps:
+            self.refuse(
+                "thin", f"found {self.thin}, expected at most sample.nsteps = {self.nsteps}"
             )
 
     def resolved(self, ndim: int) -> Sample:

@@ -195,8 +195,7 @@ class Section:
             raise RequestError(f"{cls.title}: found {shown(table)}, expected a table [{cls.title}]")
         for name in table:
             if name not in cls.names():
-                known = [cls.key(n) for n in cls.names()]
-                raise RequestError(f"unknown key '{cls.key(name)}'{hint(cls.key(name), known)}")
+                raise RequestError(f"unknown key '{cls.key(name)}'{hint(name, cls.names())}")
         return cls(**table)
 
     def table(self) -> dict[str, Any]:

@@ -75,7 +75,9 @@ def run_python(code: str) -> str:
 )
 def test_light_work_imports_nothing_heavy(work):
     heavy = "['torch', 'scipy', 'matplotlib', 'emcee', 'corner', 'h5py', 'numpy']"
-    out = run_python(f"{work}\nimport sys; print('\\nheavy:', [m for m in {heavy} if m in sys.modules])")
+    out = run_python(
+        f"{work}\nimport sys; print('\\nheavy:', [m for m in {heavy} if m in sys.modules])"
+    )
     assert out.splitlines()[-1] == "heavy: []"
 
 
