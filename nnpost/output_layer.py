@@ -1,0 +1,227 @@
+"""The output layer, integrated out exactly.
+
+Given everything in front of it, a network is linear in its output weights o = (a, c), and their
+prior is Gaussian. With features F (K, n), the last row ones, precision τ, prior precisions D:
+
+    A = τ F Fᵀ + D = L Lᵀ,   m = A⁻¹ τ F y
+    log p(y | h) = constant(τ) − ½ (τ |y − Fᵀm|² + mᵀ D m) − Σ log L_kk + ½ Σ log D_kk
+    o | h, y ~ N(m, A⁻¹)
+
+(Bayesian linear regression; Bishop 2006, Pattern Recognition and Machine Learning, eqs. 3.53,
+3.54 and 3.86. The residual form of the exponent loses no digits where features are collinear.)
+The posterior of a network then needs sampling in h alone, and o is drawn. ``h`` is theta without
+the output layer: all hidden layers, and log σ where the noise is inferred.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .posterior import Posterior, as_tensor, finite_or_never
+
+__all__ = ["Collapsed", "Draws", "OutputLayer", "Statistics"]
+
+
+class NormalSource(Protocol):
+    """What numpy's Generator and RandomState have in common here."""
+
+    def standard_normal(self, size: Any) -> np.ndarray: ...
+
+
+class Statistics(NamedTuple):
+    """All that the data say about the output layer of B hidden parts: no pass over them is needed
+    to change the temperature."""
+
+    gram: Tensor  # (B, K, K)  F Fᵀ
+    moment: Tensor  # (B, K)    F y
+    square: Tensor  # ()        yᵀ y
+    log_sigma: Tensor | None  # (B,)
+    log_prior: Tensor  # (B,)   log p(h)
+
+
+class Collapsed(NamedTuple):
+    """The Gaussian of the output layer given h, and the density of h that it leaves."""
+
+    log_prob: Tensor  # (B,)    log ∫ p(y | h, o)^β p(o) do + log p(h)
+    mean: Tensor  # (B, K)
+    cholesky: Tensor  # (B, K, K)  L of A
+
+
+class Draws(NamedTuple):
+    """Full vectors with exactly drawn output layers, in numpy."""
+
+    theta: np.ndarray  # (B, P)
+    collapsed: np.ndarray  # (B,)  log p(y, h)
+    log_prob: np.ndarray  # (B,)  log posterior of theta
+
+
+class OutputLayer:
+    """Exact integration over the output layer of a posterior.
+
+    All methods take ``h`` (B, H) with H = P − K; ``beta`` is the power of the likelihood, a
+    number, so that the same code serves tempering.
+    """
+
+    def __init__(self, post: Posterior) -> None:
+        net = post.net
+        index = np.arange(post.ndim)
+        self.post = post
+        self.output_index = index[net.n_hidden : net.ndim]
+        self.hidden_index = np.delete(index, self.output_index)
+        self.ndim = len(self.hidden_index)
+        scales = as_tensor(post.scales, post.device)
+        self._precisions = scales[net.n_hidden : net.ndim] ** -2
+        self._inverse_scales = 1 / scales[self.hidden_index]
+        rest = -torch.log(scales[self.hidden_index]).sum() - self.ndim / 2 * np.log(2 * np.pi)
+        self._log_prior_constant = float(rest)
+        self._weights = post._inverse_yerr
+        self._y = post._y if self._weights is None else post._y * self._weights
+
+    # -- between theta and its parts --------------------------------------------------------------
+
+    def split(self, theta: np.ndarray) -> np.ndarray:
+        """The part that is sampled: (..., P) -> (..., H)."""
+        return theta[..., self.hidden_index]
+
+    def join(self, h: np.ndarray, o: np.ndarray) -> np.ndarray:
+        """(..., H) and (..., K) -> (..., P)."""
+        theta = np.empty((*h.shape[:-1], self.post.ndim))
+        theta[..., self.hidden_index] = h
+        theta[..., self.output_index] = o
+        return theta
+
+    # -- numpy in, numpy out --------------------------------------------------------------------
+
+    def log_prob(self, h: np.ndarray, beta: float = 1.0) -> np.ndarray:
+        """log p(y, h), the posterior with the output layer integrated out: (B, H) -> (B,)."""
+        t = as_tensor(h, self.post.device)
+        with torch.no_grad():
+            parts = [
+                self.collapsed(self._features(t[rows]), t[rows], beta).log_prob
+                for rows in self.post.blocks(len(t))
+            ]
+        return torch.cat(parts).numpy(force=True)
+
+    def log_prob_and_grad(self, h: np.ndarray, beta: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+        """log p(y, h) and its gradient: (B, H) -> (B,), (B, H); zero gradient where it is −inf."""
+        t = as_tensor(h, self.post.device)
+        parts = [self._value_and_grad(t[rows], beta) for rows in self.post.blocks(len(t))]
+        value, grad = (torch.cat(part).numpy(force=True) for part in zip(*parts, strict=True))
+        return value, grad
+
+    def draw(self, h: np.ndarray, rng: NormalSource) -> Draws:
+        """Full vectors for h with o ~ p(o | h, y): (B, H) -> (B, P), and both log densities."""
+        t = as_tensor(h, self.post.device)
+        normal = as_tensor(rng.standard_normal((len(h), len(self.output_index))), self.post.device)
+        with torch.no_grad():
+            parts = [self._draw(t[rows], normal[rows]) for rows in self.post.blocks(len(t))]
+        o, collapsed, log_prob = (torch.cat(p).numpy(force=True) for p in zip(*parts, strict=True))
+        return Draws(self.join(h, o), collapsed, log_prob)
+
+    def best(self, h: np.ndarray) -> np.ndarray:
+        """Full vectors for h with the output layer at its most probable value: (B, H) -> (B, P)."""
+        t = as_tensor(h, self.post.device)
+        with torch.no_grad():
+            parts = [
+                self.collapsed(self._features(t[rows]), t[rows]).mean
+                for rows in self.post.blocks(len(t))
+            ]
+        return self.join(h, torch.cat(parts).numpy(force=True))
+
+    # -- the mathematics, on tensors ------------------------------------------------------------
+
+    def statistics(self, h: np.ndarray) -> Statistics:
+        """Sufficient statistics of the data for each h: (B, H) -> Statistics of B."""
+        t = as_tensor(h, self.post.device)
+        with torch.no_grad():
+            features = [self._features(t[rows]) for rows in self.post.blocks(len(t))]
+            gram = torch.cat([f @ f.mT for f in features])
+            moment = torch.cat([f @ self._y for f in features])
+        square = self._y.square().sum()
+        return Statistics(gram, moment, square, self._log_sigma(t), self._log_prior(t))
+
+    def from_statistics(self, s: Statistics, beta: float = 1.0) -> Collapsed:
+        """The collapsed posterior at power ``beta`` of the likelihood, without a pass over data."""
+        tau, constant = self._precision(s.log_sigma, beta)
+        mean, cholesky = self._solve(tau * s.gram, tau.squeeze(-1) * s.moment)
+        quadratic = ((s.gram @ mean.unsqueeze(-1)).squeeze(-1) - 2 * s.moment) * mean
+        sse = s.square + quadratic.sum(-1)
+        log_prob = self._evidence(tau, constant, sse, mean, cholesky) + s.log_prior
+        return Collapsed(finite_or_never(log_prob), mean, cholesky)
+
+    def collapsed(self, features: Tensor, h: Tensor, beta: float = 1.0) -> Collapsed:
+        """The collapsed posterior from features (B, K, n), by residuals: the accurate way."""
+        tau, constant = self._precision(self._log_sigma(h), beta)
+        gram, moment = features @ features.mT, features @ self._y
+        mean, cholesky = self._solve(tau * gram, tau.squeeze(-1) * moment)
+        sse = self._sse(features, mean)
+        log_prob = self._evidence(tau, constant, sse, mean, cholesky) + self._log_prior(h)
+        return Collapsed(finite_or_never(log_prob), mean, cholesky)
+
+    def _draw(self, h: Tensor, normal: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        features = self._features(h)
+        layer = self.collapsed(features, h)
+        shift = torch.linalg.solve_triangular(layer.cholesky.mT, normal.unsqueeze(-1), upper=True)
+        o = layer.mean + shift.squeeze(-1)
+        sse = self._sse(features, o)
+        prior = 0.5 * (torch.log(self._precisions / (2 * np.pi)) - self._precisions * o**2).sum(-1)
+        log_prob = self.post._gaussian(sse, self._log_sigma(h)) + self._log_prior(h) + prior
+        return o, layer.log_prob, finite_or_never(log_prob)
+
+    def _value_and_grad(self, h: Tensor, beta: float) -> tuple[Tensor, Tensor]:
+        """By the envelope theorem: ∂/∂F log p(y | h) = τ (m rᵀ − A⁻¹F), then back through F(h)."""
+        leaf = h.detach().requires_grad_()
+        with torch.enable_grad():
+            features = self._features(leaf)
+        f = features.detach()
+        layer = self.collapsed(f, h, beta)
+        tau, _ = self._precision(self._log_sigma(h), beta)
+        r = self._y - (layer.mean.unsqueeze(1) @ f).squeeze(1)
+        inverse = torch.cholesky_inverse(layer.cholesky)
+        slope = tau * (layer.mean.unsqueeze(2) * r.unsqueeze(1) - inverse @ f)
+        (grad,) = torch.autograd.grad(features, leaf, slope)
+        grad = grad - h * self._inverse_scales.square()
+        if self.post.likelihood.infers_noise:
+            fit = tau.reshape(-1) * (r.square().sum(-1) + (inverse * (f @ f.mT)).sum((1, 2)))
+            grad[:, -1] += fit - beta * self.post.data.n
+        value = layer.log_prob
+        return value, torch.where(torch.isfinite(value).unsqueeze(1), grad, 0.0)
+
+    def _features(self, h: Tensor) -> Tensor:
+        features = self.post.net.features(h, self.post._x)
+        return features if self._weights is None else features * self._weights
+
+    def _sse(self, features: Tensor, o: Tensor) -> Tensor:
+        return (self._y - (o.unsqueeze(1) @ features).squeeze(1)).square().sum(-1)
+
+    def _solve(self, scaled_gram: Tensor, scaled_moment: Tensor) -> tuple[Tensor, Tensor]:
+        a = scaled_gram + torch.diag(self._precisions)
+        cholesky, failed = torch.linalg.cholesky_ex(a)
+        mean = torch.cholesky_solve(scaled_moment.unsqueeze(-1), cholesky).squeeze(-1)
+        return torch.where((failed > 0).unsqueeze(1), torch.nan, mean), cholesky
+
+    def _evidence(
+        self, tau: Tensor, constant: Any, sse: Tensor, mean: Tensor, cholesky: Tensor
+    ) -> Tensor:
+        misfit = tau.reshape(-1) * sse + (self._precisions * mean**2).sum(-1)
+        volume = cholesky.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+        return constant - 0.5 * misfit - volume + 0.5 * self._precisions.log().sum()
+
+    def _precision(self, log_sigma: Tensor | None, beta: float) -> tuple[Tensor, Any]:
+        """β τ as (B or 1, 1, 1), and β times the likelihood's constant."""
+        likelihood, n = self.post.likelihood, self.post.data.n
+        tau = likelihood.precision(n, log_sigma)
+        constant = beta * likelihood.constant(n, tau, self.post._log_yerr)
+        return beta * torch.as_tensor(tau, dtype=torch.float64).reshape(-1, 1, 1).to(
+            self.post.device
+        ), constant
+
+    def _log_sigma(self, h: Tensor) -> Tensor | None:
+        return h[:, -1] if self.post.likelihood.infers_noise else None
+
+    def _log_prior(self, h: Tensor) -> Tensor:
+        return self._log_prior_constant - 0.5 * (h * self._inverse_scales).square().sum(-1)

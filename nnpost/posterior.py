@@ -1,0 +1,350 @@
+"""The posterior of a network: a Gaussian likelihood times a Gaussian prior, in logs.
+
+``Posterior.log_prob`` is a plain function of flat vectors, vectorised over any leading shape. All
+likelihoods here are Gaussian in the residuals, log L = −τ/2 · SSE + constant(τ), and differ in
+the precision τ and in the constants that they keep; that is what lets ``output_layer`` integrate
+the output layer out exactly.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .data import Dataset
+from .errors import RequestError, nearest
+from .network import MLP
+
+__all__ = ["MSE", "Gaussian", "GaussianPrior", "Likelihood", "Posterior"]
+
+LOG_2PI = math.log(2 * math.pi)
+# Numbers held at once by one block of walkers: large enough to keep torch busy, small enough
+# that a handful of temporaries stay near the processor.
+BLOCK = 2**20
+
+
+class Likelihood(Protocol):
+    """A Gaussian likelihood: log L = −τ/2 · SSE + constant."""
+
+    @property
+    def infers_noise(self) -> bool:
+        """Whether theta ends with log σ."""
+
+    def precision(self, n: int, log_sigma: Tensor | None) -> float | Tensor:
+        """τ for n points; (B,) if it depends on log σ (B,)."""
+
+    def constant(self, n: int, tau: float | Tensor, log_yerr: float) -> float | Tensor:
+        """What is added to −τ/2 · SSE; ``log_yerr`` is Σ log yerr, 0 without errors."""
+
+
+@dataclass(frozen=True)
+class MSE:
+    """log L = −SSE/n, minus torch's ``MSELoss()``.
+
+    It is a Gaussian likelihood with σ² = n/2 without its constant, whatever the noise of the data
+    is: on 500 points σ ≈ 15.8. It is what the article on the parabola uses; for real work take
+    :class:`Gaussian`.
+    """
+
+    infers_noise = False
+
+    def precision(self, n: int, log_sigma: Tensor | None = None) -> float:
+        return 2.0 / n
+
+    def constant(self, n: int, tau: float | Tensor, log_yerr: float = 0.0) -> float:
+        return 0.0
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """log L = −SSE/2σ² − (n/2) log 2πσ² − Σ log yerr, all constants kept.
+
+    ``sigma`` is the standard deviation of the noise, in units of y; where the data bring errors
+    it multiplies them. With ``sigma="infer"`` log σ is the last entry of theta.
+    """
+
+    sigma: float | Literal["infer"] = 1.0
+
+    def __post_init__(self) -> None:
+        if self.sigma == "infer":
+            return
+        if isinstance(self.sigma, str):
+            raise RequestError(
+                f"likelihood sigma: found '{self.sigma}', expected a positive number or 'infer'"
+                f"{nearest(self.sigma, ['infer'])}"
+            )
+        if not (math.isfinite(self.sigma) and self.sigma > 0):
+            raise RequestError(
+                f"likelihood sigma: found {self.sigma}, expected a positive number or 'infer'; "
+                "give the standard deviation of the noise"
+            )
+
+    @property
+    def infers_noise(self) -> bool:
+        return self.sigma == "infer"
+
+    def precision(self, n: int, log_sigma: Tensor | None = None) -> float | Tensor:
+        if log_sigma is not None:
+            return torch.exp(-2 * log_sigma)
+        assert self.sigma != "infer"
+        return self.sigma**-2
+
+    def constant(self, n: int, tau: float | Tensor, log_yerr: float = 0.0) -> float | Tensor:
+        log_tau = torch.log(tau) if isinstance(tau, Tensor) else math.log(tau)
+        return 0.5 * n * (log_tau - LOG_2PI) - log_yerr
+
+
+@dataclass(frozen=True)
+class GaussianPrior:
+    """Independent, normalised Gaussians around zero.
+
+    ``std`` is one standard deviation for all weights and biases, or one for each kind of
+    parameter that the network has (input_weights, hidden_weights, biases, output_weights,
+    output_bias). Inferred noise has log σ ~ N(0, ``log_sigma_std``²): with 3, σ lies between
+    0.0025 and 400 with 95 % probability.
+    """
+
+    std: float | Mapping[str, float] = 30.0
+    log_sigma_std: float = 3.0
+
+    def __post_init__(self) -> None:
+        by_kind = self.std if isinstance(self.std, Mapping) else {"std": self.std}
+        for name, value in {**by_kind, "log_sigma_std": self.log_sigma_std}.items():
+            if not (isinstance(value, (int, float)) and math.isfinite(value) and value > 0):
+                raise RequestError(f"prior {name}: found {value!r}, expected a positive number")
+
+    def scales(self, kinds: tuple[str, ...], infers_noise: bool) -> np.ndarray:
+        """Standard deviation of every entry of theta, (P,)."""
+        tail = [self.log_sigma_std] if infers_noise else []
+        if not isinstance(self.std, Mapping):
+            return np.array([self.std] * len(kinds) + tail, dtype=float)
+        present = list(dict.fromkeys(kinds))
+        for kind in self.std:
+            if kind not in present:
+                raise RequestError(
+                    f"prior: this network has no '{kind}', it has {', '.join(present)}"
+                    f"{nearest(kind, present)}"
+                )
+        missing = [kind for kind in present if kind not in self.std]
+        if missing:
+            raise RequestError(f"prior: no std for {', '.join(missing)}; give one for each kind")
+        return np.array([self.std[kind] for kind in kinds] + tail, dtype=float)
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """Log density of a network's parameters given data, (..., P) -> (...,).
+
+    numpy in, numpy out; a torch tensor in, a tensor on the same device out. Everything is float64.
+    Whatever is not finite has log probability −inf, never NaN and never +inf.
+
+    ``device`` is "cpu" or a CUDA device. The walkers are worked through in blocks, so that memory
+    stays within a few times ``BLOCK`` numbers (or of the data's own size, if that is larger).
+    """
+
+    net: MLP
+    data: Dataset
+    likelihood: Likelihood = MSE()
+    prior: GaussianPrior = GaussianPrior()
+    device: str = "cpu"
+    labels: list[str] = field(init=False, repr=False)
+    scales: np.ndarray = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.net.inputs != self.data.inputs:
+            raise RequestError(
+                f"the network takes {self.net.inputs} inputs, the data '{self.data.name}' have "
+                f"{self.data.inputs} in each row of x with shape {self.data.x.shape}"
+            )
+        check_device(self.device)
+        noise = self.likelihood.infers_noise
+        keep = object.__setattr__
+        keep(self, "labels", [*self.net.labels, *([r"$\log\,\sigma$"] if noise else [])])
+        keep(self, "scales", self.prior.scales(self.net.kinds, noise))
+        keep(self, "_x", self._move(self.data.x))
+        inverse = None if self.data.yerr is None else 1 / self.data.yerr
+        keep(self, "_y", self._move(self.data.y))
+        keep(self, "_inverse_yerr", None if inverse is None else self._move(inverse))
+        log_yerr = 0.0 if self.data.yerr is None else float(np.log(self.data.yerr).sum())
+        keep(self, "_log_yerr", log_yerr)
+        keep(self, "_inverse_scales", self._move(1 / self.scales))
+        keep(
+            self, "_log_prior_constant", -float(np.log(self.scales).sum() + self.ndim / 2 * LOG_2PI)
+        )
+
+    def to_tree(self) -> dict[str, Any]:
+        """The network, likelihood and prior as a plain dict; the data are not in it."""
+        std = self.prior.std
+        return {
+            "inputs": self.net.inputs,
+            "hidden": np.array(self.net.hidden, dtype=int),
+            "activation": self.net.activation,
+            "sigma": getattr(self.likelihood, "sigma", "mse"),
+            "prior_std": dict(std) if isinstance(std, Mapping) else float(std),
+            "log_sigma_std": float(self.prior.log_sigma_std),
+        }
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any], data: Dataset, device: str = "cpu") -> Posterior:
+        """What :meth:`to_tree` described, on its data."""
+        net = MLP(tree["inputs"], tuple(int(u) for u in tree["hidden"]), tree["activation"])
+        sigma = tree["sigma"]
+        likelihood = MSE() if sigma == "mse" else Gaussian(sigma)
+        return cls(
+            net, data, likelihood, GaussianPrior(tree["prior_std"], tree["log_sigma_std"]), device
+        )
+
+    @property
+    def ndim(self) -> int:
+        """P, with log σ if it is inferred."""
+        return self.net.ndim + int(self.likelihood.infers_noise)
+
+    def log_prob(self, theta: Any) -> Any:
+        """Log likelihood plus log prior, (..., P) -> (...,)."""
+        return self._mapped(self._log_prob, theta)
+
+    def log_likelihood(self, theta: Any) -> Any:
+        """Log likelihood, (..., P) -> (...,)."""
+        return self._mapped(lambda t: self._gaussian(self._sse(t), self._log_sigma(t)), theta)
+
+    def log_prior(self, theta: Any) -> Any:
+        """Log prior, (..., P) -> (...,)."""
+        return self._mapped(self._log_prior, theta)
+
+    def mse(self, theta: Any) -> Any:
+        """Mean of r² (of (r/yerr)² where the data bring errors), (..., P) -> (...,)."""
+        return self._mapped(lambda t: self._sse(t) / self.data.n, theta)
+
+    def predict(self, theta: Any, x: Any = None) -> Any:
+        """Outputs f(x), (..., P) -> (..., n).
+
+        ``x`` is (n, d), or (n,) for one input; by default that of the data.
+        """
+        points = self._points(x)
+        return self._mapped(lambda t: self.net.forward(t, points), theta, len(points))
+
+    def log_prob_and_grad(self, theta: Any) -> tuple[Any, Any]:
+        """Log probability and its gradient, (..., P) -> (...,) and (..., P).
+
+        The gradient is zero where the log probability is −inf.
+        """
+        flat, restore = self._enter(theta)
+        value, grad = torch.empty_like(flat[:, 0]), torch.empty_like(flat)
+        for rows in self.blocks(len(flat)):
+            value[rows], grad[rows] = self._value_and_grad(flat[rows])
+        return restore(value), restore(grad)
+
+    # -- the pieces, on flat float64 tensors (B, P) --------------------------------------------
+
+    def _log_prob(self, theta: Tensor) -> Tensor:
+        total = self._gaussian(self._sse(theta), self._log_sigma(theta)) + self._log_prior(theta)
+        return finite_or_never(total)
+
+    def _log_prior(self, theta: Tensor) -> Tensor:
+        return self._log_prior_constant - 0.5 * (theta * self._inverse_scales).square().sum(-1)
+
+    def _log_sigma(self, theta: Tensor) -> Tensor | None:
+        return theta[:, -1] if self.likelihood.infers_noise else None
+
+    def _gaussian(self, sse: Tensor, log_sigma: Tensor | None) -> Tensor:
+        tau = self.likelihood.precision(self.data.n, log_sigma)
+        value = self.likelihood.constant(self.data.n, tau, self._log_yerr) - 0.5 * tau * sse
+        return finite_or_never(value)
+
+    def _sse(self, theta: Tensor) -> Tensor:
+        return self._residuals(theta).square().sum(-1)
+
+    def _residuals(self, theta: Tensor) -> Tensor:
+        r = self._y - self.net.forward(theta, self._x)
+        return r if self._inverse_yerr is None else r * self._inverse_yerr
+
+    def _value_and_grad(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        leaf = theta.detach().requires_grad_()
+        with torch.enable_grad():
+            sse = self._sse(leaf)
+            (slope,) = torch.autograd.grad(sse.sum(), leaf)
+        sse, log_sigma = sse.detach(), self._log_sigma(theta)
+        tau = self.likelihood.precision(self.data.n, log_sigma)
+        grad = -0.5 * (tau.unsqueeze(1) if isinstance(tau, Tensor) else tau) * slope
+        if log_sigma is not None:
+            grad[:, -1] = tau * sse - self.data.n
+        grad -= theta * self._inverse_scales.square()
+        value = finite_or_never(self._gaussian(sse, log_sigma) + self._log_prior(theta))
+        return value, torch.where(torch.isfinite(value).unsqueeze(1), grad, 0.0)
+
+    # -- the border between numpy and torch ----------------------------------------------------
+
+    def blocks(self, rows: int, points: int | None = None) -> Iterator[slice]:
+        """Slices of ``rows`` walkers that keep every temporary within about ``BLOCK`` numbers."""
+        wide = max(self.net.sizes) + 1
+        size = max(1, BLOCK // ((points or self.data.n) * wide))
+        return (slice(i, min(i + size, rows)) for i in range(0, rows, size))
+
+    def _mapped(self, function: Any, theta: Any, points: int | None = None) -> Any:
+        flat, restore = self._enter(theta)
+        with torch.no_grad():
+            parts = [function(flat[rows]) for rows in self.blocks(len(flat), points)]
+        return restore(parts[0] if len(parts) == 1 else torch.cat(parts))
+
+    def _enter(self, theta: Any) -> tuple[Tensor, Any]:
+        """theta as a (B, P) tensor on the device, and the way back to its kind and shape."""
+        given = theta if isinstance(theta, Tensor) else np.asarray(theta)
+        if given.ndim == 0 or given.shape[-1] != self.ndim:
+            raise RequestError(
+                f"theta has shape {tuple(given.shape)}, expected (..., {self.ndim}): "
+                f"{self.ndim} parameters of {self.net}"
+                + (" and log sigma" if self.likelihood.infers_noise else "")
+            )
+        shape = tuple(given.shape[:-1])
+        flat = as_tensor(given, self.device).reshape(-1, self.ndim)
+
+        def restore(out: Tensor) -> Any:
+            out = out.reshape((*shape, *out.shape[1:]))
+            if isinstance(theta, Tensor):
+                return out.to(theta.device)
+            return out.numpy(force=True) if shape or out.ndim else float(out)
+
+        return flat, restore
+
+    def _points(self, x: Any) -> Tensor:
+        if x is None:
+            return self._x
+        points = as_tensor(x, self.device)
+        points = points.unsqueeze(1) if points.ndim == 1 and self.net.inputs == 1 else points
+        if points.ndim != 2 or points.shape[1] != self.net.inputs:
+            raise RequestError(
+                f"x has shape {tuple(np.shape(x))}, expected (n, {self.net.inputs}): a row a point"
+            )
+        return points
+
+    def _move(self, values: np.ndarray) -> Tensor:
+        return torch.tensor(values, dtype=torch.float64, device=self.device)
+
+
+def check_device(device: str) -> None:
+    """Raise RequestError unless torch can use ``device``."""
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError):  # torch raises either, by the way it was built
+        found = torch.cuda.device_count()
+        what = f"no such CUDA device, there are {found}" if found else "no CUDA device here"
+        raise RequestError(f"device '{device}': {what}; use cpu") from None
+
+
+def as_tensor(values: Any, device: str) -> Tensor:
+    """A float64 tensor on ``device``; shares memory with ``values`` where that is safe."""
+    if isinstance(values, Tensor):
+        return values.to(device, torch.float64)
+    array = np.asarray(values, dtype=np.float64)
+    return torch.from_numpy(array if array.flags.writeable else array.copy()).to(device)
+
+
+def finite_or_never(log_density: Tensor) -> Tensor:
+    """−inf wherever a log density is NaN or infinite: such a point is never accepted."""
+    return torch.where(torch.isfinite(log_density), log_density, -math.inf)
