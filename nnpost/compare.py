@@ -1,0 +1,193 @@
+"""SGD, MAP, MLE and best sample side by side, in one copy, against the posterior.
+
+Equivalent copies of a network look different as vectors. For comparison the MAP is folded, the
+other three are aligned to it, and the samples are folded. The vectors as they were found are kept
+beside that, because flipping a sigmoid unit changes the prior and with it the log posterior.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from .optimum import Optimum, maximise
+from .posterior import Posterior
+from .run import Run
+from .symmetry import align, fold
+from .train import Fits
+
+__all__ = ["Comparison", "Predictions", "Summary", "compare"]
+
+DRAWS = 4000  # posterior draws whose predictions are summarised
+STEPS = 120  # of the grid for one input, over twice the range of the data
+POINTS = 200  # of the data, where there are several inputs
+POLISHED = 8  # samples from which the MAP is searched once more
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """Mean and standard deviation of a quantity over the posterior draws."""
+
+    mean: Any
+    sd: Any
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> Summary:
+        """Over the first axis."""
+        mean, sd = values.mean(axis=0), values.std(axis=0)
+        return cls(float(mean), float(sd)) if values.ndim == 1 else cls(mean, sd)
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """The network's outputs under the posterior at inputs ``x`` (m, d), each (m,).
+
+    Noise is not included: ``sd`` and the 5 % and 95 % quantiles are those of f(x).
+    """
+
+    x: np.ndarray
+    mean: np.ndarray
+    sd: np.ndarray
+    q05: np.ndarray
+    q95: np.ndarray
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """Where the best SGD fit lies relative to the maximum of the posterior and to its bulk.
+
+    ``sgd``, ``map``, ``mle`` and ``best_sample`` are as they were found; ``folded`` (4, P) has
+    them, in this order, in one copy, and ``theta`` summarises the draws folded to that copy.
+    ``hpd_level`` is the share of posterior draws with a higher log posterior than SGD: 0 means
+    SGD lies above all of them. ``mse_quantiles`` are those of all restarts.
+    """
+
+    sgd: Optimum
+    map: Optimum
+    mle: Optimum
+    best_sample: Optimum
+    folded: np.ndarray
+    hpd_level: float
+    restarts: int
+    mse_quantiles: Mapping[str, float]
+    log_posterior: Summary
+    log_likelihood: Summary
+    theta: Summary
+    predictions: Predictions
+    labels: tuple[str, ...]
+
+    @property
+    def models(self) -> dict[str, Optimum]:
+        """The four networks by the names that tables and legends show."""
+        names = ("SGD", "MAP", "MLE", "best sample")
+        return dict(zip(names, (self.sgd, self.map, self.mle, self.best_sample), strict=True))
+
+    def table(self) -> Iterator[list[str]]:
+        """Rows of the table: a heading, mse, log posterior, and every parameter, folded."""
+        models = self.models.values()
+        yield ["", *self.models, "posterior"]
+        yield ["mse", *(f"{m.mse:.4g}" for m in models), ""]
+        mean, sd = self.log_posterior.mean, self.log_posterior.sd
+        yield ["log posterior", *(f"{m.log_prob:.3f}" for m in models), f"{mean:.3f} ± {sd:.3f}"]
+        for i, label in enumerate(self.labels):
+            values = (f"{value:.3f}" for value in self.folded[:, i])
+            yield [plain(label), *values, f"{self.theta.mean[i]:.2f} ± {self.theta.sd[i]:.2f}"]
+
+    def __repr__(self) -> str:
+        rows = list(self.table())
+        widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+        lines = (
+            "  ".join(
+                [
+                    row[0].ljust(widths[0]),
+                    *(v.rjust(w) for v, w in zip(row[1:], widths[1:], strict=True)),
+                ]
+            )
+            for row in rows
+        )
+        return "\n".join(line.rstrip() for line in lines)
+
+    def _repr_html_(self) -> str:
+        head, *body = ([html.escape(cell) for cell in row] for row in self.table())
+        lines = ["".join(f"<th>{cell}</th>" for cell in head)]
+        lines += [f"<th>{row[0]}</th>" + "".join(f"<td>{c}</td>" for c in row[1:]) for row in body]
+        return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
+
+    def to_tree(self) -> dict[str, Any]:
+        """A plain nested dict of arrays, numbers and strings."""
+        return asdict(self)
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> Comparison:
+        """What :meth:`to_tree` gave."""
+        kinds = {
+            **dict.fromkeys(("sgd", "map", "mle", "best_sample"), Optimum.from_tree),
+            **dict.fromkeys(("log_posterior", "log_likelihood", "theta"), lambda t: Summary(**t)),
+            "predictions": lambda t: Predictions(**t),
+            "labels": tuple,
+        }
+        return cls(**{name: kinds.get(name, lambda v: v)(value) for name, value in tree.items()})
+
+
+def compare(post: Posterior, fits: Fits, run: Run) -> Comparison:
+    """Put SGD, MAP, MLE, best sample and posterior side by side.
+
+    The MAP is the better of the one behind the restarts and the one behind the best samples.
+    """
+    draws = run.samples
+    folded = fold(post.net, draws)
+    models = (fits.sgd, _maximum(post, fits, run), fits.mle, run.best_sample)
+    copy = fold(post.net, models[1].theta)
+    aligned = [copy if k == 1 else align(post.net, m.theta, copy) for k, m in enumerate(models)]
+    log_likelihood = run.sample_log_prob - post.log_prior(draws)
+    levels = {"q05": 5, "q25": 25, "q50": 50, "q75": 75, "q95": 95}
+    finite = fits.mse[np.isfinite(fits.mse)]
+    return Comparison(
+        sgd=models[0],
+        map=models[1],
+        mle=models[2],
+        best_sample=models[3],
+        folded=np.stack(aligned),
+        hpd_level=float(np.mean(run.sample_log_prob > fits.sgd.log_prob)),
+        restarts=len(fits.mse),
+        mse_quantiles={k: float(np.percentile(finite, q)) for k, q in levels.items()},
+        log_posterior=Summary.of(run.sample_log_prob),
+        log_likelihood=Summary.of(log_likelihood),
+        theta=Summary.of(folded),
+        predictions=predict(post, draws),
+        labels=tuple(post.labels),
+    )
+
+
+def predict(post: Posterior, draws: np.ndarray) -> Predictions:
+    """Summarise f(x) over draws (D, P), on a grid over twice the data's range (one input), or at
+    up to 200 of the data's points (several)."""
+    x = grid(post.data.x)
+    f = post.predict(draws[:: max(1, len(draws) // DRAWS)], x)
+    q05, q95 = np.quantile(f, [0.05, 0.95], axis=0)
+    return Predictions(x, f.mean(axis=0), f.std(axis=0), q05, q95)
+
+
+def grid(x: np.ndarray) -> np.ndarray:
+    """Inputs at which predictions are told, (m, d)."""
+    if x.shape[1] > 1:
+        return x[:: -(-len(x) // POINTS)]
+    low, high = float(x.min()), float(x.max())
+    reach = (high - low) / 2
+    return np.linspace(low - reach, high + reach, STEPS + 1)[:, None]
+
+
+def plain(label: str) -> str:
+    """A LaTeX label as plain text for tables: ``$w_{1,2}$`` -> ``w1,2``."""
+    return re.sub(r"\\,|[$_{}\\^]", "", label.replace(r"\log\,", "log "))
+
+
+def _maximum(post: Posterior, fits: Fits, run: Run) -> Optimum:
+    top = np.argsort(run.sample_log_prob)[-POLISHED:]
+    found = maximise(post, run.samples[top], target="posterior")
+    return found if found.log_prob > fits.map.log_prob + 1e-9 else fits.map

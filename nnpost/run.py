@@ -1,0 +1,204 @@
+"""A sampled posterior: the chain with all that belongs to it, in memory or from a run file."""
+
+from __future__ import annotations
+
+import datetime
+import html
+import math
+import os
+import shlex
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from . import store
+from .data import Dataset
+from .diagnose import Verdict, verdict
+from .errors import RequestError
+from .optimum import Optimum, evaluate
+from .posterior import Posterior
+from .temper import Tempering
+from .train import Fits
+
+__all__ = ["Run", "describe", "holds", "load"]
+
+PACKAGES = ("nnpost", "numpy", "torch", "emcee", "h5py")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Run:
+    """A chain of E independent ensembles side by side, and what belongs to it.
+
+    ``chain`` (N, W, P) and ``log_prob`` (N, W) hold the rows that were kept, one for every
+    ``thin`` steps; walkers of ensemble e are columns e·W/E … (e+1)·W/E. ``accepted`` (W,) is the
+    share of accepted proposals of every walker, ``discard`` the steps that results leave out.
+    """
+
+    post: Posterior
+    chain: np.ndarray
+    log_prob: np.ndarray
+    accepted: np.ndarray
+    ensembles: int
+    discard: int
+    thin: int
+    moves: str
+    start: str
+    seed: int
+    seconds: float
+    fits: Fits | None = None
+    tempering: Tempering | None = None
+    path: str | None = None
+
+    @property
+    def nsteps(self) -> int:
+        """Steps of every walker."""
+        return len(self.chain) * self.thin
+
+    @property
+    def nwalkers(self) -> int:
+        """Walkers of all ensembles together."""
+        return self.chain.shape[1]
+
+    @property
+    def burnin(self) -> int:
+        """Rows of the chain that results leave out; at least one row always stays."""
+        return min(self.discard // self.thin, len(self.chain) - 1)
+
+    def get_chain(self, discard: int = 0, thin: int = 1, flat: bool = False) -> np.ndarray:
+        """Rows of the chain as emcee gives them: (rows, W, P), or (rows·W, P) with ``flat``.
+
+        ``discard`` and ``thin`` count rows.
+        """
+        return _rows(self.chain, discard, thin, flat)
+
+    def get_log_prob(self, discard: int = 0, thin: int = 1, flat: bool = False) -> np.ndarray:
+        """Log posterior of :meth:`get_chain`'s rows: (rows, W), or (rows·W,) with ``flat``."""
+        return _rows(self.log_prob, discard, thin, flat)
+
+    @cached_property
+    def samples(self) -> np.ndarray:
+        """All draws after the burn-in, (draws, P)."""
+        return self.get_chain(discard=self.burnin, flat=True)
+
+    @cached_property
+    def sample_log_prob(self) -> np.ndarray:
+        """Log posterior of ``samples``, (draws,)."""
+        return self.get_log_prob(discard=self.burnin, flat=True)
+
+    @cached_property
+    def best_sample(self) -> Optimum:
+        """The stored sample with the highest log posterior, burn-in included."""
+        row, walker = np.unravel_index(np.argmax(self.log_prob), self.log_prob.shape)
+        return evaluate(self.post, self.chain[row, walker], "best sample")
+
+    @property
+    def log_evidence(self) -> float:
+        """log Z from the tempered starts; NaN where there were none."""
+        return math.nan if self.tempering is None else self.tempering.log_evidence
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """Converged or not, with the reasons."""
+        log_z = None if self.tempering is None else self.tempering.log_z
+        return verdict(
+            self.post,
+            self.chain[self.burnin :],
+            self.log_prob[self.burnin :],
+            self.ensembles,
+            log_z=log_z,
+            thin=self.thin,
+        )
+
+    @property
+    def acceptance(self) -> float:
+        """Share of accepted proposals."""
+        return float(self.accepted.mean())
+
+    def rows(self) -> list[tuple[str, str]]:
+        """What the tables show, as (name, value)."""
+        size = f"{self.nsteps:,} steps of {self.nwalkers} walkers in {self.ensembles} ensembles"
+        value = f"{self.best_sample.log_prob:.3f} (mse {self.best_sample.mse:.4g})"
+        rows = [
+            ("posterior", f"{self.post.ndim} parameters, {self.post.data.n} points"),
+            ("chain", f"{size}, {self.discard:,} steps discarded"),
+            ("moves", f"{self.moves}, {self.acceptance:.0%} accepted, {self.seconds:.1f} s"),
+            ("best sample", value),
+        ]
+        if self.tempering is not None:
+            error = self.tempering.error
+            rows.append(("log evidence", f"{self.log_evidence:.3f} ± {error:.3f}"))
+        return [*rows, ("verdict", "converged" if self.verdict.converged else "not converged")]
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{name:<14}{value}" for name, value in self.rows())
+
+    def _repr_html_(self) -> str:
+        cells = (f"<tr><th>{n}</th><td>{html.escape(v)}</td></tr>" for n, v in self.rows())
+        return f"<table>{''.join(cells)}</table>"
+
+
+def describe(post: Posterior) -> dict[str, Any]:
+    """Groups of a run file from which :func:`load` rebuilds the posterior, with provenance."""
+    experiment = {
+        "posterior": post.to_tree(),
+        "versions": {name: version(name) for name in PACKAGES} | {"python": sys.version.split()[0]},
+        "command": shlex.join([os.path.basename(sys.argv[0] or "python"), *sys.argv[1:]]),
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+    return {"experiment": experiment, "data": post.data.to_tree()}
+
+
+def holds(path: str | os.PathLike[str], post: Posterior) -> bool:
+    """Whether the run file ``path`` is of this posterior on these data."""
+    stored = load_posterior(path)
+    return stored.data.digest == post.data.digest and _same(stored.to_tree(), post.to_tree())
+
+
+def load_posterior(path: str | os.PathLike[str], device: str = "cpu") -> Posterior:
+    """The posterior that a run file is about."""
+    experiment, data = (store.read_group(path, name) for name in ("experiment", "data"))
+    if experiment is None or "posterior" not in experiment or data is None:
+        raise RequestError(f"{path} does not say what it is about; run the experiment again")
+    return Posterior.from_tree(experiment["posterior"], Dataset.from_tree(data), device)
+
+
+def load(path: str | os.PathLike[str], device: str = "cpu") -> Run:
+    """A run from its file, with the fits and tempered starts that are in it.
+
+    Raises RequestError where the file cannot be used or has no chain yet.
+    """
+    post = load_posterior(path, device)
+    kept, settings = store.read_chain(path), store.read_group(path, "sampling")
+    if settings is None:
+        raise RequestError(f"{path} has a chain but no 'sampling' group; sample again")
+    fits, tempering, judged = (store.read_group(path, n) for n in ("fits", "tempering", "verdict"))
+    run = Run(
+        post=post,
+        chain=kept.chain,
+        log_prob=kept.log_prob,
+        accepted=kept.accepted / kept.iteration,
+        thin=settings["thin"] * kept.every,
+        seconds=settings.get("seconds", math.nan),
+        fits=None if fits is None else Fits.from_tree(fits),
+        tempering=None if tempering is None else Tempering.from_tree(tempering),
+        path=os.fspath(path),
+        **{name: settings[name] for name in ("ensembles", "discard", "moves", "start", "seed")},
+    )
+    if judged is not None:  # it was reached on the whole chain, which may since have been thinned
+        run.__dict__["verdict"] = Verdict.from_tree(judged)
+    return run
+
+
+def _rows(values: np.ndarray, discard: int, thin: int, flat: bool) -> np.ndarray:
+    rows = values[discard + thin - 1 :: thin]
+    return rows.reshape(-1, *rows.shape[2:]) if flat else rows
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_same(one[k], other[k]) for k in one)
+    return bool(np.array_equal(one, other))

@@ -1,0 +1,293 @@
+"""Sampling with emcee: several independent ensembles side by side in one vectorised run.
+
+The sampler is emcee's ``EnsembleSampler`` on the vectorised log density. Its random state is set
+here from ``seed`` (a fresh sampler would copy numpy's global one), and its backend is the run
+file's :class:`~nnpost.store.ChainWriter`, or memory where no path is given.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import emcee
+import numpy as np
+
+from . import store
+from .chain import MemoryChain
+from .errors import RequestError, choose
+from .moves import (
+    PROPOSALS,
+    CollapsedMove,
+    DirectMove,
+    EnsembleMove,
+    collapsed_proposals,
+)
+from .output_layer import OutputLayer
+from .posterior import Posterior
+from .progress import Progress, silent
+from .run import Run, describe, holds, load
+from .temper import Tempering, temper
+from .train import Fits
+
+__all__ = ["MOVES", "STARTS", "Run", "Sampling", "choose_walkers", "sample"]
+
+MOVES = ("collapsed", *PROPOSALS)
+STARTS = ("tempered", "fits", "prior", "ball")
+BALL = 1e-4  # the article's: standard deviation of a "ball", around zero or around a fit
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """The settings of a sampling run, checked; what ``resume`` must find again in the file."""
+
+    ensembles: int
+    nwalkers: int
+    nsteps: int
+    discard: int
+    thin: int
+    moves: str
+    start: str
+    seed: int
+
+    def __post_init__(self) -> None:
+        choose("sample.moves", self.moves, MOVES)
+        choose("sample.start", self.start, STARTS)
+        least = {"ensembles": 1, "nwalkers": 2, "nsteps": 1, "discard": 0, "thin": 1, "seed": 0}
+        for name, low in least.items():
+            if getattr(self, name) < low:
+                raise RequestError(
+                    f"sample.{name}: found {getattr(self, name)}, expected at least {low}"
+                )
+        if self.discard >= self.nsteps or self.thin > self.nsteps:
+            name = "discard" if self.discard >= self.nsteps else "thin"
+            raise RequestError(
+                f"sample.{name}: found {getattr(self, name)}, expected fewer than sample.nsteps "
+                f"= {self.nsteps}"
+            )
+
+    @property
+    def rows(self) -> int:
+        """How many rows are kept: one for every ``thin`` steps."""
+        return self.nsteps // self.thin
+
+    def differences(self, other: Mapping[str, Any]) -> list[str]:
+        """Settings, other than more steps, in which a stored run differs from this one."""
+        mine = asdict(self)
+        fixed = [key for key in mine if key not in ("nsteps", "discard")]
+        return [
+            f"{k} = {other.get(k)} in the file, {mine[k]} asked for"
+            for k in fixed
+            if other.get(k) != mine[k]
+        ]
+
+
+def choose_walkers(nwalkers: int | None, ndim: int) -> int:
+    """Walkers of one ensemble for ``ndim`` parameters: checked, or 32 and at least 2·ndim.
+
+    Raises RequestError for an odd number and for fewer than 2·ndim.
+    """
+    least = 2 * ndim
+    if nwalkers is None:
+        return max(32, least)
+    if nwalkers < least or nwalkers % 2:
+        raise RequestError(
+            f"sample.nwalkers: found {nwalkers}, expected an even number of at least {least} "
+            f"(twice the {ndim} parameters); use {max(least, nwalkers + nwalkers % 2)}"
+        )
+    return nwalkers
+
+
+def sample(
+    post: Posterior,
+    path: str | os.PathLike[str] | None = None,
+    ensembles: int = 4,
+    nwalkers: int | None = None,
+    nsteps: int = 5000,
+    seed: int = 0,
+    moves: str = "collapsed",
+    start: str = "tempered",
+    discard: int | None = None,
+    thin: int = 1,
+    *,
+    fits: Fits | None = None,
+    tempering: Tempering | None = None,
+    resume: bool = False,
+    progress: Progress = silent,
+) -> Run:
+    """Sample a posterior with independent ensembles of walkers.
+
+    Args:
+        path: the run file to write; None keeps the chain in memory. A file that holds a run of the
+            same posterior keeps its other stages; any other file of nnpost's is replaced.
+        ensembles: E, the number of independent ensembles; a verdict needs 4.
+        nwalkers: walkers of each ensemble, even and at least 2P; None takes max(32, 2P).
+        nsteps: steps of every walker.
+        seed: determines the chain, together with everything else given here.
+        moves: "collapsed" draws the output layer exactly and samples the rest; "stretch", "de",
+            "snooker" and "walk" act on all parameters. A network without a hidden layer whose
+            noise is given is drawn exactly and directly by "collapsed".
+        start: "tempered" (one tempered run for each ensemble), "fits" (end points of restarts),
+            "prior", or "ball" (1e-4 around zero, as in the article).
+        discard: steps at the beginning that results leave out; a fifth of nsteps by default.
+        thin: keep one row for every so many steps.
+        fits: needed by start="fits"; kept with the run.
+        tempering: starts and evidence that are there already.
+        resume: continue the chain in ``path``; ``nsteps`` counts from the beginning.
+        progress: called as ``progress(done, total, text)``.
+
+    Returns:
+        The run, with chain (rows, E·nwalkers, P).
+
+    Raises:
+        RequestError: settings that make no sense, or a file that cannot be used or continued.
+    """
+    settings = Sampling(
+        ensembles, choose_walkers(nwalkers, post.ndim), nsteps,
+        nsteps // 5 if discard is None else discard, thin, moves, start, seed,
+    )  # fmt: skip
+    if resume and path is None:
+        raise RequestError("resume: there is no path; give the run file to continue")
+    if start == "tempered" and tempering is None:
+        tempering = _stored_tempering(path) if resume else None
+        tempering = tempering or temper(post, ensembles, seed=seed, progress=progress)
+    move = _move(post, settings)
+    began = time.perf_counter()
+    if path is None:
+        chain = MemoryChain()
+        _advance(post, settings, move, chain, fits, tempering, progress)
+        rows, log_prob = chain.get_value("chain"), chain.get_value("log_prob")
+        seconds = time.perf_counter() - began
+        return Run(
+            post, rows, log_prob, chain.accepted / len(rows), ensembles, settings.discard, thin,
+            moves, start, seed, seconds, fits, tempering,
+        )  # fmt: skip
+    _prepare(post, path, settings, tempering, fits, resume)
+    state = getattr(move, "get_state", dict)
+    with store.ChainWriter(
+        path, resume=resume, move_state=state, drop=("verdict", "comparison")
+    ) as chain:
+        if chain.iteration and hasattr(move, "set_state"):
+            move.set_state(chain.saved_moves)
+        _advance(post, settings, move, chain, fits, tempering, progress)
+    kept = store.read_group(path, "sampling") or {}
+    seconds = kept.get("seconds", 0.0) * resume + time.perf_counter() - began
+    store.write_groups(path, {"sampling": {**asdict(settings), "seconds": seconds}})
+    return load(path, device=post.device)
+
+
+def _advance(
+    post: Posterior,
+    settings: Sampling,
+    move: emcee.moves.Move,
+    chain: MemoryChain,
+    fits: Fits | None,
+    tempering: Tempering | None,
+    progress: Progress,
+) -> None:
+    """Run emcee until ``chain`` has all its rows."""
+    walkers, done = settings.ensembles * settings.nwalkers, chain.iteration
+    sampler = emcee.EnsembleSampler(
+        walkers, post.ndim, post.log_prob, moves=move, vectorize=True, backend=chain
+    )
+    if done:
+        state = None
+    else:
+        rng = np.random.RandomState(np.random.SeedSequence(settings.seed).generate_state(8))
+        state = emcee.State(_start(post, settings, rng, fits, tempering))
+        state.log_prob = post.log_prob(state.coords)
+        if not np.isfinite(state.log_prob).all():
+            raise RequestError(
+                f"sample.start: {(~np.isfinite(state.log_prob)).sum()} of {walkers} walkers start "
+                "where the posterior is zero; choose another start"
+            )
+        sampler.random_state = rng.get_state()
+    if done >= settings.rows:
+        return
+    state = chain.get_last_sample() if state is None else state
+    taken, every = 0.0, max(1, settings.rows // 200)
+    steps = sampler.sample(
+        state, iterations=settings.rows - done, thin_by=settings.thin,
+        skip_initial_state_check=True,
+    )  # fmt: skip
+    for row, _ in enumerate(steps, done + 1):
+        if row % every == 0 or row == settings.rows:
+            taken = float(np.mean(chain.accepted)) / row
+            progress(row, settings.rows, f"accepted {taken:.2f}")
+
+
+def _move(post: Posterior, settings: Sampling) -> emcee.moves.Move:
+    if settings.moves != "collapsed":
+        return EnsembleMove(PROPOSALS[settings.moves](), settings.ensembles)
+    layer = OutputLayer(post)
+    if layer.ndim == 0:
+        return DirectMove(layer)
+    return CollapsedMove(layer, collapsed_proposals(post), settings.ensembles)
+
+
+def _start(
+    post: Posterior,
+    settings: Sampling,
+    rng: np.random.RandomState,
+    fits: Fits | None,
+    tempering: Tempering | None,
+) -> np.ndarray:
+    """Starting places of all walkers, (E·W, P)."""
+    ensembles, width = settings.ensembles, settings.nwalkers
+    shape = (ensembles * width, post.ndim)
+    if settings.start == "prior":
+        return post.scales * rng.standard_normal(shape)
+    if settings.start == "ball":
+        return BALL * rng.standard_normal(shape)
+    if settings.start == "fits":
+        if fits is None:
+            raise RequestError("sample.start: found 'fits', but there are none; train first")
+        ends = fits.theta[np.isfinite(fits.log_prob)]
+        return ends[rng.randint(len(ends), size=shape[0])] + BALL * rng.standard_normal(shape)
+    assert tempering is not None
+    return np.concatenate([_subset(places, width, rng) for places in tempering.theta])
+
+
+def _subset(places: np.ndarray, width: int, rng: np.random.RandomState) -> np.ndarray:
+    if len(places) < width:
+        raise RequestError(
+            f"temper.particles: found {len(places)}, expected at least sample.nwalkers = {width}"
+        )
+    return places[rng.permutation(len(places))[:width]]
+
+
+def _prepare(
+    post: Posterior,
+    path: str | os.PathLike[str],
+    settings: Sampling,
+    tempering: Tempering | None,
+    fits: Fits | None,
+    resume: bool,
+) -> None:
+    """Make the file ready for the chain: a new one, or the old one if it is of this posterior."""
+    groups: dict[str, Any] = {"sampling": asdict(settings)}
+    if tempering is not None:
+        groups["tempering"] = tempering.to_tree()
+    if fits is not None:
+        groups["fits"] = fits.to_tree()
+    same = os.path.exists(path) and holds(path, post)
+    if resume:
+        old = store.read_group(path, "sampling")
+        if not same or old is None:
+            raise RequestError(f"{path} holds no chain of this posterior; run without resume")
+        if wrong := settings.differences(old):
+            raise RequestError(f"{path} cannot be continued: {wrong[0]}; run without resume")
+        groups["sampling"]["seconds"] = old.get("seconds", 0.0)
+        groups = {"sampling": groups["sampling"]}
+    elif not same:
+        store.new_file(path, describe(post) | groups)
+        return
+    store.write_groups(path, groups)
+
+
+def _stored_tempering(path: Any) -> Tempering | None:
+    tree = store.read_group(path, "tempering")
+    return None if tree is None else Tempering.from_tree(tree)
