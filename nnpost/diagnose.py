@@ -11,6 +11,7 @@ rank-normalised nested R-hat (Margossian et al. 2024, Bayesian Analysis, eq. 8).
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -35,13 +36,14 @@ LOG_Z_SIGMAS = 3.0  # or this many standard errors, where errors are known
 
 GRID = 16  # places at which predictions are judged
 RHAT_ROWS = 400  # rows per walker; R-hat compares means and needs no more
-ESS_ROWS = 2000  # rows per walker whose predictions are computed
+ESS_ROWS = 2000  # rows per walker whose predictions are computed,
+ESS_DRAWS = 400_000  # and of all walkers together
 ROWS_TO_BE_STUCK = 50  # a walker at rest for fewer rows than this proves nothing
 
 QUANTITIES = ("log_prob", "predictions", "theta")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verdict:
     """Converged or not, with the figures and the reasons.
 
@@ -57,15 +59,22 @@ class Verdict:
     ess: Mapping[str, float | None]
     tau: float | None
 
-    def __str__(self) -> str:
-        rows = [f"{'':<12}{'R-hat':>8}{'ESS':>12}"]
+    def rows(self) -> list[tuple[str, str]]:
+        """What the tables show, as (name, value)."""
+        rows = [("verdict", "converged" if self.converged else "not converged")]
+        rows += [("reason", reason) for reason in self.reasons]
+        rows += [("note", note) for note in self.notes]
         for name in QUANTITIES:
-            rows.append(f"{name:<12}{_show(self.rhat[name], '.4f'):>8}{_show(self.ess[name]):>12}")
-        rows.append(f"autocorrelation time {_show(self.tau, ',.1f')} steps")
-        rows.append("converged" if self.converged else "not converged:")
-        rows += [f"- {reason}" for reason in self.reasons]
-        rows += [f"note: {note}" for note in self.notes]
-        return "\n".join(rows)
+            ess = f"{_show(self.ess[name])} effective draws"
+            rows.append((name, f"R-hat {_show(self.rhat[name], '.4f')}, {ess}"))
+        return [*rows, ("tau", f"{_show(self.tau, ',.1f')} steps")]
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{name:<14}{value}" for name, value in self.rows())
+
+    def _repr_html_(self) -> str:
+        cells = (f"<tr><th>{n}</th><td>{html.escape(v)}</td></tr>" for n, v in self.rows())
+        return f"<table>{''.join(cells)}</table>"
 
     def as_dict(self) -> dict[str, Any]:
         """The same as plain values that JSON can hold."""
@@ -77,6 +86,20 @@ class Verdict:
             "ess": dict(self.ess),
             "tau": self.tau,
         }
+
+    def to_tree(self) -> dict[str, Any]:
+        """A plain nested dict of numbers and strings; None stands for what cannot be told."""
+        return self.as_dict()
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> Verdict:
+        """What :meth:`to_tree` gave; what is absent is None."""
+        rhat, ess = (
+            {k: _known(tree.get(n, {}).get(k)) for k in QUANTITIES} for n in ("rhat", "ess")
+        )
+        reasons, notes = (tuple(str(text) for text in tree[n]) for n in ("reasons", "notes"))
+        tau = _known(tree.get("tau"))
+        return cls(bool(tree["converged"]), reasons, notes, rhat, ess, tau)
 
 
 @dataclass(frozen=True)
@@ -143,7 +166,7 @@ def _measure(
 ) -> dict[str, Figures]:
     from .symmetry import fold
 
-    stride = _stride(len(chain), ESS_ROWS)
+    stride = _stride(len(chain), max(RHAT_ROWS, min(ESS_ROWS, ESS_DRAWS // chain.shape[1])))
     rows = chain[::stride]
     x = prediction_grid(post.data.x)
     predictions = np.asarray(post.predict(rows, x))
@@ -314,6 +337,10 @@ def _round_up(steps: float) -> int:
     """To two significant digits, for advice."""
     unit = 10 ** max(int(np.log10(steps)) - 1, 0)
     return int(np.ceil(steps / unit)) * unit
+
+
+def _known(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
 def _show(value: float | None, form: str = ",.0f") -> str:

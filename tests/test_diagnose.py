@@ -6,9 +6,11 @@ import math
 import numpy as np
 import pytest
 
+from nnpost import store
 from nnpost.data import Dataset
 from nnpost.diagnose import (
     GRID,
+    Verdict,
     autocorr_time,
     effective_size,
     nested_rhat,
@@ -300,9 +302,16 @@ def test_predictions_are_judged_inside_the_data():
     assert len(prediction_grid(table[:5])) == 5
 
 
-def test_a_verdict_prints_and_stores_itself(line):
+def test_a_verdict_prints_itself(line):
     found = judge(line, independent(11), ensembles=2)
-    text = str(found)
-    assert "not converged:" in text
-    assert found.reasons[0] in text
+    for text in (repr(found), found._repr_html_()):
+        assert "not converged" in text
+        assert found.reasons[0] in text
+
+
+@pytest.mark.parametrize(("ensembles", "rows"), [(4, N), (2, N), (4, 2)])
+def test_a_verdict_goes_through_json_and_the_run_file(line, tmp_path, ensembles, rows):
+    found = judge(line, independent(11, rows=rows), ensembles=ensembles)
     assert json.loads(json.dumps(found.as_dict())) == found.as_dict()
+    store.write_groups(tmp_path / "run.h5", {"experiment": {"seed": 0}, "verdict": found.to_tree()})
+    assert Verdict.from_tree(store.read_group(tmp_path / "run.h5", "verdict")) == found
