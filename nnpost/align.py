@@ -244,7 +244,7 @@ def _best_scales(
     companion[..., [1, 2, 3], [0, 1, 2]] = 1.0
     # The real part of a complex root is no root, but trying it does no harm: costs decide.
     roots = np.linalg.eigvals(companion).real
-    tries += [np.where(fair, s, 1.0) * roots[..., i] for i in range(4)]
+    tries += [np.where(fair, s, 1.0) * np.where(fair, roots[..., i], 1.0) for i in range(4)]
     return _cheapest(tries, u, a, u_r, a_r)
 
 

@@ -172,10 +172,12 @@ def _numbers(what: str, value: Any) -> np.ndarray:
         found = np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
         reason = str(error).partition("\n")[0].rstrip(".")
-        raise RequestError(f"{what} is not an array of numbers ({reason})") from None
+        raise RequestError(
+            f"{what} is no array of numbers ({reason}); give an array of float64"
+        ) from None
     if found.dtype.kind not in "iuf":
         raise RequestError(
-            f"{what} has dtype {found.dtype}, expected real numbers; give float64 values"
+            f"{what} has dtype {found.dtype}, expected real numbers; give an array of float64"
         )
     with np.errstate(over="ignore"):  # what float64 cannot hold becomes infinite, and is refused
         return np.array(found, dtype=np.float64, order="C")
@@ -220,8 +222,8 @@ def _column(what: str, value: Any, n: int) -> np.ndarray:
     if len(column) != n:
         turned = "; x looks transposed, give x.T" if n == 1 else ""
         raise RequestError(
-            f"x has {n} point(s) and {what} has {len(column)}, expected as many of one as of the "
-            f"other{turned}"
+            f"x has {n} row(s) and {what} has shape {column.shape}, expected ({n},); give x and "
+            f"{what} of the same points{turned}"
         )
     return column
 

@@ -139,7 +139,7 @@ def _sorted_order(layers: Layers, layer: int) -> np.ndarray:
     w, b = layers[layer][0][..., 0], layers[layer][1]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         place = np.where(w != 0, -b / w, np.inf)
-    order = np.argsort(place, axis=-1, kind="stable")
+    order = np.argsort(place, axis=-1)
     ranked = np.take_along_axis(place, order, axis=-1)
     tied = (ranked[..., 1:] == ranked[..., :-1]).any(axis=-1)
     if tied.any():  # rare, and many times slower than one sort

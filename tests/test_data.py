@@ -69,8 +69,8 @@ def test_names():
 
 
 def test_different_lengths():
-    assert "expected as many" in refused(r"x has 5 point\(s\) and y has 4", X, Y[:4])
-    refused(r"x has 5 point\(s\) and yerr \('err'\) has 4", X, Y, ERR[:4], yerr_name="err")
+    refused(r"x has 5 row\(s\) and y has shape \(4,\), expected \(5,\)", X, Y[:4])
+    refused(r"x has 5 row\(s\) and yerr \('e'\) has shape \(4,\)", X, Y, ERR[:4], yerr_name="e")
     refused("x looks transposed, give x.T", X[None], Y)
 
 
@@ -134,7 +134,7 @@ def test_errors_that_are_not_positive(bad):
         (["a", "b", "c", "d", "e"], "y has dtype <U1"),
         ([None] * 5, "y has dtype object"),
         (Y > 1, "y has dtype bool"),
-        ([[1], [1, 2], 3, 4, 5], "y is not an array of numbers"),
+        ([[1], [1, 2], 3, 4, 5], "y is no array of numbers"),
         (np.ma.array(Y, mask=Y == 2), "y has masked values"),
         ({"a": 1}, "y has dtype object"),
         (Y.astype("M8[s]"), "y has dtype datetime64"),
@@ -280,6 +280,11 @@ def test_csv_ignores_text_in_columns_that_are_not_asked_for(tmp_path):
     np.testing.assert_array_equal(read_data(path, "t", "y").y, [2, 4])
 
 
+def test_the_delimiter_is_the_one_that_shows_the_columns(tmp_path):
+    path = csv(tmp_path, "t;flux;note (a, b, c, d)\n1;2;x\n")
+    np.testing.assert_array_equal(read_data(path, "t", "flux").y, [2])
+
+
 def unreadable(match, path, x="t", y="flux", yerr=None):
     with pytest.raises(RequestError, match=match) as caught:
         read_data(path, x, y, yerr)
@@ -374,7 +379,7 @@ def test_arrays_that_cannot_be_used(tmp_path, name):
     unreadable(r"x \('t'\) has 5 points and x \('s'\) has 4", path, x=["t", "s"])
     unreadable(r"x \('cube'\) has shape \(5, 2, 2\)", path, x="cube")
     unreadable(r"y \('one'\) has shape \(\)", path, y="one")
-    unreadable(r"x has 4 point\(s\) and y \('flux'\) has 5", path, x="s")
+    unreadable(r"x has 4 row\(s\) and y \('flux'\) has shape \(5,\)", path, x="s")
 
 
 def test_hdf5_names_are_paths(tmp_path):

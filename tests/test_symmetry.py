@@ -156,6 +156,13 @@ def test_fold_does_not_depend_on_the_batch():
     assert fold(net, theta[:0]).shape == (0, 4, net.ndim)
 
 
+def test_constant_units_stand_last():
+    theta = [0.0, 1.0, -2.0, 1.0, 3.0, 4.0, 5.0]
+    np.testing.assert_array_equal(fold(MLP(1, (2,), "tanh"), theta), [1, 0, 1, 2, 4, -3, 5])
+    np.testing.assert_array_equal(fold(MLP(1, (2,), "sigmoid"), theta), [1, 0, 1, 2, 4, -3, 8])
+    np.testing.assert_array_equal(fold(MLP(1, (2,), "relu"), theta), [1, 0, 1, -2, 4, 3, 5])
+
+
 DEGENERATE = {
     "w = 0": [0.0, 1.0, -2.0, 1.0, 3.0, 4.0, 5.0],
     "w = b = 0": [0.0, 1.0, 0.0, 1.0, -3.0, 4.0, 5.0],
@@ -287,11 +294,41 @@ def test_align_brings_rescaled_relu_units_back(hidden):
     )
 
 
+def test_align_rescales_relu_units_without_output_or_input_weights():
+    net = MLP(1, (1,), "relu")
+    np.testing.assert_allclose(align(net, [1.0, 2, 0, 5], [2.0, 4, 3, 0]), [2, 4, 0, 5])
+    np.testing.assert_allclose(align(net, [0.0, 0, 3, 5], [2.0, 4, 6, 0]), [0, 0, 6, 5])
+    # No scale above zero is the best one: the unit stays as it is.
+    np.testing.assert_array_equal(align(net, [1.0, 2, 0, 5], [-2.0, -4, 3, 0]), [1, 2, 0, 5])
+    np.testing.assert_array_equal(align(net, [0.0, 0, 3, 5], [2.0, 4, -6, 0]), [0, 0, 3, 5])
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_align_in_blocks_equals_align_at_once(activation, monkeypatch):
+    net = MLP(1, (3,), activation)
+    theta, reference = vectors(net, 11), vectors(net, seed=2)
+    whole = align(net, theta, reference)
+    monkeypatch.setattr("nnpost.align.BLOCK", 1000)
+    np.testing.assert_array_equal(align(net, theta, reference), whole)
+
+
 @pytest.mark.parametrize("net", NETS + WIDE, ids=name)
 def test_align_never_moves_away(net):
-    theta, reference = vectors(net, 25, seed=1), vectors(net, seed=2)
+    reference = vectors(net, seed=2)
+    theta = reference + vectors(net, 100, seed=1) / 2  # near: staying is often best
     before = distances(net, theta, reference)
     assert (distances(net, align(net, theta, reference), reference) <= before + 1e-12).all()
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
+def test_no_copy_that_changes_one_layer_is_nearer(activation):
+    net = MLP(1, (2, 2), activation)
+    theta, reference = vectors(net, 300, seed=1), vectors(net, seed=2)
+    aligned = align(net, theta, reference)
+    group = copies(net, aligned)  # 8 for the first layer times 8 for the second, that one fastest
+    for one_layer in (group[:8], group[::8]):
+        least = distances(net, one_layer, reference).min(axis=0)
+        assert (distances(net, aligned, reference) <= least + 1e-12).all()
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
@@ -321,7 +358,7 @@ def test_align_of_many_sigmoid_units():
 def test_jump_is_uniform_over_all_copies(net):
     theta = vectors(net)
     group = copies(net, theta)
-    draws = 100 * len(group)
+    draws = 30 * len(group)
     moved = jump(net, np.broadcast_to(theta, (draws, net.ndim)), np.random.default_rng(11))
     gaps = np.array([np.abs(moved - one).max(axis=-1) for one in group])
     assert gaps.min(axis=0).max() < 1e-9
