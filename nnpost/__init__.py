@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from .network import MLP as MLP
     from .network import from_torch as from_torch
     from .optimum import Optimum as Optimum
-    from .pipeline import load as load
     from .pipeline import run as run
     from .posterior import MSE as MSE
     from .posterior import Gaussian as Gaussian
     from .posterior import GaussianPrior as GaussianPrior
     from .posterior import Posterior as Posterior
-    from .sample import Run as Run
+    from .run import Run as Run
+    from .run import load as load
     from .sample import sample as sample
     from .temper import Tempering as Tempering
     from .temper import temper as temper
@@ -53,11 +53,11 @@ _HOMES = {
     "Optimum": "optimum",
     "Posterior": "posterior",
     "RequestError": "errors",
-    "Run": "sample",
+    "Run": "run",
     "Tempering": "temper",
     "compare": "compare",
     "from_torch": "network",
-    "load": "pipeline",
+    "load": "run",
     "read_data": "data",
     "run": "pipeline",
     "sample": "sample",

@@ -16,27 +16,45 @@ LAYERS = [
     "optimum train temper run sample diagnose mixing",
     "compare",
     "figures report",
-    "sections experiment pipeline summary export",
+    "sections experiment jobs pipeline summary export",
     "arguments cli __main__",
 ]
 LAYER = {name: depth for depth, names in enumerate(LAYERS) for name in names.split()}
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+MODULES = sorted(
+    path.stem
+    for path in PACKAGE.iterdir()
+    if path.suffix == ".py" or (path / "__init__.py").exists()
+)
+MODULES.remove("__init__")
+
+
+def files_of(module: str) -> list[Path]:
+    folder = PACKAGE / module
+    return sorted(folder.rglob("*.py")) if folder.is_dir() else [folder.with_suffix(".py")]
 
 
 def imports_of(module: str) -> set[str]:
     """Modules of nnpost that a module imports anywhere, in functions and for types too."""
     found = set()
-    for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = f"nnpost.{node.module or ''}".rstrip(".") if node.level else node.module or ""
-            names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        parts = [name.split(".") for name in names]
-        found |= {p[1] for p in parts if p[0] == "nnpost" and len(p) > 1 and p[1] in MODULES}
+    for file in files_of(module):
+        here = ["nnpost", *file.relative_to(PACKAGE).parts]
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            found |= {name for name in imported(node, here) if name in MODULES and name != module}
     return found
+
+
+def imported(node: ast.AST, here: list[str]) -> set[str]:
+    """The parts after ``nnpost.`` of what one statement imports."""
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+        above = here[: len(here) - node.level] if node.level else []
+        base = ".".join([*above, *([node.module] if node.module else [])])
+        names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    else:
+        return set()
+    parts = [name.split(".") for name in names]
+    return {p[1] for p in parts if p[0] == "nnpost" and len(p) > 1}
 
 
 def test_every_module_has_a_layer():

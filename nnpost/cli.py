@@ -1,0 +1,224 @@
+"""The commands: parse, call, print.
+
+Nothing is computed here. Exit status: 0 done, 1 done but not converged, 2 the request or a file is
+unusable (one line on stderr), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from .arguments import parse
+from .errors import RequestError
+
+if TYPE_CHECKING:
+    from .experiment import Experiment
+    from .jobs import Job
+    from .pipeline import Outcome
+
+__all__ = ["entry", "main"]
+
+DONE, NOT_CONVERGED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
+
+
+def entry() -> NoReturn:
+    """The ``nnpost`` command."""
+    sys.exit(main())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Carry out one command and return its exit status."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    try:
+        args = parse(given)
+        return COMMANDS[args.command](args, shlex.join(["nnpost", *given]))
+    except RequestError as error:
+        return fail(str(error))
+    except BrokenPipeError:
+        # Whoever read our output has left; there is nobody to tell, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return fail(f"{where}{error.strerror or error}; check the path and the room on the disk")
+    except KeyboardInterrupt as interrupt:
+        print(f"nnpost: {' '.join(map(str, interrupt.args)) or 'interrupted'}", file=sys.stderr)
+        return INTERRUPTED
+
+
+def fail(message: str) -> int:
+    """One line on stderr, whatever the message holds."""
+    print(f"nnpost: {' '.join(message.split())}", file=sys.stderr)
+    return UNUSABLE
+
+
+# -- the commands ------------------------------------------------------------------------------
+
+
+def run(args: argparse.Namespace, command: str) -> int:
+    from . import jobs, pipeline
+
+    job = jobs.request(
+        asked_experiment(args),
+        path=args.out,
+        figures=args.figures,
+        resume=args.resume,
+        device=args.device,
+        command=command,
+        progress=not args.quiet,
+    )
+    again = command if args.resume else f"{command} --resume"
+    return finish(args, lambda: pipeline.run_job(job), again)
+
+
+def train(args: argparse.Namespace, command: str) -> int:
+    from . import pipeline
+
+    job = stage_job(args, command, ["train"])
+    fits = pipeline.train_stage(job)
+    say(args, str(fits))
+    return DONE
+
+
+def sample(args: argparse.Namespace, command: str) -> int:
+    from . import pipeline
+
+    job = stage_job(args, command, ["sample", "temper"], args.resume)
+    again = command if args.resume else f"{command} --resume"
+    return finish(args, lambda: pipeline.sample_stage(job), again)
+
+
+def compare(args: argparse.Namespace, command: str) -> int:
+    from . import pipeline
+
+    job = stage_job(args, command, [])
+    return finish(args, lambda: pipeline.compare_stage(job), command)
+
+
+def corner(args: argparse.Namespace, command: str) -> int:
+    from . import pipeline
+
+    for file in pipeline.draw_corner(args.file, args.out, args.unfolded):
+        say(args, str(file))
+    return DONE
+
+
+def list_(args: argparse.Namespace, command: str) -> int:
+    from .experiment import builtin_text, builtins
+
+    if args.name:
+        print(builtin_text(args.name), end="")
+        return DONE
+    known = builtins()
+    wide = max(map(len, known))
+    for name, description in known.items():
+        print(f"{name:<{wide}}  {description}")
+    return DONE
+
+
+def info(args: argparse.Namespace, command: str) -> int:
+    from . import summary
+
+    found = summary.summarise(args.file)
+    print(json.dumps(found, indent=2, allow_nan=False) if args.json else summary.table(found))
+    return DONE
+
+
+def export(args: argparse.Namespace, command: str) -> int:
+    from .export import export as write
+
+    say(args, write(args.file, args.what, args.to))
+    return DONE
+
+
+def thin(args: argparse.Namespace, command: str) -> int:
+    from .store import thinned_copy
+
+    if args.every < 1:
+        raise RequestError(f"--every: found {args.every}, expected a whole number of at least 1")
+    thinned_copy(args.file, args.to, args.every)
+    say(args, f"{args.to}: every {args.every}th row of {args.file}")
+    return DONE
+
+
+COMMANDS = {
+    "run": run,
+    "train": train,
+    "sample": sample,
+    "compare": compare,
+    "corner": corner,
+    "list": list_,
+    "info": info,
+    "export": export,
+    "thin": thin,
+}
+
+
+# -- what they share ---------------------------------------------------------------------------
+
+
+def asked_experiment(args: argparse.Namespace) -> Experiment:
+    """The experiment that the options of ``run`` describe."""
+    from dataclasses import replace
+    from pathlib import Path
+
+    from .experiment import Experiment, load_experiment
+
+    columns = [name for name in ("x", "y", "yerr") if getattr(args, name) is not None]
+    if args.data is None:
+        if columns:
+            raise RequestError(f"--{columns[0]} names a column, but there is no --data FILE")
+        if args.experiment is None:
+            raise RequestError("run: name an experiment (see `nnpost list`), or give --data FILE")
+        experiment = load_experiment(args.experiment)
+    else:
+        for name in ("x", "y"):
+            if getattr(args, name) is None:
+                raise RequestError(f"--{name} is missing: name the column of {args.data}")
+        base = Experiment(name=Path(args.data).stem)
+        experiment = load_experiment(args.experiment) if args.experiment else base
+        experiment = experiment.with_data(args.data, args.x.split(","), args.y, args.yerr)
+    seed = [] if args.seed is None else [f"seed={args.seed}"]
+    experiment = experiment.with_settings([*args.set, *seed])
+    return replace(experiment, name=Path(args.out).stem) if args.out else experiment
+
+
+def stage_job(
+    args: argparse.Namespace, command: str, sections: list[str], resume: bool = False
+) -> Job:
+    """What a stage that is run alone works on; it may change the settings of ``sections``."""
+    from . import jobs
+
+    return jobs.reopen(
+        args.file,
+        settings=getattr(args, "set", []),
+        sections=sections,
+        figures=getattr(args, "figures", None),
+        resume=resume,
+        device=args.device,
+        command=command,
+        progress=not args.quiet,
+    )
+
+
+def finish(args: argparse.Namespace, work: Callable[[], Outcome], again: str) -> int:
+    """Do the work, show what came of it, and say by the exit status whether it converged."""
+    try:
+        outcome = work()
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"interrupted; what was sampled is kept, go on with: {again}"
+        ) from None
+    say(args, str(outcome))
+    return DONE if outcome.run.verdict.converged else NOT_CONVERGED
+
+
+def say(args: argparse.Namespace, text: str) -> None:
+    if not args.quiet:
+        print(text)

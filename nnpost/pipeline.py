@@ -1,0 +1,268 @@
+"""All stages of an experiment, in order, into one run file: train, temper, sample, compare, draw.
+
+Every stage is written to the run file when it ends, and a stage that runs again takes with it what
+depended on its old result.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from . import store
+from .compare import Comparison, compare
+from .errors import RequestError, choose
+from .experiment import Experiment, load_experiment
+from .jobs import Job, check_same, request
+from .progress import Progress, bar, silent
+from .run import Run, load
+from .sample import sample
+from .temper import Tempering, temper
+from .train import Fits, train
+
+__all__ = [
+    "Outcome",
+    "compare_stage",
+    "draw_corner",
+    "run",
+    "run_job",
+    "sample_stage",
+    "train_stage",
+]
+
+FIGURES = (".png", ".pdf", ".svg")
+JUDGEMENT = ("verdict", "comparison")
+CHAIN = ("sampling", "mcmc", "resume", *JUDGEMENT)
+
+
+def run(
+    experiment: str | os.PathLike[str] | Experiment,
+    path: str | os.PathLike[str] | None = None,
+    figures: str | os.PathLike[str] | None = None,
+    *,
+    seed: int | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    progress: bool = True,
+) -> Run:
+    """Carry out an experiment: train, temper, sample, diagnose, compare, draw.
+
+    Args:
+        experiment: the name of a built-in one, a TOML file, or an Experiment.
+        path: the run file; ``chains/NAME.h5`` if not given.
+        figures: the folder of the figures; ``figures/NAME`` if not given.
+        seed: takes the place of the experiment's.
+        resume: continue what ``path`` holds of the same experiment, or of one with fewer steps.
+        device: "auto", "cpu" or "cuda".
+        progress: show bars, or plain lines where there is no terminal.
+
+    Raises:
+        RequestError: the request makes no sense, or a file cannot be used. Nothing has then
+            been written.
+    """
+    asked = experiment if isinstance(experiment, Experiment) else load_experiment(experiment)
+    asked = asked if seed is None else replace(asked, seed=seed)
+    job = request(asked, path, figures, resume=resume, device=device, progress=progress)
+    return run_job(job).run
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a job came to, and where it is kept."""
+
+    run: Run
+    comparison: Comparison | None
+    path: Path
+    figures: tuple[Path, ...]
+
+    def __str__(self) -> str:
+        table = [] if self.comparison is None else [str(self.comparison), ""]
+        files = [f"run file  {self.path}", *(f"figure    {file}" for file in self.figures)]
+        return "\n".join([*table, str(self.run.verdict), "", *files])
+
+
+def run_job(job: Job) -> Outcome:
+    """All stages, in order; with ``resume``, from the first that is not in the file yet."""
+    with store.lock(job.path):
+        if job.figures is not None:
+            make_folder(job.figures)
+        going_on = job.resume and job.path.exists()
+        fits = stored(job, "fits", Fits) if going_on else None
+        if fits is None:
+            fits = train_and_keep(job, replacing=not going_on)
+        return compare_and_draw(job, sample_and_keep(job, fits, going_on))
+
+
+def train_stage(job: Job) -> Fits:
+    """Train again in an existing run file. A chain that started from the old fits goes."""
+    with store.lock(job.path):
+        return train_and_keep(job, replacing=False)
+
+
+def sample_stage(job: Job) -> Outcome:
+    """Sample again, or further, in an existing run file, and judge and compare the result."""
+    with store.lock(job.path):
+        if job.resume:
+            check_same(job.experiment, job.path)
+        fits = stored(job, "fits", Fits)
+        return compare_and_draw(job, sample_and_keep(job, fits, job.resume))
+
+
+def compare_stage(job: Job) -> Outcome:
+    """Judge the chain of a run file and compare it with the fits, as they are."""
+    with store.lock(job.path):
+        if job.figures is not None:
+            make_folder(job.figures)
+        result = load(job.path, job.post.device)
+        result.__dict__.pop("verdict", None)  # the stored one; it is to be reached anew
+        return compare_and_draw(job, result)
+
+
+def train_and_keep(job: Job, replacing: bool) -> Fits:
+    """Train, and start the run file or replace the fits in it."""
+    recipe = job.experiment.train.table()
+    on_screen = job.progress and sys.stderr.isatty()
+    fits = train(
+        job.post,
+        **recipe,
+        seed=job.experiment.seed,
+        validation=job.validation,
+        progress=on_screen,
+    )
+    note(
+        job,
+        f"trained {len(fits.mse)} restarts in {fits.seconds:.1f} s: best MSE {fits.sgd.mse:.4g}",
+    )
+    groups = job.groups() | {"fits": fits.to_tree()}
+    if replacing:
+        store.new_file(job.path, groups)
+    else:
+        from_fits = job.experiment.sample.start == "fits"
+        store.write_groups(job.path, groups, drop=CHAIN if from_fits else JUDGEMENT)
+    return fits
+
+
+def sample_and_keep(job: Job, fits: Fits | None, going_on: bool) -> Run:
+    """Temper and sample, or continue, in a run file that is there already."""
+    settings, about = job.experiment.sample, job.groups()
+    tempering = stored(job, "tempering", Tempering) if going_on else None
+    if settings.start == "tempered" and tempering is None:
+        tempering = tempered(job)
+        about["tempering"] = tempering.to_tree()
+    going_on = going_on and store.read_group(job.path, "sampling") is not None
+    store.write_groups(job.path, about, drop=() if going_on else CHAIN)
+    with reporting(job, "sample") as progress:
+        result = sample(
+            job.post,
+            job.path,
+            **settings.table(),
+            seed=job.experiment.seed,
+            fits=fits,
+            tempering=tempering,
+            resume=going_on,
+            progress=progress,
+        )
+    note(
+        job,
+        f"sampled {result.nsteps:,} steps of {result.nwalkers} walkers in {result.seconds:.1f} s",
+    )
+    return result
+
+
+def tempered(job: Job) -> Tempering:
+    """Particles brought from the prior to the posterior."""
+    experiment = job.experiment
+    with reporting(job, "temper") as progress:
+        result = temper(
+            job.post,
+            experiment.sample.ensembles,
+            **experiment.temper.table(),
+            seed=experiment.seed,
+            progress=progress,
+        )
+    note(job, f"tempered in {result.seconds:.1f} s: log Z {result.log_evidence:.2f}")
+    return result
+
+
+def compare_and_draw(job: Job, result: Run) -> Outcome:
+    """The verdict and, where there are fits, the comparison; then the figures."""
+    comparison = None
+    groups = {"verdict": result.verdict.to_tree()}
+    if result.fits is not None:
+        comparison = compare(job.post, result.fits, result)
+        groups["comparison"] = comparison.to_tree()
+    store.write_groups(job.path, groups)
+    files = () if job.figures is None else draw(result, comparison, job.figures)
+    return Outcome(result, comparison, job.path, tuple(files))
+
+
+def draw(result: Run, comparison: Comparison | None, folder: Path) -> Iterator[Path]:
+    """Write all figures of a run into a folder."""
+    from . import figures
+
+    drawn = {"corner": figures.corner(result, comparison=comparison)}
+    if comparison is not None:
+        drawn["fits"] = figures.fits_and_residuals(result.post, comparison, result)
+        drawn["log_posterior"] = figures.log_posterior(result, comparison)
+    if result.fits is not None:
+        drawn["losses"] = figures.losses(result.fits)
+    drawn["traces"] = figures.traces(result)
+    for name, figure in drawn.items():
+        yield from figures.save(figure, folder / name)
+
+
+def draw_corner(
+    path: str | os.PathLike[str], out: str | os.PathLike[str] | None, unfolded: bool
+) -> list[Path]:
+    """Write the corner plot of a run file: as ``out``, or as figures/NAME/corner.png and .pdf."""
+    from . import figures
+
+    target = Path("figures", Path(path).stem, "corner") if out is None else Path(out)
+    if out is not None:
+        choose("kind of figure", target.suffix, FIGURES)
+    formats = ("png", "pdf") if out is None else (target.suffix[1:],)
+    judged = store.read_group(path, "comparison")
+    comparison = None if judged is None else Comparison.from_tree(judged)
+    figure = figures.corner(load(path), unfolded=unfolded, comparison=comparison)
+    return figures.save(figure, target.with_suffix(""), formats)
+
+
+def stored(job: Job, name: str, kind: Any) -> Any:
+    """A stage's result from the run file; None if it has not run."""
+    tree = store.read_group(job.path, name)
+    return None if tree is None else kind.from_tree(tree)
+
+
+def make_folder(folder: Path) -> None:
+    """Make sure that files can be written into a folder, before time is spent on them."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise RequestError(
+            f"{folder} cannot be written ({error.strerror}): expected a folder for the figures; "
+            "choose another one with --figures"
+        ) from None
+
+
+@contextmanager
+def reporting(job: Job, title: str) -> Iterator[Progress]:
+    """A bar or plain lines, or silence."""
+    if not job.progress:
+        yield silent
+        return
+    with bar(title) as progress:
+        yield progress
+
+
+def note(job: Job, text: str) -> None:
+    """One plain line about a stage that has ended."""
+    if job.progress:
+        print(text, file=sys.stderr, flush=True)
