@@ -277,7 +277,7 @@ def _low_ess(found: Mapping[str, Figures], steps: int) -> Iterator[str]:
 def _too_short(tau: float | None, steps: int) -> Iterator[str]:
     if tau is not None and not steps > MIN_LENGTH * tau:
         yield (
-            f"the chain of {steps:,} steps after the burn-in is only {steps / tau:.0f} "
+            f"the chain of {steps:,} steps after the burn-in is {steps / tau:.2g} "
             f"autocorrelation times (tau = {tau:,.0f} steps) and must be longer than "
             f"{MIN_LENGTH:.0f}: run at least {_round_up(1.2 * MIN_LENGTH * tau):,} steps"
         )

@@ -1,0 +1,151 @@
+"""The fits as functions: data, curves, posterior band and residuals, as the article draws them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from .style import BLACK, GREY, MARKS, SKY, legend_below, new_figure, panel_label, styled
+
+if TYPE_CHECKING:
+    from ..compare import Comparison
+    from ..data import Dataset
+    from ..optimum import Optimum
+    from ..posterior import Posterior
+    from ..run import Run
+
+__all__ = ["fits_and_residuals"]
+
+SHOWN = ("SGD", "MAP", "best sample")
+DRAWS = 2000
+GRID = 241
+
+
+@styled
+def fits_and_residuals(post: Posterior, comparison: Comparison, run: Run) -> Figure:
+    """SGD, MAP and best sample against the data, a column each, with their residuals below.
+
+    One input: the curve over the data (solid) and on to twice their range (dashed), with the band
+    that holds 90 % of the posterior's curves; below, |y − f(x)| with its mean. Several inputs: the
+    prediction against the observed value, with the same band as bars; below, |y − f(x)|.
+    """
+    models = {name: comparison.models[name] for name in SHOWN}
+    fig = new_figure(7.2, 4.1)
+    axes = fig.subplots(
+        2, len(models), sharex=True, sharey="row", gridspec_kw={"height_ratios": [2.6, 1]}
+    )
+    draws = run.samples[:: -(-len(run.samples) // DRAWS)]
+    draw = _curves if post.data.inputs == 1 else _observed
+    handles = draw(axes[0], post, models, draws)
+    _residuals(axes[1], post, models)
+    for ax, name in zip(axes[0], models, strict=True):
+        ax.set_title(f"{name}, MSE {models[name].mse:.3g}")
+    legend_below(fig, handles)
+    return fig
+
+
+def _curves(
+    axes: NDArray[np.object_],
+    post: Posterior,
+    models: dict[str, Optimum],
+    draws: NDArray[np.float64],
+) -> list[Line2D | Patch]:
+    """Panels of f against x, for one input."""
+    data = post.data
+    first, last = float(data.x.min()), float(data.x.max())
+    reach = (last - first) / 2
+    x = np.linspace(first - reach, last + reach, GRID)
+    low, high = np.quantile(post.predict(draws, x[:, None]), [0.05, 0.95], axis=0)
+    curves = {name: post.predict(model.theta, x[:, None]) for name, model in models.items()}
+    for ax, (name, curve) in zip(axes, curves.items(), strict=True):
+        ax.fill_between(x, low, high, color=SKY, alpha=0.35, linewidth=0)
+        _data_points(ax, data)
+        color = MARKS[name].color
+        ax.plot(x, curve, color=color, linestyle=(0, (4, 1.5)), linewidth=1.3)
+        inside = (x >= first) & (x <= last)
+        ax.plot(x[inside], curve[inside], color=color, linewidth=1.8, label=name)
+    axes[0].set_ylabel(_math(data.y_name))
+    axes[0].set_xlim(x[0], x[-1])
+    axes[0].xaxis.set_major_locator(MaxNLocator(5, prune="both"))  # neighbours' labels would meet
+    axes[0].set_ylim(_limits(data.y, *curves.values()))
+    return [
+        Line2D([], [], ls="none", marker="o", ms=2.5, color=BLACK, label="data"),
+        Line2D([], [], color=GREY, lw=1.8, label="fit"),
+        Line2D([], [], color=GREY, lw=1.3, ls=(0, (4, 1.5)), label="fit beyond the data"),
+        Patch(color=SKY, alpha=0.35, lw=0, label="90 % of the posterior's curves"),
+    ]
+
+
+def _observed(
+    axes: NDArray[np.object_],
+    post: Posterior,
+    models: dict[str, Optimum],
+    draws: NDArray[np.float64],
+) -> list[Line2D | Patch]:
+    """Panels of prediction against observation, for several inputs."""
+    data = post.data
+    low, high = np.quantile(post.predict(draws), [0.05, 0.95], axis=0)
+    outputs = {name: post.predict(model.theta) for name, model in models.items()}
+    ends = _limits(data.y, *outputs.values())
+    for ax, (name, f) in zip(axes, outputs.items(), strict=True):
+        ax.plot(ends, ends, color=GREY, linewidth=0.8)
+        ax.vlines(data.y, low, high, color=SKY, alpha=0.5, linewidth=1.2)
+        ax.plot(data.y, f, "o", color=MARKS[name].color, markersize=2.2, alpha=0.8, label=name)
+    axes[0].set_ylabel("prediction")
+    axes[0].set_xlim(ends)
+    axes[0].xaxis.set_major_locator(MaxNLocator(5, prune="both"))
+    axes[0].set_ylim(ends)
+    return [
+        Line2D([], [], ls="none", marker="o", ms=3, color=GREY, label="fit"),
+        Line2D([], [], color=SKY, alpha=0.7, label="90 % of the posterior"),
+        Line2D([], [], color=GREY, lw=0.8, label="prediction = observation"),
+    ]
+
+
+def _residuals(axes: NDArray[np.object_], post: Posterior, models: dict[str, Optimum]) -> None:
+    data = post.data
+    one = data.inputs == 1
+    at = data.x[:, 0] if one else data.y
+    order = np.argsort(at)
+    sizes = {name: np.abs(data.y - post.predict(m.theta)) for name, m in models.items()}
+    top = max(size.max() for size in sizes.values())
+    for ax, (name, size) in zip(axes, sizes.items(), strict=True):
+        if one:
+            ax.plot(at[order], size[order], "-", color=BLACK, linewidth=0.5)
+        else:
+            ax.plot(at, size, "o", color=BLACK, markersize=1.5)
+        # The letters of the article: ⟨Δy⟩ is the mean of the absolute residuals.
+        panel_label(ax, rf"$\langle|\Delta y|\rangle = {size.mean():.3g}$")
+        ax.set_xlabel(_math(data.x_names[0]) if one else f"observed {_math(data.y_name)}")
+        ax.axhline(size.mean(), color=MARKS[name].color, linewidth=0.9)
+    axes[0].set_ylabel(r"$|\Delta y|$")
+    axes[0].set_ylim(0, 1.45 * top or 1)
+
+
+def _data_points(ax: Axes, data: Dataset) -> None:
+    size = float(np.clip(60 / np.sqrt(data.n), 1.0, 5.0))
+    if data.yerr is None:
+        ax.plot(data.x[:, 0], data.y, "o", color=BLACK, markersize=size, markeredgewidth=0)
+        return
+    ax.errorbar(
+        data.x[:, 0], data.y, data.yerr, fmt="o", color=BLACK, ms=size, mew=0, elinewidth=0.6
+    )
+
+
+def _limits(*values: NDArray[np.float64]) -> tuple[float, float]:
+    """Limits that hold data and fits; the band may leave them."""
+    low, high = min(v.min() for v in values), max(v.max() for v in values)
+    pad = 0.12 * (high - low) or 1.0
+    return float(low - pad), float(high + pad)
+
+
+def _math(name: str) -> str:
+    """A single letter is a symbol; a longer name is a word."""
+    return f"${name}$" if len(name) == 1 else name
