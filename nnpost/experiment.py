@@ -127,8 +127,10 @@ class Experiment(Section):
     def resolved(self, post: Posterior) -> Self:
         """The same experiment with the choices written out that were left to nnpost.
 
-        Raises RequestError for walkers or particles too few for the parameters of ``post``.
+        Raises RequestError for walkers or particles too few for the parameters of ``post``, and
+        for batches larger than its data.
         """
+        self.train.check(post.data.n)
         likelihood, sample = self.likelihood.resolved(self.data), self.sample.resolved(post.ndim)
         if sample.start == "tempered":
             assert sample.nwalkers is not None

@@ -132,6 +132,22 @@ class Train(Section):
     init: str = setting("torch", one_of("torch", "normal"))
     dtype: str = setting("float64", one_of("float64", "float32"))
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.momentum and self.optimizer == "adam":
+            self.refuse("momentum", 'adam has its own; leave it out, or take optimizer = "sgd"')
+        if self.batches == "windows" and self.batch_size is None:
+            self.refuse("batch_size", 'missing; batches = "windows" needs the points of a step')
+
+    def check(self, points: int) -> None:
+        """Refuse batches larger than the data."""
+        if self.batch_size is not None and self.batch_size > points:
+            self.refuse(
+                "batch_size",
+                f"found {self.batch_size}, expected at most the {points} points of the data; "
+                "leave it out to use all of them at every step",
+            )
+
 
 @dataclass(frozen=True)
 class Temper(Section):

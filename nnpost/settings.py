@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NoReturn, Self
 
 from .errors import RequestError, nearest
 
@@ -59,9 +59,10 @@ def number(above: float = -math.inf, least: float = -math.inf, below: float = ma
     def rule(value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, Real):
             raise Refused(expected)
-        if not (math.isfinite(value) and value > above and least <= value < below):
+        kept = float(value)
+        if not (math.isfinite(kept) and kept > above and least <= kept < below):
             raise Refused(expected)
-        return float(value)
+        return kept
 
     return rule
 
@@ -179,7 +180,7 @@ class Section:
         return f"{cls.title}.{name}" if cls.title else name
 
     @classmethod
-    def refuse(cls, name: str, why: str) -> None:
+    def refuse(cls, name: str, why: str) -> NoReturn:
         """Raise the RequestError of one key."""
         raise RequestError(f"{cls.key(name)}: {why}")
 

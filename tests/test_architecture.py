@@ -12,8 +12,8 @@ import nnpost
 PACKAGE = Path(nnpost.__file__).parent
 LAYERS = [
     "errors settings progress network data columns datasets store runfile chain commit",
-    "posterior output_layer moves symmetry units align",
-    "optimum train temper run sample diagnose mixing",
+    "posterior output_layer mixture moves symmetry units align",
+    "optimum hill train fits temper run sample diagnose mixing",
     "compare",
     "figures report",
     "sections experiment jobs pipeline summary export",

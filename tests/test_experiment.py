@@ -119,6 +119,7 @@ def test_any_experiment_survives_toml(description, std, hidden, file, seed):
         ("[sample]\nnsteps = 10\ndiscard = 10", "sample.discard: found 10, expected fewer than"),
         ("[sample]\nnsteps = 10\nthin = 11", "sample.thin: found 11, expected at most"),
         ("[sample]\nmoves = 'collpased'", "did you mean 'collapsed'?"),
+        ("[train]\nmomentum = 0.9", "train.momentum: adam has its own"),
         ("seed = ", "not TOML"),
     ],
 )

@@ -1,0 +1,37 @@
+"""What the tests of the commands share: a small run of the parabola, made once."""
+
+from pathlib import Path
+
+import pytest
+
+QUICK = [
+    "train.restarts=8", "train.epochs=60", "temper.particles=64", "temper.steps=2",
+    "sample.nsteps=60", "sample.discard=20",
+]  # fmt: skip
+
+
+def quick(out: Path, *more: str) -> list[str]:
+    """Options of a run that takes no time, and its files in one folder."""
+    options = [word for one in (*QUICK, *more) for word in ("--set", one)]
+    return [*options, "--out", str(out), "--figures", str(out.parent / "figures")]
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run file of the parabola, which tests must not change."""
+    from nnpost import pipeline
+    from nnpost.cli import main
+
+    out = tmp_path_factory.mktemp("made") / "parabola.h5"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline, "draw", lambda *_: iter(()))
+        assert main(["run", "parabola", "--quiet", *quick(out)]) == 1
+    return out
+
+
+@pytest.fixture
+def run_file(made: Path, tmp_path: Path) -> Path:
+    """A copy of the run file that a test may change."""
+    copy = tmp_path / "parabola.h5"
+    copy.write_bytes(made.read_bytes())
+    return copy
