@@ -6,6 +6,7 @@ import csv
 import io
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -42,11 +43,13 @@ def export(source: str | os.PathLike[str], what: str, target: str | os.PathLike[
             FORMATS[path.suffix](file, theta, log_prob, labels)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise RequestError(
             f"{target} cannot be written ({error.strerror}): expected a folder that exists and has "
             "room; choose another file"
         ) from None
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
     return f"{target}: {what}, shape {theta.shape}, parameters in torch's order"
 
 
