@@ -21,6 +21,7 @@ import numpy as np
 from emcee.moves import Move
 
 from .errors import RequestError
+from .mixture import StudentMixture
 from .output_layer import OutputLayer
 from .posterior import Posterior
 
@@ -30,6 +31,7 @@ __all__ = [
     "DifferentialEvolution",
     "DirectMove",
     "EnsembleMove",
+    "Independent",
     "Proposal",
     "Snooker",
     "Stretch",
@@ -129,7 +131,7 @@ class UnitEvolution:
     """
 
     blocks: tuple[tuple[int, ...], ...]
-    sigma: float = 0.5
+    sigma: float = 1.0
 
     def propose(self, s: np.ndarray, c: np.ndarray, rng: Random) -> tuple[np.ndarray, np.ndarray]:
         blocks = np.array(self.blocks)
@@ -142,6 +144,22 @@ class UnitEvolution:
         here = np.take_along_axis(s, moved, 2)
         np.put_along_axis(q, moved, here + gamma[..., None] * difference, 2)
         return q, np.zeros(s.shape[:2])
+
+
+@dataclass(frozen=True, eq=False)
+class Independent:
+    """A fresh draw from a fixed mixture, one mixture for each ensemble; factor m(s)/m(q).
+
+    The mixtures come from each ensemble's own tempered start, so ensembles stay independent
+    (Tierney 1994, Ann. Stat. 22, 1701, §2.3.3).
+    """
+
+    mixtures: tuple[StudentMixture, ...]
+
+    def propose(self, s: np.ndarray, c: np.ndarray, rng: Random) -> tuple[np.ndarray, np.ndarray]:
+        q = np.stack([mixture.draw(s.shape[1], rng) for mixture in self.mixtures])
+        pairs = zip(self.mixtures, s, q, strict=True)
+        return q, np.stack([m.log_prob(old) - m.log_prob(new) for m, old, new in pairs])
 
 
 PROPOSALS: dict[str, Callable[[], Proposal]] = {
@@ -242,10 +260,10 @@ class CollapsedMove(Move):
 def collapsed_proposals(post: Posterior) -> list[tuple[Proposal, float]]:
     """The mixture that samples the collapsed space by default, with its weights."""
     whole: list[tuple[Proposal, float]] = [
-        (Stretch(), 0.4),
-        (DifferentialEvolution(sigma=0.3), 0.2),
+        (Stretch(a=3.0), 0.3),
+        (Snooker(), 0.3),
+        (DifferentialEvolution(sigma=0.3), 0.1),
         (DifferentialEvolution(gamma0=1.0, sigma=0.01), 0.1),
-        (Snooker(), 0.1),
     ]
     return [*whole, (UnitEvolution(unit_blocks(post)), 0.2)] if post.net.hidden else whole
 
@@ -281,10 +299,10 @@ def others(c: np.ndarray, s: np.ndarray, rng: Random, count: int) -> list[np.nda
         raise RequestError(
             f"an ensemble has {2 * size} walkers, this move needs at least {2 * count}"
         )
-    picks: list[np.ndarray] = []
-    for taken in range(count):
+    picks = [rng.randint(size, size=s.shape[:2])]
+    for taken in range(1, count):
         pick = rng.randint(size - taken, size=s.shape[:2])
-        for earlier in np.sort(np.array(picks).reshape(taken, *pick.shape), axis=0):
+        for earlier in np.sort(picks, axis=0):
             pick = pick + (pick >= earlier)
         picks.append(pick)
     row = np.arange(ensembles)[:, None]

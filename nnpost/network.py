@@ -8,7 +8,7 @@ that :meth:`MLP.to_torch` builds. Many networks are a batch of vectors, shape (.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -131,36 +131,39 @@ class MLP:
         ``hidden`` may be a full theta. The output layer maps them by ``o @ features`` with
         o = (a, c).
         """
-        batch, n = hidden.shape[0], x.shape[0]
-        out = hidden.new_ones(batch, self.n_output, n)
-        units = out[:, :-1]
-        units[...] = self._last_units(hidden, x)
-        return out
+        parts = hidden[:, : self.n_hidden].split(self._parts[:-2], dim=1)
+        units = self._last_units(parts, x).expand(len(hidden), -1, -1)
+        return torch.cat([units, units.new_ones(1, 1, 1).expand(len(hidden), 1, len(x))], dim=1)
 
     def forward(self, theta: Tensor, x: Tensor) -> Tensor:
         """Outputs f(x): theta (..., ≥P), x (n, d) -> (..., n). Entries after P are ignored."""
-        flat = theta.reshape(-1, theta.shape[-1])
-        a = flat[:, self.n_hidden : self.ndim - 1].unsqueeze(1)
-        c = flat[:, self.ndim - 1 : self.ndim].unsqueeze(2)
-        units = self._last_units(flat, x)
-        if units.dim() == 2:  # no hidden layer: all networks share the inputs themselves
+        flat = theta if theta.dim() == 2 else theta.reshape(-1, theta.shape[-1])
+        *hidden, a, c = flat[:, : self.ndim].split(self._parts, dim=1)
+        units = self._last_units(hidden, x)
+        if not hidden:  # all networks share the inputs themselves
             units = units.expand(flat.shape[0], -1, -1)
-        return torch.baddbmm(c, a, units).reshape(*theta.shape[:-1], x.shape[0])
+        out = torch.baddbmm(c.unsqueeze(2), a.unsqueeze(1), units).squeeze(1)
+        return out if theta.dim() == 2 else out.reshape(*theta.shape[:-1], x.shape[0])
 
-    def _last_units(self, flat: Tensor, x: Tensor) -> Tensor:
-        """Values of the last hidden layer, (B, U, n); the inputs (d, n) if there is none."""
-        units, at = x.T, 0
-        function = ACTIVATIONS[self.activation].function
-        for i, o in zip(self.sizes[:-2], self.sizes[1:-1], strict=True):
-            w = flat[:, at : at + i * o].reshape(-1, o, i)
-            b = flat[:, at + i * o : at + o * (i + 1)].unsqueeze(2)
-            z = (
-                torch.addcmul(b, w, units)
-                if i == 1
-                else torch.baddbmm(b, w, units.expand(flat.shape[0], -1, -1))
-            )
-            units, at = function(z), at + o * (i + 1)
+    def _last_units(self, hidden: Sequence[Tensor], x: Tensor) -> Tensor:
+        """Values of the last hidden layer, (B, U, n), from W (B, o·i) and b (B, o) of every layer;
+        the inputs (d, n) if there is none."""
+        units, function = x.T, ACTIVATIONS[self.activation].function
+        for w, b, i in zip(hidden[::2], hidden[1::2], self.sizes, strict=False):
+            shift = b.unsqueeze(2)
+            if i == 1:
+                z = torch.addcmul(shift, w.unsqueeze(2), units)
+            else:
+                every = units if units.dim() == 3 else units.expand(len(w), -1, -1)
+                z = torch.baddbmm(shift, w.unflatten(1, (-1, i)), every)
+            units = function(z)
         return units
+
+    @cached_property
+    def _parts(self) -> list[int]:
+        """Lengths of W and b of every layer, in the order of theta."""
+        pairs = zip(self.sizes, self.sizes[1:], strict=False)
+        return [length for i, o in pairs for length in (i * o, o)]
 
     def initial(self, restarts: int, seed: int = 0, init: str = "torch") -> np.ndarray:
         """Random starting vectors, (restarts, P); row r depends on ``seed`` and r alone.

@@ -75,7 +75,7 @@ class OutputLayer:
         self.ndim = len(self.hidden_index)
         scales = as_tensor(post.scales, post.device)
         self._precisions = scales[net.n_hidden : net.ndim] ** -2
-        self._inverse_scales = 1 / scales[self.hidden_index]
+        self._prior_slopes = -0.5 * scales[self.hidden_index] ** -2
         rest = -torch.log(scales[self.hidden_index]).sum() - self.ndim / 2 * np.log(2 * np.pi)
         self._log_prior_constant = float(rest)
         self._weights = post._inverse_yerr
@@ -155,22 +155,34 @@ class OutputLayer:
 
     def collapsed(self, features: Tensor, h: Tensor, beta: float = 1.0) -> Collapsed:
         """The collapsed posterior from features (B, K, n), by residuals: the accurate way."""
-        tau, constant = self._precision(self._log_sigma(h), beta)
-        gram, moment = features @ features.mT, features @ self._y
-        mean, cholesky = self._solve(tau * gram, tau.squeeze(-1) * moment)
-        sse = self._sse(features, mean)
-        log_prob = self._evidence(tau, constant, sse, mean, cholesky) + self._log_prior(h)
-        return Collapsed(finite_or_never(log_prob), mean, cholesky)
+        return self._with_misfits(features, h, None, beta)[0]
 
     def _draw(self, h: Tensor, normal: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        features = self._features(h)
-        layer = self.collapsed(features, h)
-        shift = torch.linalg.solve_triangular(layer.cholesky.mT, normal.unsqueeze(-1), upper=True)
-        o = layer.mean + shift.squeeze(-1)
-        sse = self._sse(features, o)
+        layer, o, sse = self._with_misfits(self._features(h), h, normal)
         prior = 0.5 * (torch.log(self._precisions / (2 * np.pi)) - self._precisions * o**2).sum(-1)
         log_prob = self.post._gaussian(sse, self._log_sigma(h)) + self._log_prior(h) + prior
         return o, layer.log_prob, finite_or_never(log_prob)
+
+    def _with_misfits(
+        self, features: Tensor, h: Tensor, normal: Tensor | None, beta: float = 1.0
+    ) -> tuple[Collapsed, Tensor, Tensor]:
+        """The collapsed posterior, and the output layer drawn with ``normal`` (B, K) with its SSE.
+
+        The misfits of the mean and of the draw take one product with the features together.
+        Without ``normal`` the mean stands for the draw.
+        """
+        tau, constant = self._precision(self._log_sigma(h), beta)
+        mean, cholesky = self._solve(
+            tau * (features @ features.mT), tau.squeeze(-1) * (features @ self._y)
+        )
+        layers = mean.unsqueeze(1)
+        if normal is not None:
+            shift = torch.linalg.solve_triangular(cholesky.mT, normal.unsqueeze(-1), upper=True)
+            layers = torch.stack([mean, mean + shift.squeeze(-1)], dim=1)
+        r = torch.baddbmm(self._y, layers, features, alpha=-1)
+        sse = torch.linalg.vecdot(r, r)
+        log_prob = self._evidence(tau, constant, sse[:, 0], mean, cholesky) + self._log_prior(h)
+        return Collapsed(finite_or_never(log_prob), mean, cholesky), layers[:, -1], sse[:, -1]
 
     def _value_and_grad(self, h: Tensor, beta: float) -> tuple[Tensor, Tensor]:
         """By the envelope theorem: ∂/∂F log p(y | h) = τ (m rᵀ − A⁻¹F), then back through F(h)."""
@@ -184,7 +196,7 @@ class OutputLayer:
         inverse = torch.cholesky_inverse(layer.cholesky)
         slope = tau * (layer.mean.unsqueeze(2) * r.unsqueeze(1) - inverse @ f)
         (grad,) = torch.autograd.grad(features, leaf, slope)
-        grad = grad - h * self._inverse_scales.square()
+        grad = grad + 2 * self._prior_slopes * h
         if self.post.likelihood.infers_noise:
             fit = tau.reshape(-1) * (r.square().sum(-1) + (inverse * (f @ f.mT)).sum((1, 2)))
             grad[:, -1] += fit - beta * self.post.data.n
@@ -194,9 +206,6 @@ class OutputLayer:
     def _features(self, h: Tensor) -> Tensor:
         features = self.post.net.features(h, self.post._x)
         return features if self._weights is None else features * self._weights
-
-    def _sse(self, features: Tensor, o: Tensor) -> Tensor:
-        return (self._y - (o.unsqueeze(1) @ features).squeeze(1)).square().sum(-1)
 
     def _solve(self, scaled_gram: Tensor, scaled_moment: Tensor) -> tuple[Tensor, Tensor]:
         a = scaled_gram + torch.diag(self._precisions)
@@ -224,4 +233,4 @@ class OutputLayer:
         return h[:, -1] if self.post.likelihood.infers_noise else None
 
     def _log_prior(self, h: Tensor) -> Tensor:
-        return self._log_prior_constant - 0.5 * (h * self._inverse_scales).square().sum(-1)
+        return torch.mv(h.square(), self._prior_slopes).add_(self._log_prior_constant)

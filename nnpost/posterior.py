@@ -167,13 +167,14 @@ class Posterior:
         keep = object.__setattr__
         keep(self, "labels", [*self.net.labels, *([r"$\log\,\sigma$"] if noise else [])])
         keep(self, "scales", self.prior.scales(self.net.kinds, noise))
+        keep(self, "_widest", max(self.net.sizes) + 1)
         keep(self, "_x", self._move(self.data.x))
         inverse = None if self.data.yerr is None else 1 / self.data.yerr
         keep(self, "_y", self._move(self.data.y))
         keep(self, "_inverse_yerr", None if inverse is None else self._move(inverse))
         log_yerr = 0.0 if self.data.yerr is None else float(np.log(self.data.yerr).sum())
         keep(self, "_log_yerr", log_yerr)
-        keep(self, "_inverse_scales", self._move(1 / self.scales))
+        keep(self, "_prior_slopes", self._move(-0.5 / self.scales**2))
         keep(
             self, "_log_prior_constant", -float(np.log(self.scales).sum() + self.ndim / 2 * LOG_2PI)
         )
@@ -211,7 +212,7 @@ class Posterior:
 
     def log_likelihood(self, theta: Any) -> Any:
         """Log likelihood, (..., P) -> (...,)."""
-        return self._mapped(lambda t: self._gaussian(self._sse(t), self._log_sigma(t)), theta)
+        return self._mapped(lambda t: finite_or_never(self._log_likelihood(t)), theta)
 
     def log_prior(self, theta: Any) -> Any:
         """Log prior, (..., P) -> (...,)."""
@@ -243,22 +244,24 @@ class Posterior:
     # -- the pieces, on flat float64 tensors (B, P) --------------------------------------------
 
     def _log_prob(self, theta: Tensor) -> Tensor:
-        total = self._gaussian(self._sse(theta), self._log_sigma(theta)) + self._log_prior(theta)
-        return finite_or_never(total)
+        return finite_or_never(self._log_likelihood(theta) + self._log_prior(theta))
+
+    def _log_likelihood(self, theta: Tensor) -> Tensor:
+        return self._gaussian(self._sse(theta), self._log_sigma(theta))
 
     def _log_prior(self, theta: Tensor) -> Tensor:
-        return self._log_prior_constant - 0.5 * (theta * self._inverse_scales).square().sum(-1)
+        return torch.mv(theta.square(), self._prior_slopes).add_(self._log_prior_constant)
 
     def _log_sigma(self, theta: Tensor) -> Tensor | None:
         return theta[:, -1] if self.likelihood.infers_noise else None
 
     def _gaussian(self, sse: Tensor, log_sigma: Tensor | None) -> Tensor:
         tau = self.likelihood.precision(self.data.n, log_sigma)
-        value = self.likelihood.constant(self.data.n, tau, self._log_yerr) - 0.5 * tau * sse
-        return finite_or_never(value)
+        return sse * (-0.5 * tau) + self.likelihood.constant(self.data.n, tau, self._log_yerr)
 
     def _sse(self, theta: Tensor) -> Tensor:
-        return self._residuals(theta).square().sum(-1)
+        r = self._residuals(theta)
+        return torch.linalg.vecdot(r, r)
 
     def _residuals(self, theta: Tensor) -> Tensor:
         r = self._y - self.net.forward(theta, self._x)
@@ -274,7 +277,7 @@ class Posterior:
         grad = -0.5 * (tau.unsqueeze(1) if isinstance(tau, Tensor) else tau) * slope
         if log_sigma is not None:
             grad[:, -1] = tau * sse - self.data.n
-        grad -= theta * self._inverse_scales.square()
+        grad += 2 * self._prior_slopes * theta
         value = finite_or_never(self._gaussian(sse, log_sigma) + self._log_prior(theta))
         return value, torch.where(torch.isfinite(value).unsqueeze(1), grad, 0.0)
 
@@ -282,15 +285,16 @@ class Posterior:
 
     def blocks(self, rows: int, points: int | None = None) -> Iterator[slice]:
         """Slices of ``rows`` walkers that keep every temporary within about ``BLOCK`` numbers."""
-        wide = max(self.net.sizes) + 1
-        size = max(1, BLOCK // ((points or self.data.n) * wide))
+        size = max(1, BLOCK // ((points or self.data.n) * self._widest))
         return (slice(i, min(i + size, rows)) for i in range(0, rows, size))
 
     def _mapped(self, function: Any, theta: Any, points: int | None = None) -> Any:
         flat, restore = self._enter(theta)
+        blocks = list(self.blocks(len(flat), points))
         with torch.no_grad():
-            parts = [function(flat[rows]) for rows in self.blocks(len(flat), points)]
-        return restore(parts[0] if len(parts) == 1 else torch.cat(parts))
+            if len(blocks) <= 1:
+                return restore(function(flat))
+            return restore(torch.cat([function(flat[rows]) for rows in blocks]))
 
     def _enter(self, theta: Any) -> tuple[Tensor, Any]:
         """theta as a (B, P) tensor on the device, and the way back to its kind and shape."""
@@ -302,10 +306,11 @@ class Posterior:
                 + (" and log sigma" if self.likelihood.infers_noise else "")
             )
         shape = tuple(given.shape[:-1])
-        flat = as_tensor(given, self.device).reshape(-1, self.ndim)
+        flat = as_tensor(given, self.device)
+        flat = flat if len(shape) == 1 else flat.reshape(-1, self.ndim)
 
         def restore(out: Tensor) -> Any:
-            out = out.reshape((*shape, *out.shape[1:]))
+            out = out if len(shape) == 1 else out.reshape((*shape, *out.shape[1:]))
             if isinstance(theta, Tensor):
                 return out.to(theta.device)
             return out.numpy(force=True) if shape or out.ndim else float(out)
@@ -342,9 +347,10 @@ def as_tensor(values: Any, device: str) -> Tensor:
     if isinstance(values, Tensor):
         return values.to(device, torch.float64)
     array = np.asarray(values, dtype=np.float64)
-    return torch.from_numpy(array if array.flags.writeable else array.copy()).to(device)
+    shared = torch.from_numpy(array if array.flags.writeable else array.copy())
+    return shared if device == "cpu" else shared.to(device)
 
 
 def finite_or_never(log_density: Tensor) -> Tensor:
     """−inf wherever a log density is NaN or infinite: such a point is never accepted."""
-    return torch.where(torch.isfinite(log_density), log_density, -math.inf)
+    return torch.nan_to_num(log_density, nan=-math.inf, posinf=-math.inf, neginf=-math.inf)

@@ -24,6 +24,7 @@ from .moves import (
     CollapsedMove,
     DirectMove,
     EnsembleMove,
+    Independent,
     collapsed_proposals,
 )
 from .output_layer import OutputLayer
@@ -154,7 +155,7 @@ def sample(
     if start == "tempered" and tempering is None:
         tempering = _stored_tempering(path) if resume else None
         tempering = tempering or temper(post, ensembles, seed=seed, progress=progress)
-    move = _move(post, settings)
+    move = _move(post, settings, tempering)
     began = time.perf_counter()
     if path is None:
         chain = MemoryChain()
@@ -219,13 +220,16 @@ def _advance(
             progress(row, settings.rows, f"accepted {taken:.2f}")
 
 
-def _move(post: Posterior, settings: Sampling) -> emcee.moves.Move:
+def _move(post: Posterior, settings: Sampling, tempering: Tempering | None) -> emcee.moves.Move:
     if settings.moves != "collapsed":
         return EnsembleMove(PROPOSALS[settings.moves](), settings.ensembles)
     layer = OutputLayer(post)
     if layer.ndim == 0:
         return DirectMove(layer)
-    return CollapsedMove(layer, collapsed_proposals(post), settings.ensembles)
+    proposals = collapsed_proposals(post)
+    if settings.start == "tempered" and tempering is not None and tempering.mixtures:
+        proposals = [(Independent(tempering.mixtures), 0.5), *proposals]
+    return CollapsedMove(layer, proposals, settings.ensembles)
 
 
 def _start(

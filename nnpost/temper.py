@@ -6,21 +6,27 @@ Sequential Monte Carlo from prior to posterior in the collapsed space (Del Moral
 from 0 to 1 so that each step keeps an effective sample size of N/2; particles are resampled and
 moved. The sum of the logs of the mean weights is an estimate of log Z whose exponential is
 unbiased. One independent run for each ensemble: they agree, or visibly do not.
+
+In few dimensions each run is then refined by adaptive importance sampling (population Monte Carlo;
+Cappé et al. 2008, Stat. Comput. 18, 447): a mixture is fitted to the particles, draws from it are
+weighted and resampled, and the mixture is fitted again. The mean weight of the last round is an
+unbiased estimate of Z too, and a far more precise one where the mixture fits.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import logsumexp
 
 from .errors import RequestError
+from .mixture import StudentMixture, fit_mixture
 from .moves import Proposal, collapsed_proposals, decide, halves
 from .output_layer import OutputLayer
 from .posterior import Posterior
@@ -28,6 +34,9 @@ from .progress import Progress, silent
 
 __all__ = ["Tempering", "temper"]
 
+REFINED = 8  # dimensions of the collapsed space up to which runs are refined
+ROUNDS, DRAWS, COMPONENTS = 3, 4000, 24  # of adaptive importance sampling
+EFFECTIVE = 100  # importance draws that an estimate of Z must be worth
 KEEP = 0.5  # share of the effective sample size that a step of the ladder keeps
 
 
@@ -38,12 +47,20 @@ class Tempering:
     ``theta`` (E, N, P) equally weighted draws from (nearly) the posterior, ``log_z`` (E,) one
     estimate of the log evidence each, ``betas`` (E, L) the ladders and ``acceptance`` (E, L) the
     share of accepted moves on every rung, padded with NaN.
+
+    ``efficiency`` (E,) is the effective share of the last importance draws, NaN where there were
+    none. If it gives at least 100 effective draws in every run, ``log_z`` is by importance
+    sampling and ``mixtures`` has what was drawn from; otherwise ``log_z`` is by tempering and
+    ``mixtures`` is empty. ``tempered_log_z`` (E,) is by tempering always.
     """
 
     theta: np.ndarray
     log_z: np.ndarray
+    tempered_log_z: np.ndarray
+    efficiency: np.ndarray
     betas: np.ndarray
     acceptance: np.ndarray
+    mixtures: tuple[StudentMixture, ...]
     seconds: float
 
     @property
@@ -67,12 +84,14 @@ class Tempering:
         )
 
     def to_tree(self) -> dict[str, Any]:
-        names = ("theta", "log_z", "betas", "acceptance", "seconds")
-        return {name: getattr(self, name) for name in names}
+        tree = {f.name: getattr(self, f.name) for f in fields(self)}
+        return tree | {"mixtures": {str(e): asdict(m) for e, m in enumerate(self.mixtures)}}
 
     @classmethod
-    def from_tree(cls, tree: dict[str, Any]) -> Tempering:
-        return cls(**tree)
+    def from_tree(cls, tree: Mapping[str, Any]) -> Tempering:
+        stored = tree.get("mixtures", {})
+        mixtures = tuple(StudentMixture(**stored[str(e)]) for e in range(len(stored)))
+        return cls(**{**tree, "mixtures": mixtures})
 
 
 def temper(
@@ -114,10 +133,43 @@ def temper(
             population.climb(proposals, steps)
             progress(e + population.beta, ensembles, f"log Z {population.log_z:.1f}")
         runs.append(population)
-    theta = np.stack([layer.draw(p.h, p.rng).theta for p in runs])
-    log_z = np.array([p.log_z for p in runs])
-    ladders = [_padded([p.betas for p in runs]), _padded([p.acceptance for p in runs])]
-    return Tempering(theta, log_z, *ladders, time.perf_counter() - began)
+    refined = [refine(layer, p.h, p.rng) for p in runs] if layer.ndim <= REFINED else []
+    efficiency = np.array([r.efficiency for r in refined] or [math.nan] * ensembles)
+    tempered = np.array([p.log_z for p in runs])
+    good = bool((efficiency * DRAWS >= EFFECTIVE).all())
+    places = [r.h[:particles] for r in refined] if good else [p.h for p in runs]
+    pairs = zip(places, runs, strict=True)
+    return Tempering(
+        theta=np.stack([layer.draw(h, p.rng).theta for h, p in pairs]),
+        log_z=np.array([r.log_z for r in refined]) if good else tempered,
+        tempered_log_z=tempered,
+        efficiency=efficiency,
+        betas=_padded([p.betas for p in runs]),
+        acceptance=_padded([p.acceptance for p in runs]),
+        mixtures=tuple(r.mixture for r in refined) if good else (),
+        seconds=time.perf_counter() - began,
+    )
+
+
+class Refined(NamedTuple):
+    """What the last round of adaptive importance sampling left."""
+
+    h: np.ndarray  # (DRAWS, H), equally weighted, in random order
+    log_z: float
+    efficiency: float
+    mixture: StudentMixture
+
+
+def refine(layer: OutputLayer, h: np.ndarray, rng: np.random.RandomState) -> Refined:
+    """Adaptive importance sampling in the collapsed space, started at particles h (N, H)."""
+    for _ in range(ROUNDS):
+        mixture = fit_mixture(h, COMPONENTS, rng)
+        q = mixture.draw(DRAWS, rng)
+        log_weights = layer.log_prob(q) - mixture.log_prob(q)
+        h = q[rng.permutation(systematic(log_weights, rng))]
+    log_z = float(logsumexp(log_weights) - math.log(DRAWS))
+    efficiency = math.exp(log_effective_size(log_weights)) / DRAWS
+    return Refined(h, log_z, efficiency, mixture)
 
 
 class Population:
