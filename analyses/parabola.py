@@ -35,7 +35,7 @@ run = nnpost.sample(
     path=f"chains/{name}.h5",
     ensembles=4,
     nwalkers=32,
-    nsteps=500 if quick else 10_000,
+    nsteps=500 if quick else 5000,
     seed=0,
     fits=fits,
 )
