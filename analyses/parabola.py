@@ -24,7 +24,7 @@ post = nnpost.Posterior(net, data, likelihood=nnpost.MSE(), prior=nnpost.Gaussia
 
 # Train it: not once, as the article did, but from many starts. MAP and MLE come with the fits.
 fits = nnpost.train(
-    post, restarts=32 if quick else 256, optimizer="adam", lr=0.03, epochs=1000, loss="sum", seed=0
+    post, restarts=32 if quick else 256, optimizer="adam", lr=0.03, epochs=3000, loss="sum", seed=0
 )
 print(fits, "\n")
 
@@ -35,7 +35,7 @@ run = nnpost.sample(
     path=f"chains/{name}.h5",
     ensembles=4,
     nwalkers=32,
-    nsteps=500 if quick else 5000,
+    nsteps=500 if quick else 3000,
     seed=0,
     fits=fits,
 )

@@ -37,10 +37,10 @@ def test_builtins_build_and_round_trip(name):
     assert builtins()[name] == experiment.description
 
 
-def test_parabola_does_what_the_article_did():
+def test_parabola_is_the_articles_with_more_epochs():
     whole = PARABOLA.resolved(PARABOLA.build())
     assert (whole.likelihood.kind, whole.prior.std) == ("mse", 30.0)
-    assert (whole.train.optimizer, whole.train.lr, whole.train.epochs) == ("adam", 0.03, 1000)
+    assert (whole.train.optimizer, whole.train.lr, whole.train.epochs) == ("adam", 0.03, 3000)
     assert (whole.train.loss, whole.network.hidden, whole.data.size) == ("sum", (2,), 500)
     assert (whole.sample.ensembles, whole.sample.nwalkers, whole.sample.moves) == (
         4,
