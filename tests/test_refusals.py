@@ -8,10 +8,13 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from conftest import quick
+from conftest import QUICK, quick
 
 import nnpost
 from nnpost.cli import main
+from nnpost.experiment import Experiment
+from nnpost.jobs import request
+from nnpost.store import new_file
 
 
 def snapshot(folder: Path) -> dict[str, bytes | None]:
@@ -281,10 +284,10 @@ def test_resume_of_another_experiment(refused, run_file, setting, words):
 
 def test_resume_on_other_numbers(refused, tmp_path):
     data, out = write_csv(tmp_path / "mine.csv"), tmp_path / "mine.h5"
-    argv = [*own(data, "--yerr", "err"), *quick(out, "network.hidden=[1]", "sample.nsteps=21")]
-    assert main([*map(str, argv), "--quiet"]) in (0, 1)
+    experiment = Experiment().with_data(str(data), ["t"], "flux", "err").with_settings(QUICK)
+    new_file(out, request(experiment, out).groups())
     write_csv(data, flux=["5", "6", "7", "8"])
-    assert "other numbers" in refused(*argv, "--resume")
+    assert "other numbers" in refused(*own(data, "--yerr", "err"), *quick(out), "--resume")
 
 
 def test_settings_that_a_stage_alone_cannot_change(refused, run_file):
