@@ -59,6 +59,7 @@ def parsers() -> tuple[Parser, list[str]]:
         "run parabola --set network.hidden=[3] --set sample.nsteps=2000 --out chains/three.h5",
         "run --data my.csv --x t --y flux --yerr err --set network.activation=tanh",
         "run my.toml --resume",
+        "run my.toml --until converged --max-seconds 300",
     )
     one.add_argument("experiment", nargs="?", help="a built-in experiment or a TOML file")
     one.add_argument("--data", metavar="FILE", help="data of your own: .csv, .npz or .h5")
@@ -69,6 +70,7 @@ def parsers() -> tuple[Parser, list[str]]:
     one.add_argument("--figures", metavar="DIR", help="the figures (default: figures/NAME)")
     one.add_argument("--seed", metavar="N", help="the seed of everything that is random")
     one.add_argument("--resume", action="store_true", help="go on with an earlier, unfinished run")
+    add_until(one)
     add_work(one)
 
     for name, help, *examples in (
@@ -94,6 +96,7 @@ def parsers() -> tuple[Parser, list[str]]:
         stage.add_argument("file", metavar="FILE", help="a run file")
         if name == "sample":
             stage.add_argument("--resume", action="store_true", help="keep the chain and extend it")
+            add_until(stage)
         if name == "compare":
             stage.add_argument("--figures", metavar="DIR", help="draw all figures into this folder")
         add_work(stage, settings=name != "compare")
@@ -146,6 +149,21 @@ def parsers() -> tuple[Parser, list[str]]:
     small.add_argument("--to", required=True, metavar="OUT", help="the copy, a run file")
     small.add_argument("--quiet", action="store_true", help="print nothing but errors")
     return parser, list(commands.choices)
+
+
+def add_until(command: Parser) -> None:
+    """The options of sampling on until the chain has converged."""
+    command.add_argument(
+        "--until",
+        metavar="converged",
+        help="sample on until the verdict holds or a budget is spent",
+    )
+    command.add_argument(
+        "--max-steps", metavar="N", type=int, help="steps of every walker in all (1,000,000)"
+    )
+    command.add_argument(
+        "--max-seconds", metavar="S", type=float, help="seconds after the first chain (600)"
+    )
 
 
 def add_work(command: Parser, settings: bool = True) -> None:

@@ -15,12 +15,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from .arguments import parse
-from .errors import RequestError
+from .errors import RequestError, choose
 
 if TYPE_CHECKING:
     from .experiment import Experiment
     from .jobs import Job
     from .pipeline import Outcome
+    from .until import Budget
 
 __all__ = ["entry", "main"]
 
@@ -72,6 +73,7 @@ def run(args: argparse.Namespace, command: str) -> int:
         device=args.device,
         command=command,
         progress=not args.quiet,
+        budget=budget(args),
     )
     again = command if args.resume else f"{command} --resume"
     return finish(args, lambda: pipeline.run_job(job), again)
@@ -204,6 +206,23 @@ def stage_job(
         device=args.device,
         command=command,
         progress=not args.quiet,
+        budget=budget(args),
+    )
+
+
+def budget(args: argparse.Namespace) -> Budget | None:
+    """What ``--until converged`` may spend; None where it is not asked for."""
+    steps, seconds = getattr(args, "max_steps", None), getattr(args, "max_seconds", None)
+    if getattr(args, "until", None) is None:
+        if steps is not None or seconds is not None:
+            raise RequestError("--max-steps and --max-seconds go with --until converged")
+        return None
+    from .until import Budget
+
+    choose("--until", args.until, ["converged"])
+    usual = Budget()
+    return Budget(
+        usual.steps if steps is None else steps, usual.seconds if seconds is None else seconds
     )
 
 

@@ -49,7 +49,8 @@ class Verdict:
 
     `rhat` and `ess` hold the worst value over each of "log_prob", "predictions" and "theta"
     (folded); `tau` is the longest autocorrelation time of log_prob and predictions, in steps.
-    None stands where the chain cannot tell.
+    None stands where the chain cannot tell. `steps_help` says whether a longer chain of the same
+    run might mend all that is wrong.
     """
 
     converged: bool
@@ -58,6 +59,7 @@ class Verdict:
     rhat: Mapping[str, float | None]
     ess: Mapping[str, float | None]
     tau: float | None
+    steps_help: bool
 
     def rows(self) -> list[tuple[str, str]]:
         """What the tables show, as (name, value)."""
@@ -85,6 +87,7 @@ class Verdict:
             "rhat": dict(self.rhat),
             "ess": dict(self.ess),
             "tau": self.tau,
+            "steps_help": self.steps_help,
         }
 
     def to_tree(self) -> dict[str, Any]:
@@ -99,7 +102,8 @@ class Verdict:
         )
         reasons, notes = (tuple(str(text) for text in tree[n]) for n in ("reasons", "notes"))
         tau = _known(tree.get("tau"))
-        return cls(bool(tree["converged"]), reasons, notes, rhat, ess, tau)
+        helped = bool(tree["steps_help"])
+        return cls(bool(tree["converged"]), reasons, notes, rhat, ess, tau, helped)
 
 
 @dataclass(frozen=True)
@@ -139,22 +143,23 @@ def verdict(
     unusable = list(_unusable(chain, log_prob))
     if unusable:
         empty = dict.fromkeys(QUANTITIES)
-        return Verdict(False, tuple(unusable), (), empty, dict(empty), None)
+        return Verdict(False, tuple(unusable), (), empty, dict(empty), None, len(chain) < 4)
     found = _measure(post, chain, log_prob, ensembles, thin)
     judged = [found["log_prob"], found["predictions"]]
     tau = max((f.tau for f in judged if f.tau is not None), default=None)
     steps = len(chain) * thin
-    reasons = [
-        *_too_few_ensembles(ensembles),
+    lasting = [*_too_few_ensembles(ensembles), *_log_z_apart(log_z, log_z_error)]
+    passing = [
         *_bad_rhat(found),
         *_low_ess(found, steps),
         *_too_short(tau, steps),
         *_stuck(log_prob),
-        *_log_z_apart(log_z, log_z_error),
     ]
+    reasons = [*lasting, *passing]
     rhat = {name: found[name].rhat for name in QUANTITIES}
     ess = {name: found[name].ess for name in QUANTITIES}
-    return Verdict(not reasons, tuple(reasons), tuple(_notes(found)), rhat, ess, tau)
+    notes = tuple(_notes(found))
+    return Verdict(not reasons, tuple(reasons), notes, rhat, ess, tau, not lasting)
 
 
 def _measure(

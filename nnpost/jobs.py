@@ -15,6 +15,7 @@ from .experiment import Experiment
 from .posterior import Posterior
 from .run import describe
 from .runfile import open_run
+from .until import Budget
 
 __all__ = ["Job", "check_same", "reopen", "request"]
 
@@ -31,6 +32,7 @@ class Job:
     resume: bool
     progress: bool
     command: str | None
+    budget: Budget | None = None  # sample until converged, within it
 
     def groups(self) -> dict[str, Any]:
         """What the run file says about itself."""
@@ -52,6 +54,7 @@ def request(
     device: str = "auto",
     progress: bool = True,
     command: str | None = None,
+    budget: Budget | None = None,
 ) -> Job:
     """Check a whole experiment and where it is to go, without touching a file."""
     data = experiment.data.make()
@@ -64,9 +67,10 @@ def request(
         with open_run(target):  # refuses what is not a run file, and is never replaced
             pass
     if resume and target.exists():
+        experiment = at_least(experiment, stored_experiment(target)) if budget else experiment
         check_same(experiment, target)
         check_data(part, target)
-    return Job(experiment, post, validation, target, folder, resume, progress, command)
+    return Job(experiment, post, validation, target, folder, resume, progress, command, budget)
 
 
 def reopen(
@@ -79,6 +83,7 @@ def reopen(
     device: str = "auto",
     progress: bool = True,
     command: str | None = None,
+    budget: Budget | None = None,
 ) -> Job:
     """Check the request to run a stage of an existing run file again.
 
@@ -105,7 +110,7 @@ def reopen(
     post = whole.build(data, choose_device(device))
     experiment = experiment.resolved(post)
     folder = None if figures is None else Path(figures)
-    return Job(experiment, post, validation, Path(path), folder, resume, progress, command)
+    return Job(experiment, post, validation, Path(path), folder, resume, progress, command, budget)
 
 
 def choose_device(asked: str) -> str:
@@ -134,6 +139,12 @@ def check_same(experiment: Experiment, path: Path) -> None:
             f"{path} holds another experiment: {key} is {shown(there)} there, {shown(here)} asked "
             "for; ask for the same, leave out --resume to replace the run, or choose another file"
         )
+
+
+def at_least(experiment: Experiment, stored: Experiment) -> Experiment:
+    """The experiment with as many steps as were made before: sampling until converged made more."""
+    steps = max(experiment.sample.nsteps, stored.sample.nsteps)
+    return replace(experiment, sample=replace(experiment.sample, nsteps=steps))
 
 
 def check_data(data: Dataset, path: Path) -> None:

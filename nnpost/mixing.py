@@ -56,7 +56,7 @@ def nested_rhat(x: ArrayLike, ensembles: int) -> NDArray[np.float64]:
     The larger of the R-hats of the ranks and of the ranks of the distances from the median, on
     halved chains. NaN for fewer than four rows, for a constant, for anything non-finite.
     """
-    from arviz_stats.base import array_stats  # type: ignore[attr-defined]
+    from arviz_stats.base import array_stats
 
     x = np.asarray(x, dtype=float)
     if x.ndim == 3:

@@ -207,14 +207,14 @@ def from_torch(module: nn.Module) -> tuple[MLP, np.ndarray]:
     bias, more than one output.
     """
     steps = list(module) if isinstance(module, nn.Sequential) else [module]
-    linear, between = steps[::2], steps[1::2]
-    known = {type(a.module()): a.name for a in ACTIVATIONS.values()}
-    if not all(isinstance(s, nn.Linear) and s.bias is not None for s in linear):
+    linear = [s for s in steps[::2] if isinstance(s, nn.Linear) and s.bias is not None]
+    if len(linear) < len(steps[::2]):
         raise RequestError(
             f"cannot read {module!r}: expected Linear layers with bias in turn with activations"
         )
-    names = {known.get(type(s)) for s in between}
-    if len(steps) % 2 == 0 or None in names or len(names) > 1 or linear[-1].out_features != 1:
+    known = {type(a.module()): a.name for a in ACTIVATIONS.values()}
+    names = {known.get(type(s), "") for s in steps[1::2]}
+    if len(steps) % 2 == 0 or "" in names or len(names) > 1 or linear[-1].out_features != 1:
         raise RequestError(
             f"cannot read {module!r}: expected one activation of {', '.join(ACTIVATIONS)} between "
             "Linear layers, and a Linear layer with one output at the end"

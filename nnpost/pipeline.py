@@ -25,6 +25,7 @@ from .run import Run, load
 from .sample import sample
 from .temper import Tempering, temper
 from .train import Fits, train
+from .until import Budget, until_converged
 
 __all__ = [
     "Outcome",
@@ -50,6 +51,7 @@ def run(
     resume: bool = False,
     device: str = "auto",
     progress: bool = True,
+    budget: Budget | None = None,
 ) -> Run:
     """Carry out an experiment: train, temper, sample, diagnose, compare, draw.
 
@@ -61,6 +63,7 @@ def run(
         resume: continue what ``path`` holds of the same experiment, or of one with fewer steps.
         device: "auto", "cpu" or "cuda".
         progress: show bars, or plain lines where there is no terminal.
+        budget: sample on until the verdict holds, or until this is spent.
 
     Raises:
         RequestError: the request makes no sense, or a file cannot be used. Nothing has then
@@ -68,7 +71,9 @@ def run(
     """
     asked = experiment if isinstance(experiment, Experiment) else load_experiment(experiment)
     asked = asked if seed is None else replace(asked, seed=seed)
-    job = request(asked, path, figures, resume=resume, device=device, progress=progress)
+    job = request(
+        asked, path, figures, resume=resume, device=device, progress=progress, budget=budget
+    )
     return run_job(job).run
 
 
@@ -157,21 +162,33 @@ def sample_and_keep(job: Job, fits: Fits | None, going_on: bool) -> Run:
         about["tempering"] = tempering.to_tree()
     going_on = going_on and store.read_group(job.path, "sampling") is not None
     store.write_groups(job.path, about, drop=() if going_on else CHAIN)
+    result = advance(job, fits, tempering, going_on)
+    if job.budget is not None:
+
+        def extend(nsteps: int) -> Run:
+            longer = replace(job.experiment, sample=replace(settings, nsteps=nsteps))
+            store.write_groups(job.path, replace(job, experiment=longer).groups())
+            return advance(replace(job, experiment=longer), fits, tempering, resume=True)
+
+        result = until_converged(result, extend, job.budget, lambda text: note(job, text))
+    return result
+
+
+def advance(job: Job, fits: Fits | None, tempering: Tempering | None, resume: bool) -> Run:
+    """Bring the chain to the length that the experiment asks for."""
     with reporting(job, "sample") as progress:
         result = sample(
             job.post,
             job.path,
-            **settings.table(),
+            **job.experiment.sample.table(),
             seed=job.experiment.seed,
             fits=fits,
             tempering=tempering,
-            resume=going_on,
+            resume=resume,
             progress=progress,
         )
-    note(
-        job,
-        f"sampled {result.nsteps:,} steps of {result.nwalkers} walkers in {result.seconds:.1f} s",
-    )
+    size = f"{result.nsteps:,} steps of {result.nwalkers} walkers"
+    note(job, f"sampled {size} in {result.seconds:.1f} s")
     return result
 
 

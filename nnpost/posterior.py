@@ -155,6 +155,13 @@ class Posterior:
     device: str = "cpu"
     labels: list[str] = field(init=False, repr=False)
     scales: np.ndarray = field(init=False, repr=False)
+    _x: Tensor = field(init=False, repr=False)
+    _y: Tensor = field(init=False, repr=False)
+    _inverse_yerr: Tensor | None = field(init=False, repr=False)
+    _log_yerr: float = field(init=False, repr=False)
+    _prior_slopes: Tensor = field(init=False, repr=False)
+    _log_prior_constant: float = field(init=False, repr=False)
+    _widest: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.net.inputs != self.data.inputs:

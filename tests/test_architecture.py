@@ -14,7 +14,7 @@ LAYERS = [
     "errors settings progress network data columns datasets store runfile chain commit",
     "posterior output_layer mixture moves symmetry units align",
     "optimum hill train fits temper run sample diagnose mixing",
-    "compare",
+    "until compare",
     "figures report",
     "sections experiment jobs pipeline summary export",
     "arguments cli __main__",
