@@ -18,7 +18,8 @@ maximum at every step.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -32,11 +33,11 @@ from .posterior import BLOCK, Posterior, as_tensor
 
 __all__ = ["Optimum", "evaluate", "maximise"]
 
-CLIMB_STEPS = 300  # of variable projection
-NEWTON_STEPS = 150
-ENOUGH = 1e-10  # a gain that is worth another step, in nats
+CLIMB_STEPS, NEWTON_STEPS = 300, 150  # at most
+ENOUGH = 1e-7, 1e-10  # gains that are worth another step of either stage, in nats
 PATIENCE = 8  # steps in a row without one before a climb ends
 FINALISTS = 4  # distinct end points of the first stage that Newton's method works on
+ONE_THREAD = 2**22  # starts × parameters × points below which one thread climbs
 NEAR = 1e-6  # converged: this near to the maximum, in standard deviations of the Gaussian there
 STILL = 1e-8  # ... and a last Newton step no larger than this, relative to theta
 FIRM = 1e-12  # ... where the least curvature, in units of the diagonal, is not all rounding
@@ -104,7 +105,7 @@ def maximise(post: Posterior, starts: Any, target: Target = "posterior") -> Opti
     never lower than the best start. The output layer and an inferred log σ of the starts do not
     matter: they are replaced by their best values at once.
 
-    Raises RequestError for an unknown target, starts of the wrong shape, and none of finite density.
+    Raises RequestError for an unknown target, starts of another shape, and none of finite density.
     """
     choose("target", target, ("posterior", "likelihood"))
     theta = as_tensor(starts, post.device)
@@ -114,15 +115,34 @@ def maximise(post: Posterior, starts: Any, target: Target = "posterior") -> Opti
             f"starts have shape {tuple(np.shape(starts))}, expected (number, {post.ndim})"
         )
     theta = theta[torch.isfinite(theta).all(1)]
-    hill = Hill(post, target)
-    rows = max(1, 4 * BLOCK // (post.data.n * post.ndim))
-    climbed = torch.cat([_climb(hill, part) for part in theta.split(rows)])
-    finalists = _distinct(torch.cat([climbed, theta]), hill)
-    if len(finalists) == 0:
+    with _threads_for(theta.numel() * post.data.n):
+        best = _highest(Hill(post, target), theta)
+    if best is None:
         raise RequestError(f"no start has a finite log {target}; give starts nearer to zero")
-    theta = _newton(hill, finalists)
-    best = theta[int(hill.value(theta).argmax())]
     return evaluate(post, best.numpy(force=True), "map" if target == "posterior" else "mle")
+
+
+def _highest(hill: Hill, theta: Tensor) -> Tensor | None:
+    """The highest point (P,) that is reached from theta (S, P); None where there is no ground."""
+    rows = max(1, 4 * BLOCK // (hill.post.data.n * hill.post.ndim))
+    climbed = [_climb(hill, part) for part in theta.split(rows)]
+    finalists = _distinct(torch.cat([*climbed, theta]), hill)
+    if len(finalists) == 0:
+        return None
+    tops = _newton(hill, finalists)
+    return tops[int(hill.value(tops).argmax())]
+
+
+@contextmanager
+def _threads_for(work: int) -> Iterator[None]:
+    """One thread for small work: the climb is thousands of small steps, and threads that wait
+    for each other after each of them slow it down many times over where the machine is busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if work < ONE_THREAD else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def evaluate(post: Posterior, theta: np.ndarray, kind: str) -> Optimum:
@@ -171,7 +191,7 @@ def _climb(hill: Hill, theta: Tensor) -> Tensor:
         damping.learn(going, gain, 0.5 * (step * (weight * step + gradient)).sum(1))
         theta[going] = torch.where((gain > 0).unsqueeze(1), trial, at)
         value[going] += torch.where(gain > 0, gain, 0.0)
-        idle[going] = torch.where(gain > ENOUGH, 0.0, idle[going] + 1)
+        idle[going] = torch.where(gain > ENOUGH[0], 0.0, idle[going] + 1)
         going = going[idle[going] < PATIENCE]
     return theta
 
@@ -259,7 +279,7 @@ def _newton(hill: Hill, theta: Tensor) -> Tensor:
         better = gain > 0
         theta[going] = torch.where(better.unsqueeze(1), trial, theta[going])
         value[going] = torch.where(better, reached, value[going])
-        idle[going] = torch.where(gain > ENOUGH, 0.0, idle[going] + 1)
+        idle[going] = torch.where(gain > ENOUGH[1], 0.0, idle[going] + 1)
         going = going[idle[going] < PATIENCE]
         if len(going) == 0:
             break

@@ -185,11 +185,19 @@ def test_what_is_kept_agrees_with_the_posterior():
     assert fits.diverged == 0
 
 
-@pytest.mark.parametrize("likelihood", [MSE(), Gaussian(0.3), Gaussian("infer")])
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(
+    ("activation", "likelihood"),
+    [
+        ("sigmoid", Gaussian("infer")),
+        ("tanh", Gaussian(0.3)),
+        ("softsign", MSE()),
+        ("relu", Gaussian("infer")),
+        ("identity", Gaussian("infer")),
+    ],
+)
 def test_the_maxima_are_above_every_restart(activation, likelihood):
     post = make(activation=activation, likelihood=likelihood)
-    fits = train(post, 16, epochs=60)
+    fits = train(post, 8, epochs=30)
     assert fits.map.log_prob >= fits.log_prob.max()
     assert fits.mle.log_likelihood >= post.log_likelihood(fits.theta).max()
     assert fits.map.log_prob >= fits.mle.log_prob - 1e-9
@@ -278,6 +286,7 @@ def test_one_restart_and_one_point():
     assert fits.map.converged
 
 
+@pytest.mark.usefixtures("only_training")
 @pytest.mark.parametrize("validation", [False, True])
 def test_fits_there_and_back(validation):
     post = make(likelihood=Gaussian("infer"))
@@ -290,7 +299,7 @@ def test_fits_there_and_back(validation):
     assert ("validation_loss" in tree) == validation
     for name in ("sgd", "map", "mle"):
         np.testing.assert_array_equal(getattr(back, name).theta, getattr(fits, name).theta)
-    assert "mle" in repr(fits)
+    assert "log posterior" in repr(fits)
     assert "<table>" in fits._repr_html_()
 
 
