@@ -32,6 +32,7 @@ from .posterior import Posterior
 from .progress import Progress, silent
 from .run import Run, describe, holds, load
 from .temper import Tempering, temper
+from .threads import threads_for
 from .train import Fits
 
 __all__ = ["MOVES", "STARTS", "Run", "Sampling", "choose_walkers", "sample"]
@@ -209,15 +210,16 @@ def _advance(
     if done >= settings.rows:
         return
     state = chain.get_last_sample() if state is None else state
-    taken, every = 0.0, max(1, settings.rows // 200)
+    every = max(1, settings.rows // 200)
     steps = sampler.sample(
         state, iterations=settings.rows - done, thin_by=settings.thin,
         skip_initial_state_check=True,
     )  # fmt: skip
-    for row, _ in enumerate(steps, done + 1):
-        if row % every == 0 or row == settings.rows:
-            taken = float(np.mean(chain.accepted)) / row
-            progress(row, settings.rows, f"accepted {taken:.2f}")
+    with threads_for(walkers // 2 * post.data.n * (max(post.net.sizes) + 1)):
+        for row, _ in enumerate(steps, done + 1):
+            if row % every == 0 or row == settings.rows:
+                taken = float(np.mean(chain.accepted)) / row
+                progress(row, settings.rows, f"accepted {taken:.2f}")
 
 
 def _move(post: Posterior, settings: Sampling, tempering: Tempering | None) -> emcee.moves.Move:

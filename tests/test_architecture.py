@@ -11,7 +11,7 @@ import nnpost
 
 PACKAGE = Path(nnpost.__file__).parent
 LAYERS = [
-    "errors settings progress network data columns datasets store runfile chain commit",
+    "errors settings progress threads network data columns datasets store runfile chain commit",
     "posterior output_layer mixture moves symmetry units align",
     "optimum hill train fits temper run sample diagnose mixing",
     "until compare",
