@@ -14,7 +14,11 @@ def two_threads():
 
 @pytest.mark.parametrize(("numbers", "threads"), [(SMALL - 1, 1), (SMALL, 2)])
 def test_small_batches_take_one_thread_and_the_number_comes_back(numbers, threads):
-    with pytest.raises(KeyboardInterrupt), threads_for(numbers):
-        assert torch.get_num_threads() == threads
-        raise KeyboardInterrupt
+    def interrupted():
+        with threads_for(numbers):
+            assert torch.get_num_threads() == threads
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert torch.get_num_threads() == 2
