@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses=8
 
 .DEFAULT_GOAL := help
-.PHONY: help setup parabola test lint analyses clean
+.PHONY: help setup parabola test lint analyses bench clean
 
 help:           ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -33,6 +33,9 @@ lint: $(STAMP)  ## check style and types
 
 analyses: $(STAMP) ## run every script in analyses/
 	@set -e; for script in analyses/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+bench: $(STAMP) ## measure speeds, as ratios within one run
+	$(BIN)/python benchmarks/speed.py
 
 clean:          ## remove the environment and what tools left behind; chains and figures stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
