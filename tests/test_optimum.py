@@ -194,6 +194,26 @@ def test_jacobian_by_the_chain_rule_is_autograds(activation, inputs, hidden):
 
 
 @pytest.mark.parametrize("target", ["posterior", "likelihood"])
+def test_projecting_the_output_layer_out_is_its_schur_complement(target):
+    """Gauss–Newton on all of theta, o then eliminated by hand, gives the same."""
+    post = small(Gaussian(0.1), yerr=True)
+    hill = Hill(post, target)
+    theta = hill.complete(torch.tensor(starts(post, 3)))
+    slope, curvature = hill.reduced(theta)
+    gradient, _ = hill.derivatives(theta)
+    x, k = torch.tensor(post.data.x), post.net.n_hidden
+    for t, g, s, c in zip(theta, gradient, slope, curvature, strict=True):
+        jacobian = torch.autograd.functional.jacobian(lambda v: post.net.forward(v, x), t)
+        jacobian = jacobian / (0.1 * torch.tensor(post.data.yerr)[:, None])
+        full = jacobian.T @ jacobian
+        if target == "posterior":
+            full += torch.eye(post.ndim, dtype=torch.float64) / 3.0**2
+        schur = full[:k, :k] - full[:k, k:] @ torch.linalg.solve(full[k:, k:], full[k:, :k])
+        torch.testing.assert_close(c, schur, rtol=1e-6, atol=1e-6 * float(schur.abs().max()))
+        torch.testing.assert_close(s, g[:k], rtol=1e-8, atol=1e-7 * float(full.abs().max()) ** 0.5)
+
+
+@pytest.mark.parametrize("target", ["posterior", "likelihood"])
 def test_second_derivatives_are_differences_of_the_gradient(target):
     post = small(Gaussian("infer"), yerr=True)
     hill, theta = Hill(post, target), starts(post, 3, scale=0.5)
@@ -243,6 +263,17 @@ def test_a_likelihood_that_rises_for_ever_has_no_maximum():
     post = Posterior(MLP(1, (1,)), Dataset(x, np.sign(x)), Gaussian(0.1), GaussianPrior(3.0))
     assert not maximise(post, starts(post), "likelihood").converged
     assert maximise(post, starts(post)).converged
+
+
+def test_a_saddle_is_no_maximum():
+    """With w = b = a = 0 and c at its best the gradient vanishes, but w and a together rise."""
+    post = small(Gaussian(0.1), "tanh")
+    y, tau = post.data.y, 0.1**-2
+    saddle = np.zeros(post.ndim)
+    saddle[-1] = tau * y.sum() / (tau * len(y) + 3.0**-2)
+    here = evaluate(post, saddle, "map")
+    assert here.gradient_norm < 1e-9
+    assert not here.converged
 
 
 def test_data_without_noise_have_no_most_likely_noise():

@@ -116,7 +116,8 @@ def test_a_restart_is_the_same_whatever_their_number(monkeypatch, how):
     many = train(post, 9, epochs=8, seed=2, **how)
     few = train(post, 4, epochs=8, seed=2, **how)
     np.testing.assert_allclose(many.theta[:4], few.theta, rtol=1e-12)
-    monkeypatch.setattr(module, "BLOCK", 2 * post.data.n * 3)  # two restarts at a time
+    points = how.get("batch_size", post.data.n)
+    monkeypatch.setattr(module, "BLOCK", 2 * points * 3)  # two restarts at a time
     blocks = train(post, 9, epochs=8, seed=2, **how)
     np.testing.assert_allclose(blocks.theta, many.theta, rtol=1e-12)
     np.testing.assert_allclose(blocks.loss, many.loss, rtol=1e-12)
