@@ -18,8 +18,7 @@ maximum at every step.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -30,6 +29,7 @@ from torch import Tensor
 from .errors import RequestError, choose
 from .hill import Hill, Target
 from .posterior import BLOCK, Posterior, as_tensor
+from .threads import threads_for
 
 __all__ = ["Optimum", "evaluate", "maximise"]
 
@@ -37,7 +37,6 @@ CLIMB_STEPS, NEWTON_STEPS = 300, 150  # at most
 ENOUGH = 1e-7, 1e-10  # gains that are worth another step of either stage, in nats
 PATIENCE = 8  # steps in a row without one before a climb ends
 FINALISTS = 4  # distinct end points of the first stage that Newton's method works on
-ONE_THREAD = 2**22  # starts × parameters × points below which one thread climbs
 NEAR = 1e-6  # converged: this near to the maximum, in standard deviations of the Gaussian there
 STILL = 1e-8  # ... and a last Newton step no larger than this, relative to theta
 FIRM = 1e-12  # ... where the least curvature, in units of the diagonal, is not all rounding
@@ -115,7 +114,7 @@ def maximise(post: Posterior, starts: Any, target: Target = "posterior") -> Opti
             f"starts have shape {tuple(np.shape(starts))}, expected (number, {post.ndim})"
         )
     theta = theta[torch.isfinite(theta).all(1)]
-    with _threads_for(theta.numel() * post.data.n):
+    with threads_for(theta.numel() * post.data.n):
         best = _highest(Hill(post, target), theta)
     if best is None:
         raise RequestError(f"no start has a finite log {target}; give starts nearer to zero")
@@ -131,18 +130,6 @@ def _highest(hill: Hill, theta: Tensor) -> Tensor | None:
         return None
     tops = _newton(hill, finalists)
     return tops[int(hill.value(tops).argmax())]
-
-
-@contextmanager
-def _threads_for(work: int) -> Iterator[None]:
-    """One thread for small work: the climb is thousands of small steps, and threads that wait
-    for each other after each of them slow it down many times over where the machine is busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1 if work < ONE_THREAD else before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def evaluate(post: Posterior, theta: np.ndarray, kind: str) -> Optimum:

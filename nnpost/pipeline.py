@@ -132,14 +132,14 @@ def compare_stage(job: Job) -> Outcome:
 def train_and_keep(job: Job, replacing: bool) -> Fits:
     """Train, and start the run file or replace the fits in it."""
     recipe = job.experiment.train.table()
-    on_screen = job.progress and sys.stderr.isatty()
-    fits = train(
-        job.post,
-        **recipe,
-        seed=job.experiment.seed,
-        validation=job.validation,
-        progress=on_screen,
-    )
+    with reporting(job, "train") as progress:
+        fits = train(
+            job.post,
+            **recipe,
+            seed=job.experiment.seed,
+            validation=job.validation,
+            progress=progress,
+        )
     note(
         job,
         f"trained {len(fits.mse)} restarts in {fits.seconds:.1f} s: best MSE {fits.sgd.mse:.4g}",

@@ -11,7 +11,7 @@ import torch
 
 __all__ = ["threads_for"]
 
-SMALL = 2**19  # numbers in the largest temporary array
+SMALL = 2**20  # numbers in the largest temporary array
 
 
 @contextmanager

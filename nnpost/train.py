@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from .data import Dataset
 from .errors import RequestError, choose
@@ -26,6 +25,8 @@ from .hill import conditional_log_sigma
 from .network import MLP
 from .optimum import Optimum, evaluate, maximise
 from .posterior import BLOCK, Posterior
+from .progress import Progress, silent
+from .threads import threads_for
 
 __all__ = ["Fits", "train"]
 
@@ -50,7 +51,7 @@ def train(
     init: str = "torch",
     dtype: str = "float64",
     validation: Dataset | None = None,
-    progress: bool = False,
+    progress: Progress = silent,
 ) -> Fits:
     """Train ``restarts`` networks on the posterior's data, then climb to the MAP and the MLE.
 
@@ -64,7 +65,7 @@ def train(
     neighbouring points.
 
     ``init`` is that of ``MLP.initial``. ``dtype`` is "float64" or "float32", for training only.
-    ``validation`` adds its loss curves. ``progress`` draws a bar on a terminal.
+    ``validation`` adds its loss curves. ``progress`` is called as ``progress(done, total, text)``.
 
     Raises RequestError for settings that cannot be used, and where every restart diverged.
     """
@@ -232,7 +233,7 @@ def _run(
     recipe: _Recipe,
     start: np.ndarray,
     validation: Dataset | None,
-    progress: bool,
+    progress: Progress,
 ) -> tuple[np.ndarray, np.ndarray]:
     """End points (R, P without log σ) and loss curves (1 or 2, T, R), in bounded memory."""
     dtype, n = DTYPES[recipe.dtype], post.data.n
@@ -241,17 +242,25 @@ def _run(
     rows = max(1, min(BLOCK // (points * max(post.net.sizes)), 8 * BLOCK // n, len(start)))
     ends, curves = [], []
     blocks = range(0, len(start), rows)
-    total = len(blocks) * recipe.epochs
-    with tqdm(total=total, desc="train", unit="epoch", disable=not progress, leave=False) as bar:
-        for first in blocks:
+    with threads_for(rows * points * (max(post.net.sizes) + 1)):
+        for k, first in enumerate(blocks):
+
+            def advance(epochs: int, done: int = k * recipe.epochs) -> None:
+                progress(done + epochs, len(blocks) * recipe.epochs, "")
+
             theta = torch.tensor(start[first : first + rows], dtype=dtype, device=post.device)
-            curves.append(_run_block(post.net, recipe, sets, theta, first, bar))
+            curves.append(_run_block(post.net, recipe, sets, theta, first, advance))
             ends.append(theta.detach().to("cpu", torch.float64).numpy())
     return np.concatenate(ends), np.concatenate(curves, axis=2)
 
 
 def _run_block(
-    net: MLP, recipe: _Recipe, sets: list[_Points], theta: Tensor, first: int, bar: tqdm
+    net: MLP,
+    recipe: _Recipe,
+    sets: list[_Points],
+    theta: Tensor,
+    first: int,
+    advance: Callable[[int], None],
 ) -> np.ndarray:
     """Train the rows of ``theta`` in place; their loss curves (sets, T, rows)."""
     optimizer, data = recipe.make(theta.requires_grad_()), sets[0]
@@ -266,7 +275,7 @@ def _run_block(
         if epoch in recorded:
             with torch.no_grad():
                 curves.append([points.loss(net, theta) for points in sets])
-        bar.update()
+        advance(epoch)
     return np.array(curves).swapaxes(0, 1)
 
 
