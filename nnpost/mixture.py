@@ -39,6 +39,20 @@ class StudentMixture:
         """Log density: (N, d) -> (N,)."""
         return _log_sum(self._joint(x)[0])
 
+    def log_shares(self, x: np.ndarray) -> np.ndarray:
+        """Log probability that x came from each component: (N, d) -> (N, K)."""
+        joint = self._joint(x)[0]
+        return joint - _log_sum(joint)[:, None]
+
+    def joined(self, other: StudentMixture, share: float) -> StudentMixture:
+        """``share`` of this mixture and 1 − share of another one."""
+        return StudentMixture(
+            np.r_[share * self.weights, (1 - share) * other.weights],
+            np.concatenate([self.means, other.means]),
+            np.concatenate([self.roots, other.roots]),
+            self.freedom,
+        )
+
     def draw(self, size: int, rng: np.random.RandomState) -> np.ndarray:
         """``size`` independent draws, (size, d)."""
         k = rng.choice(len(self.weights), p=self.weights, size=size)

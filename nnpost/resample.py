@@ -1,0 +1,39 @@
+"""Weighted particles: how many draws they are worth, equal weights, and what a run leaves."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import logsumexp
+
+from .mixture import StudentMixture
+
+__all__ = ["Ended", "log_effective_size", "systematic"]
+
+
+class Ended(NamedTuple):
+    """What one tempered run leaves."""
+
+    rng: np.random.RandomState
+    h: np.ndarray  # (N, H)
+    log_z: float
+    betas: list[float]
+    acceptance: list[float]
+    refined: np.ndarray | None = None  # (N, H), equally weighted importance draws
+    refined_log_z: float = math.nan
+    efficiency: float = math.nan
+    mixture: StudentMixture | None = None
+
+
+def systematic(log_weights: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+    """Systematic resampling: indices (N,) with expected counts N w/Σw (Kitagawa 1996)."""
+    weights = np.exp(log_weights - logsumexp(log_weights))
+    points = (np.arange(len(weights)) + rng.random_sample()) / len(weights)
+    return np.minimum(np.searchsorted(np.cumsum(weights), points), len(weights) - 1)
+
+
+def log_effective_size(log_weights: np.ndarray) -> float:
+    """log of (Σw)²/Σw², Kish's effective sample size."""
+    return float(2 * logsumexp(log_weights) - logsumexp(2 * log_weights))
