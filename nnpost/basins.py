@@ -1,0 +1,132 @@
+"""The basins of a sharp posterior: many restarts, polished, folded, and hopped between.
+
+Restarts of the collapsed density p̄ (quotient.py) are climbed as one batch. Then, over and over,
+good tops have two of their units replaced by units drawn at a higher temperature (leaps.py), and
+are climbed again (basin hopping; Wales & Doye 1997, J. Phys. Chem. A 101, 5111): sharp posteriors
+of networks are built of units, and a good network differs from a better one in a few of them.
+A Gaussian fitted to the curvature of every top gives a mixture that is broad where the posterior
+is; it only has to be a fair start, because what uses it corrects for it exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import logsumexp
+
+from .ascent import climb
+from .leaps import UnitReplacement
+from .mixture import StudentMixture
+from .quotient import Quotient
+
+__all__ = ["Basins", "search"]
+
+RESTARTS, CLIMB = 200, 120  # climbs at the beginning, and evaluations of each
+HOPS, HOPPERS, HOP_CLIMB = 12, 120, 70  # rounds of hopping, climbs of each
+WARM = 0.05  # power of the likelihood at which the units of hoppers are drawn
+DEEP = 20.0  # nats below the best top from which on tops are dropped
+MOST = 200  # tops that make the mixture
+APART = 0.1  # tops nearer than this in every coordinate, in units of asinh(h), are one
+STEP = 1e-4  # of the finite differences, in the coordinates' own units
+
+
+class Basins(NamedTuple):
+    """Tops of p̄ in the domain D, the best first."""
+
+    h: np.ndarray  # (T, H)
+    log_prob: np.ndarray  # (T,)
+    roots: np.ndarray  # (T, H, H)  Cholesky factors of the covariances that the curvatures give
+    log_mass: np.ndarray  # (T,)  log of the integral of the Gaussian, Laplace's approximation
+
+    @property
+    def mixture(self) -> StudentMixture:
+        """A heavy-tailed mixture with the heaviest basins for its components."""
+        keep = np.argsort(-self.log_mass)[:MOST]
+        # The square root of the masses: what is heavy is not known well enough to bet on it.
+        log_weights = 0.5 * self.log_mass[keep]
+        weights = np.exp(log_weights - logsumexp(log_weights))
+        return StudentMixture(weights / weights.sum(), self.h[keep], self.roots[keep])
+
+
+def search(
+    quotient: Quotient,
+    rng: np.random.RandomState,
+    from_prior: bool = False,
+    progress: Callable[[float], None] = lambda share: None,
+) -> Basins:
+    """Look for the basins of ``quotient``; everything depends on the state of ``rng`` alone.
+
+    Restarts have units that switch somewhere in the data, or with ``from_prior`` are drawn from
+    the prior. ``progress`` is called with the share of the work that is done.
+    """
+    post = quotient.layer.post
+    warm = UnitReplacement(post, beta=WARM)
+    scales = post.scales[quotient.layer.hidden_index]
+    start = scales * rng.standard_normal((RESTARTS, quotient.ndim))
+    if not from_prior:
+        units = warm.near(RESTARTS * len(quotient.blocks), rng)
+        start[:, quotient.blocks] = units.reshape(RESTARTS, *quotient.blocks.shape)
+    basins = _laplace(quotient, *_climbed(quotient, start, CLIMB))
+    for hop in range(HOPS):
+        progress(hop / HOPS)
+        chance = np.exp(0.3 * (basins.log_mass - basins.log_mass.max()))
+        h = basins.h[rng.choice(len(chance), p=chance / chance.sum(), size=HOPPERS)]
+        for _ in range(2):
+            h, _ = warm.replace(h, rng)
+        found, height = _climbed(quotient, h, HOP_CLIMB)
+        basins = _merged(quotient, basins, found, height)
+    return basins
+
+
+def _climbed(quotient: Quotient, start: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    unit = np.ones(quotient.ndim)
+    h, height = climb(quotient.log_prob_and_grad, start, unit, steps, enough=1e-2)
+    good = np.isfinite(height) & np.isfinite(h).all(axis=1)
+    return quotient.fold(h[good]), height[good]
+
+
+def _merged(quotient: Quotient, old: Basins, h: np.ndarray, height: np.ndarray) -> Basins:
+    """``old`` and new tops together; the curvature is worked out for the new ones only."""
+    best = max(height.max(initial=-np.inf), old.log_prob.max(initial=-np.inf))
+    new = _distinct(h, height, old.h, best - DEEP)
+    more = _laplace(quotient, h[new], height[new])
+    joined = Basins(*(np.concatenate(pair) for pair in zip(old, more, strict=True)))
+    keep = np.flatnonzero(joined.log_prob > best - DEEP)
+    keep = keep[np.argsort(-joined.log_prob[keep], kind="stable")]
+    return Basins(*(part[keep] for part in joined))
+
+
+def _distinct(h: np.ndarray, height: np.ndarray, known: np.ndarray, least: float) -> list[int]:
+    """Rows of h, the highest first, that are neither low nor near to a known or earlier one."""
+    keys, seen = np.arcsinh(h), list(np.arcsinh(known))
+    kept: list[int] = []
+    for i in np.argsort(-height, kind="stable"):
+        if height[i] < least:
+            break
+        if seen and np.abs(np.array(seen) - keys[i]).max(axis=1).min() < APART:
+            continue
+        seen.append(keys[i])
+        kept.append(int(i))
+    return kept
+
+
+def _laplace(quotient: Quotient, h: np.ndarray, height: np.ndarray) -> Basins:
+    """Curvatures by central differences of the gradient, no flatter than the prior."""
+    d = quotient.ndim
+    if len(h) == 0:
+        return Basins(h, height, np.empty((0, d, d)), height)
+    eye = STEP * np.eye(d)
+    around = np.concatenate([h[:, None] + eye, h[:, None] - eye], axis=1)
+    _, slopes = quotient.log_prob_and_grad(around.reshape(-1, d))
+    up, down = slopes.reshape(len(h), 2, d, d).swapaxes(0, 1)
+    curvature = (down - up) / (2 * STEP)
+    scales = quotient.layer.post.scales[quotient.layer.hidden_index]
+    scaled = 0.5 * (curvature + curvature.swapaxes(1, 2)) * scales * scales[:, None]
+    values, vectors = np.linalg.eigh(scaled)
+    values = np.clip(values, 1.0, 1e12)  # in units of the prior
+    cov = (vectors / values[:, None]) @ vectors.swapaxes(1, 2) * scales * scales[:, None]
+    roots = np.linalg.cholesky(cov + 1e-14 * np.eye(d) * scales**2)
+    volume = np.log(np.diagonal(roots, axis1=1, axis2=2)).sum(axis=1)
+    return Basins(h, height, roots, height + volume + d / 2 * np.log(2 * np.pi))
