@@ -19,6 +19,7 @@ import numpy as np
 from . import store
 from .chain import MemoryChain
 from .errors import RequestError, choose
+from .leaps import FoldedIndependent, UnitReplacement
 from .moves import (
     PROPOSALS,
     CollapsedMove,
@@ -30,6 +31,7 @@ from .moves import (
 from .output_layer import OutputLayer
 from .posterior import Posterior
 from .progress import Progress, silent
+from .quotient import Quotient
 from .run import Run, describe, holds, load
 from .temper import Tempering, temper
 from .threads import threads_for
@@ -230,7 +232,11 @@ def _move(post: Posterior, settings: Sampling, tempering: Tempering | None) -> e
         return DirectMove(layer)
     proposals = collapsed_proposals(post)
     if settings.start == "tempered" and tempering is not None and tempering.mixtures:
-        proposals = [(Independent(tempering.mixtures), 0.5), *proposals]
+        if tempering.start == "basins":
+            leap = FoldedIndependent(tempering.mixtures, Quotient(layer))
+            proposals = [(leap, 0.3), (UnitReplacement(post), 0.5), *proposals]
+        else:
+            proposals = [(Independent(tempering.mixtures), 0.5), *proposals]
     return CollapsedMove(layer, proposals, settings.ensembles)
 
 

@@ -1,0 +1,215 @@
+"""From a mixture to the posterior, by sequential Monte Carlo: equal-weight draws, and Z exactly.
+
+Where a posterior is sharp and has many basins, the prior is too far away to temper from. A mixture
+m that has been fitted to its basins is near. The particles start from m, restricted to the domain
+D of quotient.py, and go through
+
+    m(h)^(1−β) p̄(h)^β,   β from 0 to 1,   h ∈ D
+
+by the same ladder as in temper.py: each step keeps half of the effective sample size. The product
+of the mean weights, times the share of m inside D, estimates Z, because m is normalised
+(Neal 2001, Stat. Comput. 11, 125; Del Moral, Doucet & Jasra 2006).
+
+D holds one copy of every network, so permutations and flips are dealt with exactly: a proposal
+outside D is refused by its density of zero; one that replaces a unit is first folded into D,
+which is right because it treats all copies alike.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import logsumexp
+
+from .leaps import UnitReplacement
+from .mixture import StudentMixture
+from .moves import DifferentialEvolution, Proposal, Snooker, Stretch, UnitEvolution, decide, halves
+from .quotient import Quotient
+from .resample import log_effective_size, systematic
+
+__all__ = ["Annealing", "anneal", "settle"]
+
+KEEP = 0.5  # share of the effective sample size that a step of the ladder keeps
+LOCAL = 2  # steps with a component's own covariance in each sweep
+LEAST_INSIDE = 1e-3  # share of the mixture inside D below which drawing goes no further
+
+
+@dataclass
+class Annealing:
+    """N particles between mixture and posterior."""
+
+    quotient: Quotient
+    mixture: StudentMixture
+    h: np.ndarray  # (N, H), all inside D
+    posterior: np.ndarray  # (N,)  log p̄
+    start: np.ndarray  # (N,)  log m
+    beta: float = 0.0
+    log_z: float = 0.0
+    betas: list[float] = field(default_factory=lambda: [0.0])
+    acceptance: list[float] = field(default_factory=lambda: [math.nan])
+
+    def density(self) -> np.ndarray:
+        return self.beta * self.posterior + (1 - self.beta) * self.start
+
+    def take(self, rows: np.ndarray, new: _Places, chosen: np.ndarray) -> None:
+        self.h[rows], self.posterior[rows] = new.h[chosen], new.posterior[chosen]
+        self.start[rows] = new.start[chosen]
+
+    def places(self, h: np.ndarray) -> _Places:
+        """Densities of h (B, H); m counts for nothing outside D, nor where β is 1."""
+        posterior, start = self.quotient.log_prob(h), np.zeros(len(h))
+        inside = np.isfinite(posterior)
+        if self.beta < 1:
+            start[inside] = self.mixture.log_prob(h[inside])
+        value = self.beta * posterior + (1 - self.beta) * start
+        return _Places(h, posterior, start, np.where(inside, value, -np.inf))
+
+
+class _Places(NamedTuple):
+    h: np.ndarray
+    posterior: np.ndarray
+    start: np.ndarray
+    density: np.ndarray
+
+
+def anneal(
+    quotient: Quotient,
+    mixture: StudentMixture,
+    particles: int,
+    sweeps: int,
+    rng: np.random.RandomState,
+) -> Annealing:
+    """Bring ``particles`` draws of ``mixture`` to the posterior, ``sweeps`` sweeps a rung."""
+    h, share = draw_inside(quotient, mixture, particles, rng)
+    run = Annealing(quotient, mixture, h, quotient.log_prob(h), mixture.log_prob(h))
+    run.log_z = math.log(share)
+    moves = Moves(quotient, mixture)
+    while run.beta < 1:
+        _climb(run, rng)
+        taken = [moves.sweep(run, rng) for _ in range(sweeps)]
+        run.betas.append(run.beta)
+        run.acceptance.append(float(np.mean(taken)))
+    return run
+
+
+def settle(
+    quotient: Quotient,
+    mixture: StudentMixture,
+    h: np.ndarray,
+    sweeps: int,
+    rng: np.random.RandomState,
+) -> np.ndarray:
+    """Move places h (N, H) inside D by sweeps that leave p̄ as it is."""
+    run = Annealing(quotient, mixture, h.copy(), quotient.log_prob(h), np.zeros(len(h)), beta=1.0)
+    moves = Moves(quotient, mixture)
+    for _ in range(sweeps):
+        moves.sweep(run, rng)
+    return run.h
+
+
+def draw_inside(
+    quotient: Quotient, mixture: StudentMixture, size: int, rng: np.random.RandomState
+) -> tuple[np.ndarray, float]:
+    """``size`` draws of the mixture inside D, and an unbiased estimate of its share in there.
+
+    Drawing until size + 1 are inside after n draws, size/(n − 1) is unbiased (Haldane 1945,
+    Biometrika 33, 222).
+    """
+    found, drawn = [], 0
+    count = 0
+    while count <= size:
+        h = mixture.draw(4 * size, rng)
+        rows = np.flatnonzero(quotient.inside(h))
+        if count + len(rows) > size:
+            last = rows[size - count]
+            found.append(h[rows[: size - count]])
+            drawn += int(last) + 1
+            break
+        found.append(h[rows])
+        count, drawn = count + len(rows), drawn + len(h)
+        if drawn * LEAST_INSIDE > size:
+            raise FloatingPointError(f"{count} of {drawn} draws of the mixture are in its domain")
+    return np.concatenate(found), size / (drawn - 1)
+
+
+def _climb(run: Annealing, rng: np.random.RandomState) -> None:
+    """Raise β as far as the weights allow, and resample."""
+    gap = run.posterior - run.start
+    goal = math.log(KEEP * len(gap))
+
+    def excess(step: float) -> float:
+        return log_effective_size(step * gap) - goal
+
+    last = 1 - run.beta
+    step = last if excess(last) >= 0 else brentq(excess, 1e-9, last, xtol=1e-4)
+    step = last if step > last - 1e-3 else max(step, 1e-4)
+    log_weights = step * gap
+    run.log_z += float(logsumexp(log_weights) - math.log(len(gap)))
+    run.beta = 1.0 if step == last else run.beta + step
+    i = systematic(log_weights, rng)
+    run.h, run.posterior, run.start = run.h[i], run.posterior[i], run.start[i]
+
+
+class Moves:
+    """One sweep: a unit replaced, steps with a component's own covariance, steps by differences."""
+
+    def __init__(self, quotient: Quotient, mixture: StudentMixture) -> None:
+        self.replacement = UnitReplacement(quotient.layer.post)
+        self.mixture = mixture
+        blocks = tuple(tuple(int(i) for i in block) for block in quotient.blocks)
+        self.steps: list[tuple[Proposal, float]] = [
+            (UnitEvolution(blocks), 0.3),
+            (Snooker(), 0.25),
+            (Stretch(a=3.0), 0.2),
+            (DifferentialEvolution(sigma=0.3), 0.15),
+            (DifferentialEvolution(gamma0=1.0, sigma=0.01), 0.1),
+        ]
+
+    def sweep(self, run: Annealing, rng: np.random.RandomState) -> float:
+        """All moves once, in place; the share of accepted proposals."""
+        taken = [self._replace(run, rng), *(self._local(run, rng) for _ in range(LOCAL))]
+        pick = int(rng.choice(len(self.steps), p=[w for _, w in self.steps]))
+        return float(np.mean([*taken, self._difference(run, self.steps[pick][0], rng)]))
+
+    def _replace(self, run: Annealing, rng: np.random.RandomState) -> float:
+        q, factors = self.replacement.propose(run.h[None], run.h[None], rng)
+        moved = np.flatnonzero((q[0] != run.h).any(axis=1))
+        new = run.places(run.quotient.fold(q[0][moved]))
+        ratio = factors[0][moved] + new.density - run.density()[moved]
+        rows, chosen = decide(ratio, moved, rng)
+        run.take(rows, new, chosen)
+        return len(rows) / len(run.h)
+
+    def _local(self, run: Annealing, rng: np.random.RandomState) -> float:
+        """q = h + σ L_k n with k drawn from the shares of the components at h.
+
+        The share of k at the other end over that at this one is the Hastings factor.
+        """
+        n, d = run.h.shape
+        row, before = np.arange(n), self.mixture.log_shares(run.h)
+        k = np.argmax(before - np.log(-np.log(rng.random_sample(before.shape))), axis=1)
+        sigma = 2.0 / math.sqrt(d) * np.exp(0.7 * rng.standard_normal(n))
+        normal = rng.standard_normal((n, d, 1))
+        q = run.h + sigma[:, None] * (self.mixture.roots[k] @ normal)[..., 0]
+        new = run.places(q)
+        ratio = new.density - run.density()
+        near = np.flatnonzero(np.isfinite(ratio))
+        after = self.mixture.log_shares(q[near])
+        ratio[near] += after[np.arange(len(near)), k[near]] - before[near, k[near]]
+        rows, chosen = decide(ratio, row, rng)
+        run.take(rows, new, chosen)
+        return len(rows) / n
+
+    def _difference(self, run: Annealing, proposal: Proposal, rng: np.random.RandomState) -> float:
+        accepted = 0
+        for s, c in halves(len(run.h), 1, rng):
+            q, factors = proposal.propose(run.h[s], run.h[c], rng)
+            new = run.places(q[0])
+            rows, chosen = decide(factors[0] + new.density - run.density()[s[0]], s, rng)
+            run.take(rows, new, chosen)
+            accepted += len(rows)
+        return accepted / len(run.h)
