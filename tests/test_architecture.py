@@ -12,8 +12,9 @@ import nnpost
 PACKAGE = Path(nnpost.__file__).parent
 LAYERS = [
     "errors settings progress threads network data columns datasets store runfile chain commit",
-    "posterior output_layer mixture moves symmetry units align",
-    "optimum hill train fits temper run sample diagnose mixing",
+    "posterior output_layer quotient mixture moves leaps symmetry units align",
+    "optimum hill train fits ascent basins anneal explore population resample temper run "
+    "sample diagnose mixing",
     "until compare",
     "figures report",
     "sections experiment jobs pipeline summary export",
