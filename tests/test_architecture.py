@@ -12,7 +12,7 @@ import nnpost
 PACKAGE = Path(nnpost.__file__).parent
 LAYERS = [
     "errors settings progress threads network data columns datasets store runfile chain commit",
-    "posterior output_layer mixture moves symmetry units align",
+    "posterior output_layer mixture moves hamiltonian gradient symmetry units align",
     "optimum hill train fits temper run sample diagnose mixing",
     "until compare",
     "figures report",
