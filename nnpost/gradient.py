@@ -6,7 +6,9 @@ integrated out and then drawn exactly. The *preconditioner*, see :mod:`nnpost.ha
 other half of each ensemble (walk and side), or one covariance for all units.
 
 Step size and covariance are tuned during the first ``warmup`` steps only, which do not leave the
-posterior invariant and must be discarded; then they are frozen.
+posterior invariant and must be discarded; then they are frozen. To begin with every walker has a
+step size of its own: one that starts far out, as where log σ is drawn from a broad prior, is in a
+place a million times steeper than that of its neighbours, and would never move by their step.
 """
 
 from __future__ import annotations
@@ -48,7 +50,9 @@ WARMUP = 200  # steps
 DURATION = 1.5  # of a trajectory, on average; π/2 takes a standard normal to independence
 LONGEST = 100  # leapfrog steps of an average trajectory
 FIRST = 25  # leapfrog steps of an average trajectory before anything is known of the scales
-REFRESH = (0.2, 0.4, 0.7)  # of the warm-up: when the preconditioner is built anew
+# Shares of the warm-up: when walkers stop being tuned one by one and the way from the start is
+# forgotten, and when the preconditioner is built anew.
+REFRESH = (0.25, 0.5, 0.75)
 
 
 class Drawn(NamedTuple):
@@ -106,10 +110,10 @@ class CollapsedSpace:
 class HamiltonianMove(Move):
     """One trajectory for every walker, accepted with the change of energy, all in one call.
 
-    The number of leapfrog steps is drawn at each step around DURATION / step size, and the step
-    size by ±20 %, so that no period of the dynamics is hit for good. ``get_state`` and
-    ``set_state`` hold all that the next step depends on, so that a stored run continues bit for
-    bit; the length of the warm-up is part of it.
+    The number of leapfrog steps is drawn at each step around DURATION / step size, and every
+    walker's step size within ±20 %, so that no period of the dynamics is hit for good.
+    ``get_state`` and ``set_state`` hold all that the next step depends on, so that a stored run
+    continues bit for bit; the length of the warm-up is part of it.
     """
 
     def __init__(
@@ -122,16 +126,16 @@ class HamiltonianMove(Move):
     ) -> None:
         self.space, self.preconditioner = space, preconditioner
         self.ensembles, self.warmup, self.steps = ensembles, warmup, 0
-        self.step = StepSize(np.full(ensembles, np.log(step)))
+        self.step = StepSize(np.full((ensembles, 1), np.log(step)))
         self._now = Place(np.empty((0, space.ndim)), np.empty(0), np.empty((0, space.ndim)))
 
     def propose(self, model: Any, state: Any) -> tuple[Any, np.ndarray]:
         before = self._current(state.coords)
         now = Place(*(part.copy() for part in before))
         accepted = np.zeros(len(now.x), dtype=bool)
-        count, chances = self._leapfrogs(model.random), []
+        count, chances = self._leapfrogs(model.random), np.empty(len(now.x))
         for s, c in self._parts(len(now.x), model.random):
-            chances.append(self._move(now, s, c, count, accepted, model.random))
+            chances[s] = self._move(now, s, c, count, accepted, model.random)
         drawn = self.space.complete(now.x, now.density, model.random)
         # What is drawn is part of the move: where it has no density, nothing has moved.
         fine = np.isfinite(drawn.log_prob)
@@ -139,7 +143,7 @@ class HamiltonianMove(Move):
         for new, old in zip(now, before, strict=True):
             new[~fine] = old[~fine]
         self._now = now
-        self._tune(np.mean(chances, axis=0))
+        self._tune(chances.reshape(self.ensembles, -1))
         return state, accepted & fine
 
     def get_state(self) -> dict[str, np.ndarray]:
@@ -162,12 +166,13 @@ class HamiltonianMove(Move):
         accepted: np.ndarray,
         rng: Random,
     ) -> np.ndarray:
-        """Move the walkers in rows s (E, S), in place; their mean acceptance probability (E,)."""
+        """Move the walkers in rows s (E, S), in place; their acceptance probabilities (E, S)."""
         b = self.preconditioner.directions(now.x[s], now.x[c], rng)
         p = rng.standard_normal((*s.shape, b.size))
-        step = np.exp(self.step.log) * rng.uniform(0.8, 1.2)
+        logs = np.broadcast_to(self.step.log, (self.ensembles, len(now.x) // self.ensembles))
+        step = np.exp(logs.ravel()[s]) * rng.uniform(0.8, 1.2, size=s.shape)
         start = Place(*(part[s] for part in now))
-        end, q = leapfrog(start, p, step[:, None, None], count, self.space.log_prob_and_grad, b)
+        end, q = leapfrog(start, p, step[..., None], count, self.space.log_prob_and_grad, b)
         with np.errstate(over="ignore", invalid="ignore"):
             kinetic = 0.5 * ((p**2).sum(axis=2) - (q**2).sum(axis=2))
             gain = np.nan_to_num(end.density - start.density + kinetic, nan=-np.inf)
@@ -175,7 +180,7 @@ class HamiltonianMove(Move):
         for part, new in zip(now, end, strict=True):
             part[rows] = new.reshape(-1, *new.shape[2:])[taken]
         accepted[rows] = True
-        return np.exp(np.minimum(gain, 0)).mean(axis=1)
+        return np.exp(np.minimum(gain, 0))
 
     def _parts(self, walkers: int, rng: Random) -> list[Indices]:
         if self.preconditioner.halves:
@@ -194,10 +199,12 @@ class HamiltonianMove(Move):
         self.steps += 1
         if self.steps > self.warmup:
             return
-        self.step.learn(acceptance)
+        marks = [round(share * self.warmup) for share in REFRESH]
+        alone = self.steps <= marks[0]
+        self.step.learn(acceptance if alone else acceptance.mean(axis=1, keepdims=True))
         self.preconditioner.learn(self._now.x.reshape(self.ensembles, -1, self.space.ndim))
-        if self.steps in [round(share * self.warmup) for share in REFRESH]:
-            self.preconditioner.refresh()
+        if self.steps in marks:
+            (self.preconditioner.forget if alone else self.preconditioner.refresh)()
             self.step.settle()
             self.step.restart()
         if self.steps == self.warmup:

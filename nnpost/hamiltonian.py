@@ -52,7 +52,7 @@ def leapfrog(
     gradient: Gradient,
     b: Directions,
 ) -> tuple[Place, np.ndarray]:
-    """``count`` steps of size ``step`` (E, 1, 1) from ``start`` with momenta p (E, S, m).
+    """``count`` steps of size ``step`` (E, S, 1) from ``start`` with momenta p (E, S, m).
 
     Reversible and volume preserving. ``gradient`` takes (E·S, d), all walkers in one call. A
     trajectory that leaves what floats can hold ends with log π = −inf.
@@ -80,7 +80,10 @@ class Preconditioner(Protocol):
         """Take in the places x (E, W, d) after a step of the warm-up."""
 
     def refresh(self) -> None:
-        """Build B anew from what was learnt since the last time."""
+        """Build B anew from what was learnt since the last time, and begin to learn anew."""
+
+    def forget(self) -> None:
+        """Begin to learn anew, and leave B as it is."""
 
     def get_state(self) -> dict[str, np.ndarray]:
         """What was learnt, as named arrays."""
@@ -98,6 +101,9 @@ class Complement:
         """Nothing."""
 
     def refresh(self) -> None:
+        """Nothing."""
+
+    def forget(self) -> None:
         """Nothing."""
 
     def get_state(self) -> dict[str, np.ndarray]:
@@ -145,7 +151,7 @@ class UnitMetric:
         self.groups, self.ensembles = list(groups), ensembles
         starts = [np.diag(np.sqrt((scales[g] ** 2).mean(axis=0))) for g in self.groups]
         self.roots = [np.repeat(root[None], ensembles, axis=0) for root in starts]
-        self._forget()
+        self.forget()
 
     def directions(self, s: np.ndarray, c: np.ndarray, rng: Random) -> Directions:
         across = [root.transpose(0, 2, 1) for root in self.roots]
@@ -170,7 +176,7 @@ class UnitMetric:
             shrunk = cov * (size / (size + self.prior * group.shape[1]))
             np.einsum("eii->ei", shrunk)[...] = np.maximum(diagonal, floor)
             self.roots[i] = np.linalg.cholesky(shrunk)
-        self._forget()
+        self.forget()
 
     def get_state(self) -> dict[str, np.ndarray]:
         lists = {"root": self.roots, "sum": self._sums, "square": self._squares}
@@ -183,7 +189,7 @@ class UnitMetric:
             self._sums[i], self._squares[i] = state[f"sum_{i}"].copy(), state[f"square_{i}"].copy()
         self._count = int(state["count"])
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
         widths = [group.shape[1] for group in self.groups]
         self._sums = [np.zeros((self.ensembles, k)) for k in widths]
         self._squares = [np.zeros((self.ensembles, k, k)) for k in widths]
@@ -215,10 +221,10 @@ def groups(post: Posterior) -> list[np.ndarray]:
 
 @dataclass
 class StepSize:
-    """Step sizes (E,) by dual averaging to a given acceptance, then frozen.
+    """Step sizes by dual averaging to a given acceptance, then frozen.
 
     Hoffman & Gelman 2014, J. Mach. Learn. Res. 15, 1593, §3.2.1, with their μ = log 10ε₀,
-    γ = 0.05, t₀ = 10, κ = 0.75.
+    γ = 0.05, t₀ = 10, κ = 0.75. ``log`` may have any shape, (E, 1) to begin with.
     """
 
     log: np.ndarray
@@ -233,7 +239,7 @@ class StepSize:
         self.smooth, self.error, self.count = self.log.copy(), np.zeros_like(self.log), 0
 
     def learn(self, acceptance: np.ndarray) -> None:
-        """Take in the mean acceptance probability (E,) of a step."""
+        """Take in acceptance probabilities, of a shape that ``log`` can take."""
         self.count += 1
         rate, weight = 1 / (self.count + 10), self.count**-0.75
         self.error = (1 - rate) * self.error + rate * (self.target - acceptance)
@@ -241,8 +247,8 @@ class StepSize:
         self.smooth = weight * self.log + (1 - weight) * self.smooth
 
     def settle(self) -> None:
-        """Take the smoothed average from now on."""
-        self.log = self.smooth.copy()
+        """Take the smoothed average from now on, one for all walkers of an ensemble."""
+        self.log = np.median(self.smooth, axis=1, keepdims=True)
 
     def get_state(self) -> dict[str, np.ndarray]:
         names = ("log", "centre", "smooth", "error", "count")

@@ -275,7 +275,7 @@ def test_what_is_tuned_is_frozen_after_the_warm_up():
 
 
 def test_the_step_size_finds_its_acceptance():
-    step = StepSize(np.log([1e-3, 10.0]))
+    step = StepSize(np.log([[1e-3], [10.0]]))
     for _ in range(400):
         step.learn(1 / (1 + np.exp(step.log) ** 2))  # 0.8 at a step of 0.5
     step.settle()
