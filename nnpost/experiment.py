@@ -130,8 +130,11 @@ class Experiment(Section):
         Raises RequestError for walkers or particles too few for the parameters of ``post``, and
         for batches larger than its data.
         """
+        from .gradient import uses_gradients
+
         self.train.check(post.data.n)
-        likelihood, sample = self.likelihood.resolved(self.data), self.sample.resolved(post.ndim)
+        likelihood = self.likelihood.resolved(self.data)
+        sample = self.sample.resolved(post.ndim, not uses_gradients(self.sample.moves, post))
         if sample.start == "tempered":
             assert sample.nwalkers is not None
             self.temper.check(post.ndim - post.net.n_output, sample.nwalkers)

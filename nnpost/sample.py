@@ -19,6 +19,14 @@ import numpy as np
 from . import store
 from .chain import MemoryChain
 from .errors import RequestError, choose
+from .gradient import (
+    GRADIENT_MOVES,
+    WALKERS,
+    WARMUP,
+    HamiltonianMove,
+    collapsed_hamiltonian,
+    uses_gradients,
+)
 from .leaps import FoldedIndependent, UnitReplacement
 from .moves import (
     PROPOSALS,
@@ -39,7 +47,7 @@ from .train import Fits
 
 __all__ = ["MOVES", "STARTS", "Run", "Sampling", "choose_walkers", "sample"]
 
-MOVES = ("collapsed", *PROPOSALS)
+MOVES = ("collapsed", *PROPOSALS, *GRADIENT_MOVES)
 STARTS = ("tempered", "fits", "prior", "ball")
 BALL = 1e-4  # the article's: standard deviation of a "ball", around zero or around a fit
 
@@ -89,11 +97,22 @@ class Sampling:
         ]
 
 
-def choose_walkers(nwalkers: int | None, ndim: int) -> int:
+def choose_walkers(nwalkers: int | None, ndim: int, spanning: bool = True) -> int:
     """Walkers of one ensemble for ``ndim`` parameters: checked, or 32 and at least 2·ndim.
 
-    Raises RequestError for an odd number and for fewer than 2·ndim.
+    Moves that only combine walkers stay within what the ensemble spans, and 2·ndim are sure to
+    span everything. Without ``spanning``, as for gradient moves whose momenta point anywhere, any
+    even number will do, and 8 are chosen.
+
+    Raises RequestError for an odd number and for too few.
     """
+    if not spanning:
+        if nwalkers is not None and (nwalkers < 2 or nwalkers % 2):
+            raise RequestError(
+                f"sample.nwalkers: found {nwalkers}, expected an even number of at least 2; "
+                f"use {max(2, nwalkers + nwalkers % 2)}"
+            )
+        return WALKERS if nwalkers is None else nwalkers
     least = 2 * ndim
     if nwalkers is None:
         return max(32, least)
@@ -128,15 +147,19 @@ def sample(
         path: the run file to write; None keeps the chain in memory. A file that holds a run of the
             same posterior keeps its other stages; any other file of nnpost's is replaced.
         ensembles: E, the number of independent ensembles; a verdict needs 4.
-        nwalkers: walkers of each ensemble, even and at least 2P; None takes max(32, 2P).
+        nwalkers: walkers of each ensemble, even and at least 2P; None takes max(32, 2P). With
+            "hmc", and with "collapsed" where it uses gradients, any even number; None takes 8.
         nsteps: steps of every walker.
         seed: determines the chain, together with everything else given here.
-        moves: "collapsed" draws the output layer exactly and samples the rest; "stretch", "de",
-            "snooker" and "walk" act on all parameters. A network without a hidden layer whose
-            noise is given is drawn exactly and directly by "collapsed".
+        moves: "collapsed" draws the output layer exactly and samples the rest, along gradients
+            where that is more than 25 parameters; "stretch", "de", "snooker" and "walk", and along
+            gradients "hmc", "hmc-walk" and "hmc-side", act on all parameters. A network without a
+            hidden layer whose noise is given is drawn exactly and directly by "collapsed".
         start: "tempered" (one tempered run for each ensemble), "fits" (end points of restarts),
             "prior", or "ball" (1e-4 around zero, as in the article).
         discard: steps at the beginning that results leave out; a fifth of nsteps by default.
+            Gradient moves are tuned during the first 200 of them (or all, if there are fewer),
+            and never after.
         thin: keep one row for every so many steps.
         fits: needed by start="fits"; kept with the run.
         tempering: starts and evidence that are there already.
@@ -150,7 +173,7 @@ def sample(
         RequestError: settings that make no sense, or a file that cannot be used or continued.
     """
     settings = Sampling(
-        ensembles, choose_walkers(nwalkers, post.ndim), nsteps,
+        ensembles, choose_walkers(nwalkers, post.ndim, not uses_gradients(moves, post)), nsteps,
         nsteps // 5 if discard is None else discard, thin, moves, start, seed,
     )  # fmt: skip
     if resume and path is None:
@@ -176,6 +199,7 @@ def sample(
     ) as chain:
         if chain.iteration and hasattr(move, "set_state"):
             move.set_state(chain.saved_moves)
+            _check_warmup(move, settings)
         _advance(post, settings, move, chain, fits, tempering, progress)
     kept = store.read_group(path, "sampling") or {}
     seconds = kept.get("seconds", 0.0) * resume + time.perf_counter() - began
@@ -225,11 +249,16 @@ def _advance(
 
 
 def _move(post: Posterior, settings: Sampling, tempering: Tempering | None) -> emcee.moves.Move:
+    warmup = min(settings.discard, WARMUP)
+    if settings.moves in GRADIENT_MOVES:
+        return GRADIENT_MOVES[settings.moves](post, settings.ensembles, warmup)
     if settings.moves != "collapsed":
         return EnsembleMove(PROPOSALS[settings.moves](), settings.ensembles)
     layer = OutputLayer(post)
     if layer.ndim == 0:
         return DirectMove(layer)
+    if uses_gradients(settings.moves, post):
+        return collapsed_hamiltonian(layer, settings.ensembles, warmup)
     proposals = collapsed_proposals(post)
     if settings.start == "tempered" and tempering is not None and tempering.mixtures:
         if tempering.start == "basins":
@@ -238,6 +267,15 @@ def _move(post: Posterior, settings: Sampling, tempering: Tempering | None) -> e
         else:
             proposals = [(Independent(tempering.mixtures), 0.5), *proposals]
     return CollapsedMove(layer, proposals, settings.ensembles)
+
+
+def _check_warmup(move: emcee.moves.Move, settings: Sampling) -> None:
+    """A chain that is continued was tuned during as many steps as it was begun with."""
+    if isinstance(move, HamiltonianMove) and settings.discard < move.warmup:
+        raise RequestError(
+            f"sample.discard: found {settings.discard}, expected at least the {move.warmup} steps "
+            "during which this chain was tuned"
+        )
 
 
 def _start(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["SECTIONS", "Data", "Likelihood", "Network", "Prior", "Sample", "Temper", "Train"]
 
 POSITIVE = number(above=0)
-MOVES = ("collapsed", "stretch", "de", "snooker", "walk")
+MOVES = ("collapsed", "stretch", "de", "snooker", "walk", "hmc", "hmc-walk", "hmc-side")
 STARTS = ("tempered", "fits", "prior", "ball")
 
 
@@ -193,16 +193,20 @@ class Sample(Section):
                 "thin", f"found {self.thin}, expected at most sample.nsteps = {self.nsteps}"
             )
 
-    def resolved(self, ndim: int) -> Sample:
-        """The same with the number of walkers chosen and checked for ``ndim`` parameters."""
-        least = 2 * ndim
+    def resolved(self, ndim: int, spanning: bool = True) -> Sample:
+        """The same with the number of walkers chosen and checked for ``ndim`` parameters.
+
+        ``spanning`` tells whether the walkers must span the space of the parameters.
+        """
+        least = 2 * ndim if spanning else 2
         if self.nwalkers is None:
-            return replace(self, nwalkers=max(32, least))
+            return replace(self, nwalkers=max(32, least) if spanning else 8)
         if self.nwalkers < least or self.nwalkers % 2:
+            why = f" (twice the {ndim} parameters)" if spanning else ""
             self.refuse(
                 "nwalkers",
-                f"found {self.nwalkers}, expected an even number of at least {least} (twice the "
-                f"{ndim} parameters); use {max(least, self.nwalkers + self.nwalkers % 2)}",
+                f"found {self.nwalkers}, expected an even number of at least {least}{why}; use "
+                f"{max(least, self.nwalkers + self.nwalkers % 2)}",
             )
         return self
 

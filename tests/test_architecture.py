@@ -12,7 +12,7 @@ import nnpost
 PACKAGE = Path(nnpost.__file__).parent
 LAYERS = [
     "errors settings progress threads network data columns datasets store runfile chain commit",
-    "posterior output_layer quotient mixture moves leaps symmetry units align",
+    "posterior output_layer quotient mixture moves leaps hamiltonian gradient symmetry units align",
     "optimum hill train fits ascent basins anneal explore population resample temper run "
     "sample diagnose mixing",
     "until compare",

@@ -189,7 +189,12 @@ def test_walkers_are_checked_against_the_parameters():
     assert refusal(odd.resolved, post) == f"sample.nwalkers: found 27, {expected} 28"
     assert refusal(few.resolved, post) == f"sample.nwalkers: found 12, {expected} 14"
     wide = PARABOLA.with_settings(["network.hidden=[20]"])
+    assert wide.resolved(wide.build()).sample.nwalkers == 8  # its moves use gradients
+    wide = wide.with_settings(["sample.moves=de"])
     assert wide.resolved(wide.build()).sample.nwalkers == 122
+    wide = wide.with_settings(["sample.moves=hmc", "sample.nwalkers=5"])
+    expected = "expected an even number of at least 2; use 6"
+    assert refusal(wide.resolved, wide.build()) == f"sample.nwalkers: found 5, {expected}"
     particles = PARABOLA.with_settings(["temper.particles=30", "sample.nwalkers=40"])
     assert "temper.particles: found 30, expected an even number of at least 40" in refusal(
         particles.resolved, post
@@ -199,7 +204,9 @@ def test_walkers_are_checked_against_the_parameters():
 def test_sections_know_what_sampling_knows():
     assert KNOWN_MOVES == MOVES
     assert KNOWN_STARTS == STARTS
-    assert all(Sample().resolved(p).nwalkers == choose_walkers(None, p) for p in (7, 16, 17, 40))
+    for span in (True, False):
+        for p in (7, 16, 17, 40):
+            assert Sample().resolved(p, span).nwalkers == choose_walkers(None, p, span)
 
 
 def test_validation_part_is_held_out():

@@ -1,0 +1,254 @@
+"""Gradient moves: Hamiltonian Monte Carlo as a move of emcee, for independent ensembles.
+
+A :class:`HamiltonianMove` is the product of two choices. The *space*: all parameters
+(:class:`FullSpace`), or the collapsed one (:class:`CollapsedSpace`), in which the output layer is
+integrated out and then drawn exactly. The *preconditioner*, see :mod:`nnpost.hamiltonian`: the
+other half of each ensemble (walk and side), or one covariance for all units.
+
+Step size and covariance are tuned during the first ``warmup`` steps only, which do not leave the
+posterior invariant and must be discarded; then they are frozen. To begin with every walker has a
+step size of its own: one that starts far out, as where log σ is drawn from a broad prior, is in a
+place a million times steeper than that of its neighbours, and would never move by their step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from emcee.moves import Move
+
+from .hamiltonian import (
+    Place,
+    Preconditioner,
+    Side,
+    StepSize,
+    UnitMetric,
+    Walk,
+    groups,
+    leapfrog,
+)
+from .moves import Indices, Random, decide, halves
+from .output_layer import OutputLayer
+from .posterior import Posterior
+
+__all__ = [
+    "GRADIENT_MOVES",
+    "WALKERS",
+    "WARMUP",
+    "CollapsedSpace",
+    "FullSpace",
+    "HamiltonianMove",
+    "collapsed_hamiltonian",
+    "uses_gradients",
+]
+
+MANY = 25  # sampled parameters of "collapsed" above which steps along gradients pay
+WALKERS = 8  # of each ensemble: a covariance pooled over units needs no more to span the space
+WARMUP = 200  # steps
+DURATION = 1.5  # of a trajectory, on average; π/2 takes a standard normal to independence
+LONGEST = 100  # leapfrog steps of an average trajectory
+FIRST = 25  # leapfrog steps of an average trajectory before anything is known of the scales
+# Shares of the warm-up: when walkers stop being tuned one by one and the way from the start is
+# forgotten, and when the preconditioner is built anew.
+REFRESH = (0.25, 0.5, 0.75)
+
+
+class Drawn(NamedTuple):
+    """Full vectors (B, P) and their log posterior (B,)."""
+
+    theta: np.ndarray
+    log_prob: np.ndarray
+
+
+class Space(Protocol):
+    """What moves along gradients, and how a full vector is made of it."""
+
+    ndim: int
+
+    def split(self, theta: np.ndarray) -> np.ndarray:
+        """The part that moves: (B, P) -> (B, d), a copy."""
+
+    def log_prob_and_grad(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Its log density and gradient: (B, d) -> (B,), (B, d)."""
+
+    def complete(self, place: np.ndarray, density: np.ndarray, rng: Random) -> Drawn:
+        """Full vectors for x (B, d) with density (B,), the rest drawn given x."""
+
+
+class FullSpace:
+    """All parameters."""
+
+    def __init__(self, post: Any) -> None:
+        self.ndim = post.ndim
+        self.log_prob_and_grad = post.log_prob_and_grad
+
+    def split(self, theta: np.ndarray) -> np.ndarray:
+        return theta.copy()
+
+    def complete(self, place: np.ndarray, density: np.ndarray, rng: Random) -> Drawn:
+        return Drawn(place, density)
+
+
+class CollapsedSpace:
+    """All but the output layer, which is drawn from p(o | h, y): a Gibbs step after the other."""
+
+    def __init__(self, layer: OutputLayer) -> None:
+        self.ndim = layer.ndim
+        self.layer = layer
+        self.log_prob_and_grad = layer.log_prob_and_grad
+
+    def split(self, theta: np.ndarray) -> np.ndarray:
+        return self.layer.split(theta)
+
+    def complete(self, place: np.ndarray, density: np.ndarray, rng: Random) -> Drawn:
+        draws = self.layer.draw(place, rng)
+        return Drawn(draws.theta, draws.log_prob)
+
+
+class HamiltonianMove(Move):
+    """One trajectory for every walker, accepted with the change of energy, all in one call.
+
+    The number of leapfrog steps is drawn at each step around DURATION / step size, and every
+    walker's step size within ±20 %, so that no period of the dynamics is hit for good.
+    ``get_state`` and ``set_state`` hold all that the next step depends on, so that a stored run
+    continues bit for bit; the length of the warm-up is part of it.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        preconditioner: Preconditioner,
+        ensembles: int = 1,
+        warmup: int = WARMUP,
+        step: float = 0.01,
+    ) -> None:
+        self.space, self.preconditioner = space, preconditioner
+        self.ensembles, self.warmup, self.steps = ensembles, warmup, 0
+        self.step = StepSize(np.full((ensembles, 1), np.log(step)))
+        self._now = Place(np.empty((0, space.ndim)), np.empty(0), np.empty((0, space.ndim)))
+
+    def propose(self, model: Any, state: Any) -> tuple[Any, np.ndarray]:
+        before = self._current(state.coords)
+        now = Place(*(part.copy() for part in before))
+        accepted = np.zeros(len(now.x), dtype=bool)
+        count, chances = self._leapfrogs(model.random), np.empty(len(now.x))
+        for s, c in self._parts(len(now.x), model.random):
+            chances[s] = self._move(now, s, c, count, accepted, model.random)
+        drawn = self.space.complete(now.x, now.density, model.random)
+        # What is drawn is part of the move: where it has no density, nothing has moved.
+        fine = np.isfinite(drawn.log_prob)
+        state.coords[fine], state.log_prob[fine] = drawn.theta[fine], drawn.log_prob[fine]
+        for new, old in zip(now, before, strict=True):
+            new[~fine] = old[~fine]
+        self._now = now
+        self._tune(chances.reshape(self.ensembles, -1))
+        return state, accepted & fine
+
+    def get_state(self) -> dict[str, np.ndarray]:
+        """What must be stored beside the walkers for a bit-for-bit continuation."""
+        done = {"steps": np.array(self.steps), "warmup": np.array(self.warmup)}
+        return done | self._now._asdict() | self.step.get_state() | self.preconditioner.get_state()
+
+    def set_state(self, state: Mapping[str, np.ndarray]) -> None:
+        self.steps, self.warmup = int(state["steps"]), int(state["warmup"])
+        self._now = Place(*(state[name].copy() for name in Place._fields))
+        self.step.set_state(state)
+        self.preconditioner.set_state(state)
+
+    def _move(
+        self,
+        now: Place,
+        s: np.ndarray,
+        c: np.ndarray,
+        count: int,
+        accepted: np.ndarray,
+        rng: Random,
+    ) -> np.ndarray:
+        """Move the walkers in rows s (E, S), in place; their acceptance probabilities (E, S)."""
+        b = self.preconditioner.directions(now.x[s], now.x[c], rng)
+        p = rng.standard_normal((*s.shape, b.size))
+        logs = np.broadcast_to(self.step.log, (self.ensembles, len(now.x) // self.ensembles))
+        step = np.exp(logs.ravel()[s]) * rng.uniform(0.8, 1.2, size=s.shape)
+        start = Place(*(part[s] for part in now))
+        end, q = leapfrog(start, p, step[..., None], count, self.space.log_prob_and_grad, b)
+        with np.errstate(over="ignore", invalid="ignore"):
+            kinetic = 0.5 * ((p**2).sum(axis=2) - (q**2).sum(axis=2))
+            gain = np.nan_to_num(end.density - start.density + kinetic, nan=-np.inf)
+        rows, taken = decide(gain.ravel(), s, rng)
+        for part, new in zip(now, end, strict=True):
+            part[rows] = new.reshape(-1, *new.shape[2:])[taken]
+        accepted[rows] = True
+        return np.exp(np.minimum(gain, 0))
+
+    def _parts(self, walkers: int, rng: Random) -> list[Indices]:
+        if self.preconditioner.halves:
+            return halves(walkers, self.ensembles, rng)
+        rows = np.arange(walkers).reshape(self.ensembles, -1)
+        return [(rows, rows[:, :0])]
+
+    def _leapfrogs(self, rng: Random) -> int:
+        """One number for all walkers, as they move in one call."""
+        most = LONGEST if self.steps >= REFRESH[0] * self.warmup else FIRST
+        average = min(DURATION / np.exp(self.step.log.mean()), most)
+        return max(1, round(average * rng.uniform(0.5, 1.5)))
+
+    def _tune(self, acceptance: np.ndarray) -> None:
+        """Learn from a step of the warm-up; what is settled at its end is never changed again."""
+        self.steps += 1
+        if self.steps > self.warmup:
+            return
+        marks = [round(share * self.warmup) for share in REFRESH]
+        alone = self.steps <= marks[0]
+        self.step.learn(acceptance if alone else acceptance.mean(axis=1, keepdims=True))
+        self.preconditioner.learn(self._now.x.reshape(self.ensembles, -1, self.space.ndim))
+        if self.steps in marks:
+            (self.preconditioner.forget if alone else self.preconditioner.refresh)()
+            self.step.settle()
+            self.step.restart()
+        if self.steps == self.warmup:
+            self.step.settle()
+
+    def _current(self, coords: np.ndarray) -> Place:
+        x = self.space.split(coords)
+        if not np.array_equal(x, self._now.x):
+            self._now = Place(x, *self.space.log_prob_and_grad(x))
+        return self._now
+
+
+def uses_gradients(moves: str, post: Posterior) -> bool:
+    """Whether ``moves`` moves along gradients with any number of walkers."""
+    sampled = post.ndim - post.net.n_output
+    return moves == "hmc" or (moves == "collapsed" and sampled > MANY)
+
+
+def collapsed_hamiltonian(
+    layer: OutputLayer, ensembles: int, warmup: int = WARMUP
+) -> HamiltonianMove:
+    """The move for many parameters: collapsed, with one covariance for all units."""
+    place = np.full(layer.post.ndim, -1)
+    place[layer.hidden_index] = np.arange(layer.ndim)
+    inside = [place[g] for g in groups(layer.post) if (place[g] >= 0).all()]
+    metric = UnitMetric(inside, _scales(layer.post)[layer.hidden_index], ensembles)
+    return HamiltonianMove(CollapsedSpace(layer), metric, ensembles, warmup)
+
+
+def _full_hamiltonian(post: Posterior, ensembles: int, warmup: int = WARMUP) -> HamiltonianMove:
+    metric = UnitMetric(groups(post), _scales(post), ensembles)
+    return HamiltonianMove(FullSpace(post), metric, ensembles, warmup)
+
+
+def _scales(post: Posterior) -> np.ndarray:
+    """Scales to begin with: the prior's, but at most 1, and what n points tell of log σ."""
+    scales = np.minimum(post.scales, 1.0)
+    if post.likelihood.infers_noise:
+        scales[-1] = min(scales[-1], (2 * post.data.n) ** -0.5)
+    return scales
+
+
+GRADIENT_MOVES: dict[str, Callable[[Posterior, int, int], HamiltonianMove]] = {
+    "hmc": _full_hamiltonian,
+    "hmc-walk": lambda post, e, warmup: HamiltonianMove(FullSpace(post), Walk(), e, warmup),
+    "hmc-side": lambda post, e, warmup: HamiltonianMove(FullSpace(post), Side(), e, warmup),
+}
