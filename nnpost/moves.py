@@ -21,7 +21,6 @@ import numpy as np
 from emcee.moves import Move
 
 from .errors import RequestError
-from .mixture import StudentMixture
 from .output_layer import OutputLayer
 from .posterior import Posterior
 
@@ -31,7 +30,6 @@ __all__ = [
     "DifferentialEvolution",
     "DirectMove",
     "EnsembleMove",
-    "Independent",
     "Proposal",
     "Snooker",
     "Stretch",
@@ -144,22 +142,6 @@ class UnitEvolution:
         here = np.take_along_axis(s, moved, 2)
         np.put_along_axis(q, moved, here + gamma[..., None] * difference, 2)
         return q, np.zeros(s.shape[:2])
-
-
-@dataclass(frozen=True, eq=False)
-class Independent:
-    """A fresh draw from a fixed mixture, one mixture for each ensemble; factor m(s)/m(q).
-
-    The mixtures come from each ensemble's own tempered start, so ensembles stay independent
-    (Tierney 1994, Ann. Stat. 22, 1701, §2.3.3).
-    """
-
-    mixtures: tuple[StudentMixture, ...]
-
-    def propose(self, s: np.ndarray, c: np.ndarray, rng: Random) -> tuple[np.ndarray, np.ndarray]:
-        q = np.stack([mixture.draw(s.shape[1], rng) for mixture in self.mixtures])
-        pairs = zip(self.mixtures, s, q, strict=True)
-        return q, np.stack([m.log_prob(old) - m.log_prob(new) for m, old, new in pairs])
 
 
 PROPOSALS: dict[str, Callable[[], Proposal]] = {

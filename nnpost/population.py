@@ -7,9 +7,9 @@ particles are resampled and moved. The sum of the logs of the mean weights is an
 whose exponential is unbiased.
 
 In few dimensions the run is then refined by adaptive importance sampling (population Monte Carlo;
-Cappé et al. 2008, Stat. Comput. 18, 447): a mixture is fitted to the particles, draws from it are
-weighted and resampled, and the mixture is fitted again. The mean weight of the last round is an
-unbiased estimate of Z too, and a far more precise one where the mixture fits.
+Cappé et al. 2008, Stat. Comput. 18, 447): a mixture is fitted to the particles, folded to one copy,
+draws from it are weighted and resampled, and the mixture is fitted again. The mean weight of the
+last round is an unbiased estimate of Z too, and a far more precise one where the mixture fits.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from scipy.special import logsumexp
 from .mixture import StudentMixture, fit_mixture
 from .moves import Proposal, collapsed_proposals, decide, halves
 from .output_layer import OutputLayer
+from .quotient import Quotient
 from .resample import Ended, log_effective_size, systematic
 
 __all__ = ["Population", "from_prior", "refine"]
@@ -66,15 +67,17 @@ class Refined(NamedTuple):
 
 
 def refine(layer: OutputLayer, h: np.ndarray, rng: np.random.RandomState) -> Refined:
-    """Adaptive importance sampling in the collapsed space, started at particles h (N, H)."""
+    """Adaptive importance sampling of the summed copies (quotient.py), started at h (N, H)."""
+    quotient = Quotient(layer)
+    h = quotient.fold(h)
     for _ in range(ROUNDS):
         mixture = fit_mixture(h, COMPONENTS, rng)
         q = mixture.draw(DRAWS, rng)
-        log_weights = layer.log_prob(q) - mixture.log_prob(q)
+        log_weights = quotient.log_prob(q) - mixture.log_prob(q)
         h = q[rng.permutation(systematic(log_weights, rng))]
     log_z = float(logsumexp(log_weights) - math.log(DRAWS))
     efficiency = math.exp(log_effective_size(log_weights)) / DRAWS
-    return Refined(h, log_z, efficiency, mixture)
+    return Refined(quotient.unfold(h, rng), log_z, efficiency, mixture)
 
 
 class Population:

@@ -56,12 +56,15 @@ class Quotient:
     def __init__(self, layer: OutputLayer) -> None:
         self.layer, self.ndim = layer, layer.ndim
         net = layer.post.net
-        self.blocks = np.array(unit_blocks(layer.post))  # (U, d + 1), the bias last
-        units = len(self.blocks)
-        self.flips = flippable(net) and units <= MOST_FLIPS
+        blocks = unit_blocks(layer.post) if net.hidden else ()
+        self.blocks = np.array(blocks, dtype=int).reshape(len(blocks), -1 if blocks else 2)
+        units = len(self.blocks)  # in blocks (U, d + 1), the bias last
+        self.flips = 0 < units <= MOST_FLIPS and flippable(net)
         self.sums = self.flips and symmetry_of(net) == "sigmoid"
         self.log_size = math.lgamma(units + 1) + (units * math.log(2) if self.flips else 0.0)
-        patterns = list(product((0.0, 1.0), repeat=units)) if self.sums else [(0.0,) * units]
+        patterns = (
+            list(product((0.0, 1.0), repeat=units)) if self.sums else [(0.0,) * (net.n_output - 1)]
+        )
         device = layer.post.device
         self._patterns = np.array(patterns)
         self._u = as_tensor(np.c_[self._patterns, np.ones(len(patterns))], device)  # (2^U, K)

@@ -33,7 +33,6 @@ from .moves import (
     CollapsedMove,
     DirectMove,
     EnsembleMove,
-    Independent,
     collapsed_proposals,
 )
 from .output_layer import OutputLayer
@@ -261,11 +260,9 @@ def _move(post: Posterior, settings: Sampling, tempering: Tempering | None) -> e
         return collapsed_hamiltonian(layer, settings.ensembles, warmup)
     proposals = collapsed_proposals(post)
     if settings.start == "tempered" and tempering is not None and tempering.mixtures:
+        proposals.append((FoldedIndependent(tempering.mixtures, Quotient(layer)), 0.5))
         if tempering.start == "basins":
-            leap = FoldedIndependent(tempering.mixtures, Quotient(layer))
-            proposals = [(leap, 0.3), (UnitReplacement(post), 0.5), *proposals]
-        else:
-            proposals = [(Independent(tempering.mixtures), 0.5), *proposals]
+            proposals.append((UnitReplacement(post), 0.5))
     return CollapsedMove(layer, proposals, settings.ensembles)
 
 
