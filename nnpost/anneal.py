@@ -25,6 +25,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import logsumexp
 
+from .errors import RequestError
 from .leaps import UnitReplacement
 from .mixture import StudentMixture
 from .moves import DifferentialEvolution, Proposal, Snooker, Stretch, UnitEvolution, decide, halves
@@ -132,7 +133,10 @@ def draw_inside(
         found.append(h[rows])
         count, drawn = count + len(rows), drawn + len(h)
         if drawn * LEAST_INSIDE > size:
-            raise FloatingPointError(f"{count} of {drawn} draws of the mixture are in its domain")
+            raise RequestError(
+                f"temper.start: {count} of {drawn} draws from the basins have units in order, "
+                f"expected more than one in a thousand; use temper.start = 'prior'"
+            )
     return np.concatenate(found), size / (drawn - 1)
 
 

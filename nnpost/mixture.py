@@ -64,7 +64,7 @@ class StudentMixture:
         """log(weight_k t_k(x)), (N, K), and the squared distances δ, (N, K)."""
         d, v = self.ndim, self.freedom
         whitening, shift = self._whitening
-        z = (x @ whitening - shift).reshape(len(x), -1, d)
+        z = (x @ whitening - shift).reshape(len(x), len(self.weights), d)
         distance = np.einsum("nki,nki->nk", z, z)
         return self._heights - (v + d) / 2 * np.log1p(distance / v), distance
 

@@ -36,7 +36,7 @@ __all__ = ["Tempering", "temper"]
 
 STARTS = ("auto", "prior", "basins")
 EFFECTIVE = 100  # importance draws that an estimate of Z must be worth
-SEARCHED = 40  # dimensions of the collapsed space up to which "auto" searches for basins
+SEARCHED = 16  # dimensions of the collapsed space up to which "auto" searches for basins
 SHARP = 1000.0  # nats that a fit can gain from which on "auto" searches for basins
 
 
@@ -116,7 +116,7 @@ def temper(
         seed: run e depends on (seed, e) alone.
         progress: called as ``progress(done, total, text)``.
         start: "prior", "basins", or "auto", which takes "basins" for one hidden layer with 9 to
-            40 hidden parameters and given noise whose data outweigh the prior by more than
+            16 hidden parameters and given noise whose data outweigh the prior by more than
             1,000 nats (τ/2 · Σ(y − ȳ)², from the best constant to a perfect fit). The result says
             which it was.
 

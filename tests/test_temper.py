@@ -100,6 +100,7 @@ def test_the_sum_over_copies_is_the_sum_written_out(activation, sigma):
     assert quotient.inside(folded).all()
     np.testing.assert_allclose(quotient.log_prob(folded), exact, rtol=1e-10)
     value, grad = quotient.log_prob_and_grad(h)
+    np.testing.assert_allclose(value, exact, rtol=1e-10)
     for i in range(layer.ndim):
         step = np.zeros(layer.ndim)
         step[i] = 1e-5
@@ -155,6 +156,14 @@ def test_leaps_and_sweeps_leave_the_posterior_alone(activation):
     assert (abs(moments - mean) < 5 * sd / math.sqrt(size)).all()
 
 
+def test_a_mixture_that_is_never_in_order_is_refused_in_words():
+    quotient = Quotient(OutputLayer(curve(2)))
+    mixture = StudentMixture(np.ones(1), -np.ones((1, 4)), np.eye(4)[None] * 1e-9)
+    assert mixture.log_prob(np.empty((0, 4))).shape == (0,)
+    with pytest.raises(RequestError, match=r"use temper\.start = 'prior'"):
+        draw_inside(quotient, mixture, 10, np.random.RandomState(0))
+
+
 def test_the_share_of_a_mixture_inside_its_domain_is_unbiased():
     quotient = Quotient(OutputLayer(curve(2)))
     mixture = StudentMixture(np.ones(1), np.zeros((1, 4)), np.eye(4)[None])
@@ -175,6 +184,7 @@ def test_a_climb_reaches_the_top_of_a_narrow_valley():
 
     x, value = climb(hill, rng.standard_normal((20, 5)), np.ones(5), 500, enough=1e-9)
     np.testing.assert_allclose(value, 0, atol=1e-3)
+    np.testing.assert_allclose(hill(x)[0], value, atol=1e-9)
 
 
 def test_tempering_from_basins_is_tempering_from_the_prior(monkeypatch):
