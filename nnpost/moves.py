@@ -188,7 +188,7 @@ class CollapsedMove(Move):
     """Proposals for everything but the output layer, which is drawn from p(o | h, y).
 
     Drawing o' exactly makes the Hastings ratio that of the collapsed posterior p(y, h')/p(y, h),
-    so this is an ordinary Metropolis–Hastings move on the full posterior (design §6.3; Liu 1994,
+    so this is an ordinary Metropolis–Hastings move on the full posterior (Liu 1994,
     JASA 89, 958). At each step one of ``proposals`` is drawn with its weight.
 
     The collapsed density of the current places is kept between steps; ``get_state`` and

@@ -8,7 +8,7 @@ that :meth:`MLP.to_torch` builds. Many networks are a batch of vectors, shape (.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -64,7 +64,8 @@ class MLP:
     activation: str = "sigmoid"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "hidden", tuple(self.hidden))
+        hidden = self.hidden if isinstance(self.hidden, Iterable) else (self.hidden,)
+        object.__setattr__(self, "hidden", tuple(hidden))
         for width in (self.inputs, *self.hidden):
             if not isinstance(width, (int, np.integer)) or isinstance(width, bool) or width < 1:
                 raise RequestError(

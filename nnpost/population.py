@@ -109,7 +109,9 @@ class Population:
 
         def weights(beta: float) -> np.ndarray:
             new = self.layer.from_statistics(statistics, beta).log_prob.numpy(force=True)
-            return new - now
+            with np.errstate(invalid="ignore"):
+                gain = new - now
+            return np.where(np.isfinite(gain), gain, -np.inf)
 
         now = self.layer.from_statistics(statistics, self.beta).log_prob.numpy(force=True)
         goal = math.log(KEEP * len(now))

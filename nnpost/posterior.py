@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -116,8 +117,11 @@ class GaussianPrior:
     def __post_init__(self) -> None:
         by_kind = self.std if isinstance(self.std, Mapping) else {"std": self.std}
         for name, value in {**by_kind, "log_sigma_std": self.log_sigma_std}.items():
-            if not (isinstance(value, (int, float)) and math.isfinite(value) and value > 0):
-                raise RequestError(f"prior {name}: found {value!r}, expected a positive number")
+            if not (isinstance(value, Real) and 1e-100 < value < 1e100):
+                raise RequestError(
+                    f"prior {name}: found {value!r}, expected a positive number, and one whose "
+                    "square is a number too"
+                )
 
     def scales(self, kinds: tuple[str, ...], infers_noise: bool) -> np.ndarray:
         """Standard deviation of every entry of theta, (P,)."""

@@ -13,7 +13,7 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-__all__ = ["Progress", "bar", "silent"]
+__all__ = ["Progress", "bar", "silent", "told"]
 
 Progress = Callable[[float, float, str], None]
 
@@ -40,6 +40,18 @@ def bar(title: str, stream: TextIO | None = None) -> Iterator[Progress]:
             drawn.update(0)
 
         yield advance
+
+
+@contextmanager
+def told(progress: Progress | bool, title: str) -> Iterator[Progress]:
+    """What functions with a ``progress`` argument call: a bar for True, silence for False."""
+    if callable(progress):
+        yield progress
+    elif progress:
+        with bar(title) as drawn:
+            yield drawn
+    else:
+        yield silent
 
 
 def _lines(title: str, out: TextIO) -> Progress:

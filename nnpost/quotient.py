@@ -150,6 +150,11 @@ class Quotient:
         tau, constant = layer._precision(log_sigma, 1.0)
         a = tau * (f @ f.mT) + torch.diag(self._precisions)
         cholesky, failed = torch.linalg.cholesky_ex(a)
+        diagonal = cholesky.diagonal(dim1=-2, dim2=-1)
+        failed = (failed > 0) | ~((diagonal > 0) & torch.isfinite(diagonal)).all(1)
+        cholesky = torch.where(
+            failed[:, None, None], torch.eye(len(self._precisions)).to(a), cholesky
+        )
         v = torch.cholesky_inverse(cholesky)
         m = torch.cholesky_solve(tau * (f @ layer._y).unsqueeze(-1), cholesky).squeeze(-1)
         r = torch.baddbmm(layer._y, m.unsqueeze(1), f, alpha=-1).squeeze(1)
@@ -162,7 +167,7 @@ class Quotient:
         width = self._variance + (self._u.T * vu).sum(1)
         along = m @ self._u.T
         terms = base.unsqueeze(1) - 0.5 * (along.square() / width + torch.log(width))
-        terms = torch.where((failed > 0).unsqueeze(1), -torch.inf, terms)
+        terms = torch.where(failed.unsqueeze(1), -torch.inf, terms)
         log_prob = torch.logsumexp(terms, 1)
         share = torch.exp(terms - log_prob.unsqueeze(1))
         gain = along / width

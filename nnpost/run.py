@@ -118,6 +118,27 @@ class Run:
         """Share of accepted proposals."""
         return float(self.accepted.mean())
 
+    def to_arviz(self) -> Any:
+        """The chain after the burn-in for ArviZ: InferenceData before version 1, DataTree since.
+
+        ``theta`` has dimensions (chain, draw, parameter), a walker a chain; walkers of one
+        ensemble are not independent, so ArviZ's own R-hat of them says too little. Raises
+        RequestError where ArviZ is not installed.
+        """
+        try:
+            import arviz
+        except ImportError:
+            raise RequestError("to_arviz: ArviZ is not installed; pip install arviz") from None
+        draws = {"theta": self.chain[self.burnin :].swapaxes(0, 1)}
+        stats = {"lp": self.log_prob[self.burnin :].T}
+        names: dict[str, Any] = {
+            "coords": {"parameter": self.post.labels},
+            "dims": {"theta": ["parameter"]},
+        }
+        if int(arviz.__version__.split(".")[0]) < 1:
+            return arviz.from_dict(posterior=draws, sample_stats=stats, **names)
+        return arviz.from_dict({"posterior": draws, "sample_stats": stats}, **names)
+
     def rows(self) -> list[tuple[str, str]]:
         """What the tables show, as (name, value)."""
         size = f"{self.nsteps:,} steps of {self.nwalkers} walkers in {self.ensembles} ensembles"

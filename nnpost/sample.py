@@ -37,7 +37,7 @@ from .moves import (
 )
 from .output_layer import OutputLayer
 from .posterior import Posterior
-from .progress import Progress, silent
+from .progress import Progress, told
 from .quotient import Quotient
 from .run import Run, describe, holds, load
 from .temper import Tempering, temper
@@ -138,7 +138,7 @@ def sample(
     fits: Fits | None = None,
     tempering: Tempering | None = None,
     resume: bool = False,
-    progress: Progress = silent,
+    progress: Progress | bool = False,
 ) -> Run:
     """Sample a posterior with independent ensembles of walkers.
 
@@ -163,7 +163,7 @@ def sample(
         fits: needed by start="fits"; kept with the run.
         tempering: starts and evidence that are there already.
         resume: continue the chain in ``path``; ``nsteps`` counts from the beginning.
-        progress: called as ``progress(done, total, text)``.
+        progress: True for a bar, or a function called as ``progress(done, total, text)``.
 
     Returns:
         The run, with chain (rows, E·nwalkers, P).
@@ -181,10 +181,12 @@ def sample(
         tempering = _stored_tempering(path) if resume else None
         tempering = tempering or temper(post, ensembles, seed=seed, progress=progress)
     move = _move(post, settings, tempering)
+    # A start that cannot be used is refused here, before any file is touched.
+    first = _first_state(post, settings, fits, tempering)
     began = time.perf_counter()
     if path is None:
         chain = MemoryChain()
-        _advance(post, settings, move, chain, fits, tempering, progress)
+        _advance(post, settings, move, chain, first, progress)
         rows, log_prob = chain.get_value("chain"), chain.get_value("log_prob")
         seconds = time.perf_counter() - began
         return Run(
@@ -199,7 +201,7 @@ def sample(
         if chain.iteration and hasattr(move, "set_state"):
             move.set_state(chain.saved_moves)
             _check_warmup(move, settings)
-        _advance(post, settings, move, chain, fits, tempering, progress)
+        _advance(post, settings, move, chain, first, progress)
     kept = store.read_group(path, "sampling") or {}
     seconds = kept.get("seconds", 0.0) * resume + time.perf_counter() - began
     store.write_groups(path, {"sampling": {**asdict(settings), "seconds": seconds}})
@@ -211,40 +213,43 @@ def _advance(
     settings: Sampling,
     move: emcee.moves.Move,
     chain: MemoryChain,
-    fits: Fits | None,
-    tempering: Tempering | None,
-    progress: Progress,
+    first: emcee.State,
+    progress: Progress | bool,
 ) -> None:
-    """Run emcee until ``chain`` has all its rows."""
+    """Run emcee until ``chain`` has all its rows; ``first`` is where an empty chain starts."""
     walkers, done = settings.ensembles * settings.nwalkers, chain.iteration
+    if done >= settings.rows:
+        return
     sampler = emcee.EnsembleSampler(
         walkers, post.ndim, post.log_prob, moves=move, vectorize=True, backend=chain
     )
-    if done:
-        state = None
-    else:
-        rng = np.random.RandomState(np.random.SeedSequence(settings.seed).generate_state(8))
-        state = emcee.State(_start(post, settings, rng, fits, tempering))
-        state.log_prob = post.log_prob(state.coords)
-        if not np.isfinite(state.log_prob).all():
-            raise RequestError(
-                f"sample.start: {(~np.isfinite(state.log_prob)).sum()} of {walkers} walkers start "
-                "where the posterior is zero; choose another start"
-            )
-        sampler.random_state = rng.get_state()
-    if done >= settings.rows:
-        return
-    state = chain.get_last_sample() if state is None else state
-    every = max(1, settings.rows // 200)
     steps = sampler.sample(
-        state, iterations=settings.rows - done, thin_by=settings.thin,
-        skip_initial_state_check=True,
+        chain.get_last_sample() if done else first, iterations=settings.rows - done,
+        thin_by=settings.thin, skip_initial_state_check=True,
     )  # fmt: skip
-    with threads_for(walkers // 2 * post.data.n * (max(post.net.sizes) + 1)):
+    every = max(1, settings.rows // 200)
+    batch = walkers // 2 * post.data.n * (max(post.net.sizes) + 1)
+    with threads_for(batch), told(progress, "sample") as tell:
         for row, _ in enumerate(steps, done + 1):
             if row % every == 0 or row == settings.rows:
                 taken = float(np.mean(chain.accepted)) / row
-                progress(row, settings.rows, f"accepted {taken:.2f}")
+                tell(row, settings.rows, f"accepted {taken:.2f}")
+
+
+def _first_state(
+    post: Posterior, settings: Sampling, fits: Fits | None, tempering: Tempering | None
+) -> emcee.State:
+    """Places, log densities and random state before the first step; by the seed alone."""
+    rng = np.random.RandomState(np.random.SeedSequence(settings.seed).generate_state(8))
+    coords = _start(post, settings, rng, fits, tempering)
+    log_prob = post.log_prob(coords)
+    lost = np.count_nonzero(~np.isfinite(log_prob))
+    if lost:
+        raise RequestError(
+            f"sample.start: {lost} of {len(coords)} walkers start where the posterior is zero; "
+            "choose another start"
+        )
+    return emcee.State(coords, log_prob=log_prob, random_state=rng.get_state())
 
 
 def _move(post: Posterior, settings: Sampling, tempering: Tempering | None) -> emcee.moves.Move:
@@ -295,6 +300,11 @@ def _start(
         ends = fits.theta[np.isfinite(fits.log_prob)]
         return ends[rng.randint(len(ends), size=shape[0])] + BALL * rng.standard_normal(shape)
     assert tempering is not None
+    if len(tempering.theta) != ensembles:
+        raise RequestError(
+            f"tempering: found {len(tempering.theta)} runs, expected one for each of the "
+            f"{ensembles} ensembles"
+        )
     return np.concatenate([_subset(places, width, rng) for places in tempering.theta])
 
 

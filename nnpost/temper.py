@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -29,7 +29,7 @@ from .mixture import StudentMixture
 from .output_layer import OutputLayer
 from .population import DRAWS, REFINED, from_prior
 from .posterior import Posterior
-from .progress import Progress, silent
+from .progress import Progress, told
 from .resample import Ended
 
 __all__ = ["Tempering", "temper"]
@@ -103,7 +103,7 @@ def temper(
     particles: int = 2000,
     steps: int = 8,
     seed: int = 0,
-    progress: Progress = silent,
+    progress: Progress | bool = False,
     start: str = "auto",
 ) -> Tempering:
     """Run one tempered population for each ensemble.
@@ -114,7 +114,7 @@ def temper(
         steps: moves of every particle after each step of the ladder; from basins, every
             two of them are a sweep of four kinds of moves.
         seed: run e depends on (seed, e) alone.
-        progress: called as ``progress(done, total, text)``.
+        progress: True for a bar, or a function called as ``progress(done, total, text)``.
         start: "prior", "basins", or "auto", which takes "basins" for one hidden layer with 9 to
             16 hidden parameters and given noise whose data outweigh the prior by more than
             1,000 nats (τ/2 · Σ(y − ȳ)², from the best constant to a perfect fit). The result says
@@ -135,17 +135,11 @@ def temper(
         raise RequestError(f"temper.{name}: found {value}, expected at least 1")
     start = _choose_start(post, layer, start)
     began = time.perf_counter()
-    runs: list[Ended] = []
-    for e in range(ensembles):
-        rng = np.random.RandomState(np.random.SeedSequence([seed, e]).generate_state(8))
-
-        def tell(share: float, text: str, e: int = e) -> None:
-            progress(e + share, ensembles, text)
-
-        if start == "basins":
-            runs.append(from_basins(layer, particles, steps, rng, e % 2 == 1, tell))
-        else:
-            runs.append(from_prior(layer, particles, steps, rng, tell))
+    with told(progress, "temper") as tell:
+        runs = [
+            _one_run(layer, particles, steps, seed, e, start, _share(tell, e, ensembles))
+            for e in range(ensembles)
+        ]
     efficiency = np.array([r.efficiency for r in runs])
     good = bool((efficiency * DRAWS >= EFFECTIVE).all())
     refined = good and start == "prior"
@@ -165,6 +159,26 @@ def temper(
 
 def _places(run: Ended, refined: bool) -> np.ndarray:
     return run.refined if refined and run.refined is not None else run.h
+
+
+def _one_run(
+    layer: OutputLayer,
+    particles: int,
+    steps: int,
+    seed: int,
+    e: int,
+    start: str,
+    tell: Callable[[float, str], None],
+) -> Ended:
+    """Run e of a tempering, which depends on (seed, e) alone."""
+    rng = np.random.RandomState(np.random.SeedSequence([seed, e]).generate_state(8))
+    if start == "basins":
+        return from_basins(layer, particles, steps, rng, e % 2 == 1, tell)
+    return from_prior(layer, particles, steps, rng, tell)
+
+
+def _share(tell: Progress, e: int, ensembles: int) -> Callable[[float, str], None]:
+    return lambda share, text: tell(e + share, ensembles, text)
 
 
 def _choose_start(post: Posterior, layer: OutputLayer, start: str) -> str:

@@ -25,7 +25,7 @@ from .hill import conditional_log_sigma
 from .network import MLP
 from .optimum import Optimum, evaluate, maximise
 from .posterior import BLOCK, Posterior
-from .progress import Progress, silent
+from .progress import Progress, told
 from .threads import threads_for
 
 __all__ = ["Fits", "train"]
@@ -51,7 +51,7 @@ def train(
     init: str = "torch",
     dtype: str = "float64",
     validation: Dataset | None = None,
-    progress: Progress = silent,
+    progress: Progress | bool = False,
 ) -> Fits:
     """Train ``restarts`` networks on the posterior's data, then climb to the MAP and the MLE.
 
@@ -65,7 +65,8 @@ def train(
     neighbouring points.
 
     ``init`` is that of ``MLP.initial``. ``dtype`` is "float64" or "float32", for training only.
-    ``validation`` adds its loss curves. ``progress`` is called as ``progress(done, total, text)``.
+    ``validation`` adds its loss curves. ``progress`` is True for a bar, or is
+    called as ``progress(done, total, text)``.
 
     Raises RequestError for settings that cannot be used, and where every restart diverged.
     """
@@ -233,7 +234,7 @@ def _run(
     recipe: _Recipe,
     start: np.ndarray,
     validation: Dataset | None,
-    progress: Progress,
+    progress: Progress | bool,
 ) -> tuple[np.ndarray, np.ndarray]:
     """End points (R, P without log σ) and loss curves (1 or 2, T, R), in bounded memory."""
     dtype, n = DTYPES[recipe.dtype], post.data.n
@@ -242,11 +243,12 @@ def _run(
     rows = max(1, min(BLOCK // (points * max(post.net.sizes)), 8 * BLOCK // n, len(start)))
     ends, curves = [], []
     blocks = range(0, len(start), rows)
-    with threads_for(rows * points * (max(post.net.sizes) + 1)):
+    numbers = rows * points * (max(post.net.sizes) + 1)
+    with threads_for(numbers), told(progress, "train") as tell:
         for k, first in enumerate(blocks):
 
             def advance(epochs: int, done: int = k * recipe.epochs) -> None:
-                progress(done + epochs, len(blocks) * recipe.epochs, "")
+                tell(done + epochs, len(blocks) * recipe.epochs, "")
 
             theta = torch.tensor(start[first : first + rows], dtype=dtype, device=post.device)
             curves.append(_run_block(post.net, recipe, sets, theta, first, advance))

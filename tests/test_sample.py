@@ -187,3 +187,33 @@ def test_a_chain_of_something_else_is_not_continued(post, quick, tmp_path):
 
 def test_the_default_number_of_walkers():
     assert [choose_walkers(None, p) for p in (1, 7, 16, 17, 121)] == [32, 32, 32, 34, 242]
+
+
+def test_a_refused_request_leaves_the_earlier_run_as_it_was(post, quick, tmp_path):
+    path = tmp_path / "run.h5"
+    quick(path)
+    before = path.read_bytes()
+    other = Posterior(post.net, post.data, MSE())
+    for refused in (
+        lambda: quick(path, start="fits", thin=5),
+        lambda: sample(other, path, start="fits"),
+        lambda: quick(path, ensembles=5),
+    ):
+        with pytest.raises(RequestError):
+            refused()
+        assert path.read_bytes() == before
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore:More chains:UserWarning")
+def test_arviz_gets_walkers_as_chains(quick):
+    pytest.importorskip("arviz")
+    run = quick()
+    data = run.to_arviz()
+    assert data.posterior["theta"].shape == (56, 48, 7)
+    np.testing.assert_array_equal(data.posterior["theta"].values[3], run.chain[12:, 3])
+    np.testing.assert_array_equal(data.sample_stats["lp"].values[3], run.log_prob[12:, 3])
+
+
+def test_true_shows_a_bar_on_stderr(quick, capsys):
+    quick(progress=True)
+    assert capsys.readouterr().out == ""
