@@ -31,6 +31,7 @@ from .population import DRAWS, REFINED, from_prior
 from .posterior import Posterior
 from .progress import Progress, told
 from .resample import Ended
+from .threads import threads_for
 
 __all__ = ["Tempering", "temper"]
 
@@ -135,7 +136,8 @@ def temper(
         raise RequestError(f"temper.{name}: found {value}, expected at least 1")
     start = _choose_start(post, layer, start)
     began = time.perf_counter()
-    with told(progress, "temper") as tell:
+    numbers = particles * post.data.n * (max(post.net.sizes) + 1)
+    with threads_for(numbers), told(progress, "temper") as tell:
         runs = [
             _one_run(layer, particles, steps, seed, e, start, _share(tell, e, ensembles))
             for e in range(ensembles)

@@ -11,12 +11,12 @@ import torch
 
 __all__ = ["threads_for"]
 
-SMALL = 2**20  # numbers in the largest temporary array
+SMALL = 2**23  # numbers in one step, all walkers, points and units together
 
 
 @contextmanager
 def threads_for(numbers: int) -> Iterator[None]:
-    """Keep torch on one thread within the block if its arrays hold few ``numbers``."""
+    """Keep torch on one thread within the block if a step works on few ``numbers``."""
     before = torch.get_num_threads()
     torch.set_num_threads(1 if numbers < SMALL else before)
     try:
