@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses=8
 
 .DEFAULT_GOAL := help
-.PHONY: help setup parabola test lint analyses bench clean
+.PHONY: help setup parabola test lint analyses bench exactness calibration nested clean
 
 help:           ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -36,6 +36,14 @@ analyses: $(STAMP) ## run every script in analyses/
 
 bench: $(STAMP) ## measure speeds, as ratios within one run
 	$(BIN)/python benchmarks/speed.py
+exactness: $(STAMP) ## print the figures of docs/exactness.md
+	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -q -s tests/statistical
+
+calibration: $(STAMP) ## simulation-based calibration over 200 data sets, with its figure
+	$(BIN)/python benchmarks/calibration.py --datasets 200 --seed 0
+
+nested: $(STAMP) ## log Z of the parabola by nested sampling
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/nested.py
 
 clean:          ## remove the environment and what tools left behind; chains and figures stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -1,0 +1,35 @@
+"""A small version of benchmarks/calibration.py, and proof that it notices wrong samplers."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="module")
+def calibration():
+    path = Path(__file__).parents[2] / "benchmarks" / "calibration.py"
+    spec = importlib.util.spec_from_file_location("calibration", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_ranks_of_the_truth_are_not_extreme(calibration, report):
+    """Mean and spread of the ranks of 8 truths, a z-test each for 11 quantities: |z| < 4.5 fails
+    by chance in one of 6,000 suites. benchmarks/calibration.py does 200."""
+    ranks = np.stack([calibration.rank(1, index) for index in range(8)])
+    u = (ranks + 0.5) / (calibration.DRAWS + 1)
+    z = (u.mean(axis=0) - 0.5) * np.sqrt(12 * len(u))
+    report("calibration, 8 data sets: largest |z|", 0, abs(z).max(), 1)
+    assert abs(z).max() < 4.5
+
+
+def test_uniform_ranks_pass_and_those_of_too_narrow_a_posterior_fail(calibration):
+    rng = np.random.default_rng(0)
+    assert calibration.p_values(rng.integers(0, 100, size=(200, 11))).min() > 0.001
+    shrunk = (rng.normal(size=(200, 11, 1)) > 0.7 * rng.normal(size=(200, 11, 99))).sum(axis=2)
+    assert calibration.p_values(shrunk).max() < 0.01
+    shifted = (rng.normal(0.4, 1, size=(200, 11, 1)) > rng.normal(size=(200, 11, 99))).sum(axis=2)
+    assert calibration.p_values(shifted).max() < 0.01
