@@ -8,7 +8,9 @@ other half of each ensemble (walk and side), or one covariance for all units.
 Step size and covariance are tuned during the first ``warmup`` steps only, which do not leave the
 posterior invariant and must be discarded; then they are frozen. To begin with every walker has a
 step size of its own: one that starts far out, as where log σ is drawn from a broad prior, is in a
-place a million times steeper than that of its neighbours, and would never move by their step.
+place a million times steeper than that of its neighbours, and would never move by their step. One
+that is still out there at a mark of the warm-up is put where another of its ensemble is (the
+outliers of Vrugt et al. 2009, Int. J. Nonlinear Sci. 10, 273, §3.3).
 """
 
 from __future__ import annotations
@@ -54,6 +56,7 @@ FIRST = 25  # leapfrog steps of an average trajectory before anything is known o
 # Shares of the warm-up: when walkers stop being tuned one by one and the way from the start is
 # forgotten, and when the preconditioner is built anew.
 REFRESH = (0.25, 0.5, 0.75)
+LOST = 20.0  # nats times √d below the best of its ensemble: the posterior has no share out there
 
 
 class Drawn(NamedTuple):
@@ -132,7 +135,8 @@ class HamiltonianMove(Move):
         jumps: Proposal | None = None,
     ) -> None:
         self.space, self.preconditioner, self.jumps = space, preconditioner, jumps
-        self.ensembles, self.warmup, self.steps = ensembles, warmup, 0
+        self.ensembles, self.steps = ensembles, 0
+        self._tuned_for(warmup)
         self.step = StepSize(np.full((ensembles, 1), np.log(step)))
         self._now = Place(np.empty((0, space.ndim)), np.empty(0), np.empty((0, space.ndim)))
 
@@ -145,6 +149,8 @@ class HamiltonianMove(Move):
             chances[s] = self._move(now, s, c, count, accepted, model.random)
         if self.jumps is not None:
             self._jump(now, self.jumps, model.random)
+        if self.steps + 1 in self._marks:
+            self._rescue(now, model.random)
         drawn = self.space.complete(now.x, now.density, model.random)
         # What is drawn is part of the move: where it has no density, nothing has moved.
         fine = np.isfinite(drawn.log_prob)
@@ -161,7 +167,8 @@ class HamiltonianMove(Move):
         return done | self._now._asdict() | self.step.get_state() | self.preconditioner.get_state()
 
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
-        self.steps, self.warmup = int(state["steps"]), int(state["warmup"])
+        self.steps = int(state["steps"])
+        self._tuned_for(int(state["warmup"]))
         self._now = Place(*(state[name].copy() for name in Place._fields))
         self.step.set_state(state)
         self.preconditioner.set_state(state)
@@ -190,6 +197,19 @@ class HamiltonianMove(Move):
             part[rows] = new.reshape(-1, *new.shape[2:])[taken]
         accepted[rows] = True
         return np.exp(np.minimum(gain, 0))
+
+    def _tuned_for(self, warmup: int) -> None:
+        self.warmup, self._marks = warmup, [round(share * warmup) for share in REFRESH]
+
+    def _rescue(self, now: Place, rng: Random) -> None:
+        """Put lost walkers where others of their ensemble are, in place; in the warm-up only."""
+        density = now.density.reshape(self.ensembles, -1)
+        least = density.max(axis=1, keepdims=True) - LOST * np.sqrt(self.space.ndim)
+        for e, lost in enumerate(density < least):
+            rows = e * len(lost) + np.arange(len(lost))
+            kept = rng.choice(rows[~lost], size=lost.sum())
+            for part in now:
+                part[rows[lost]] = part[kept]
 
     def _jump(self, now: Place, jumps: Proposal, rng: Random) -> None:
         """Steps of ``jumps``, in place; the gradient follows once, where anything changed."""
@@ -223,11 +243,10 @@ class HamiltonianMove(Move):
         self.steps += 1
         if self.steps > self.warmup:
             return
-        marks = [round(share * self.warmup) for share in REFRESH]
-        alone = self.steps <= marks[0]
+        alone = self.steps <= self._marks[0]
         self.step.learn(acceptance if alone else acceptance.mean(axis=1, keepdims=True))
         self.preconditioner.learn(self._now.x.reshape(self.ensembles, -1, self.space.ndim))
-        if self.steps in marks:
+        if self.steps in self._marks:
             (self.preconditioner.forget if alone else self.preconditioner.refresh)()
             self.step.settle()
             self.step.restart()

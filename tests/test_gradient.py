@@ -304,6 +304,19 @@ def test_what_is_tuned_is_frozen_after_the_warm_up():
         np.testing.assert_array_equal(end[name], later[name])
 
 
+def test_walkers_lost_in_the_warm_up_come_back_and_none_is_moved_after_it():
+    post = wide()
+    coords = np.random.default_rng(3).standard_normal((16, post.ndim))
+    coords[[2, 9, 12], -1] = -40.0  # log sigma: 1e36 nats below the others
+    ends = {}
+    for warmup in (20, 0):
+        move = collapsed_hamiltonian(OutputLayer(post), 2, warmup)
+        chain, ends[warmup] = advance(move, post, coords.copy(), np.random.RandomState(0), 20)
+        far = chain[-1][:, -1] < -30
+        assert far.sum() == (0 if warmup else 3)
+    assert np.ptp(ends[20][-1]) < 1e3 < np.ptp(ends[0][-1])
+
+
 def test_the_step_size_finds_its_acceptance():
     step = StepSize(np.log([[1e-3], [10.0]]))
     for _ in range(400):
