@@ -8,7 +8,9 @@ other half of each ensemble (walk and side), or one covariance for all units.
 Step size and covariance are tuned during the first ``warmup`` steps only, which do not leave the
 posterior invariant and must be discarded; then they are frozen. To begin with every walker has a
 step size of its own: one that starts far out, as where log σ is drawn from a broad prior, is in a
-place a million times steeper than that of its neighbours, and would never move by their step.
+place a million times steeper than that of its neighbours, and would never move by their step. One
+that is still out there at a mark of the warm-up is put where another of its ensemble is (the
+outliers of Vrugt et al. 2009, Int. J. Nonlinear Sci. 10, 273, §3.3).
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from .hamiltonian import (
     groups,
     leapfrog,
 )
-from .moves import Indices, Random, decide, halves
+from .moves import Indices, Proposal, Random, UnitRenewal, decide, halves, unit_blocks
 from .output_layer import OutputLayer
 from .posterior import Posterior
 
@@ -49,10 +51,12 @@ WALKERS = 8  # of each ensemble: a covariance pooled over units needs no more to
 WARMUP = 200  # steps
 DURATION = 1.5  # of a trajectory, on average; π/2 takes a standard normal to independence
 LONGEST = 100  # leapfrog steps of an average trajectory
+TRIES = 20  # renewals of a unit after each trajectory; together they cost a tenth of it
 FIRST = 25  # leapfrog steps of an average trajectory before anything is known of the scales
 # Shares of the warm-up: when walkers stop being tuned one by one and the way from the start is
 # forgotten, and when the preconditioner is built anew.
 REFRESH = (0.25, 0.5, 0.75)
+LOST = 20.0  # nats times √d below the best of its ensemble: the posterior has no share out there
 
 
 class Drawn(NamedTuple):
@@ -70,6 +74,9 @@ class Space(Protocol):
     def split(self, theta: np.ndarray) -> np.ndarray:
         """The part that moves: (B, P) -> (B, d), a copy."""
 
+    def log_prob(self, x: np.ndarray) -> np.ndarray:
+        """Its log density: (B, d) -> (B,)."""
+
     def log_prob_and_grad(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Its log density and gradient: (B, d) -> (B,), (B, d)."""
 
@@ -82,7 +89,7 @@ class FullSpace:
 
     def __init__(self, post: Any) -> None:
         self.ndim = post.ndim
-        self.log_prob_and_grad = post.log_prob_and_grad
+        self.log_prob, self.log_prob_and_grad = post.log_prob, post.log_prob_and_grad
 
     def split(self, theta: np.ndarray) -> np.ndarray:
         return theta.copy()
@@ -97,7 +104,7 @@ class CollapsedSpace:
     def __init__(self, layer: OutputLayer) -> None:
         self.ndim = layer.ndim
         self.layer = layer
-        self.log_prob_and_grad = layer.log_prob_and_grad
+        self.log_prob, self.log_prob_and_grad = layer.log_prob, layer.log_prob_and_grad
 
     def split(self, theta: np.ndarray) -> np.ndarray:
         return self.layer.split(theta)
@@ -109,6 +116,8 @@ class CollapsedSpace:
 
 class HamiltonianMove(Move):
     """One trajectory for every walker, accepted with the change of energy, all in one call.
+
+    With ``jumps``, a proposal that needs no other walkers, TRIES of its steps follow.
 
     The number of leapfrog steps is drawn at each step around DURATION / step size, and every
     walker's step size within ±20 %, so that no period of the dynamics is hit for good.
@@ -123,9 +132,11 @@ class HamiltonianMove(Move):
         ensembles: int = 1,
         warmup: int = WARMUP,
         step: float = 0.01,
+        jumps: Proposal | None = None,
     ) -> None:
-        self.space, self.preconditioner = space, preconditioner
-        self.ensembles, self.warmup, self.steps = ensembles, warmup, 0
+        self.space, self.preconditioner, self.jumps = space, preconditioner, jumps
+        self.ensembles, self.steps = ensembles, 0
+        self._tuned_for(warmup)
         self.step = StepSize(np.full((ensembles, 1), np.log(step)))
         self._now = Place(np.empty((0, space.ndim)), np.empty(0), np.empty((0, space.ndim)))
 
@@ -136,6 +147,10 @@ class HamiltonianMove(Move):
         count, chances = self._leapfrogs(model.random), np.empty(len(now.x))
         for s, c in self._parts(len(now.x), model.random):
             chances[s] = self._move(now, s, c, count, accepted, model.random)
+        if self.jumps is not None:
+            self._jump(now, self.jumps, model.random)
+        if self.steps + 1 in self._marks:
+            self._rescue(now, model.random)
         drawn = self.space.complete(now.x, now.density, model.random)
         # What is drawn is part of the move: where it has no density, nothing has moved.
         fine = np.isfinite(drawn.log_prob)
@@ -152,7 +167,8 @@ class HamiltonianMove(Move):
         return done | self._now._asdict() | self.step.get_state() | self.preconditioner.get_state()
 
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
-        self.steps, self.warmup = int(state["steps"]), int(state["warmup"])
+        self.steps = int(state["steps"])
+        self._tuned_for(int(state["warmup"]))
         self._now = Place(*(state[name].copy() for name in Place._fields))
         self.step.set_state(state)
         self.preconditioner.set_state(state)
@@ -182,6 +198,34 @@ class HamiltonianMove(Move):
         accepted[rows] = True
         return np.exp(np.minimum(gain, 0))
 
+    def _tuned_for(self, warmup: int) -> None:
+        self.warmup, self._marks = warmup, [round(share * warmup) for share in REFRESH]
+
+    def _rescue(self, now: Place, rng: Random) -> None:
+        """Put lost walkers where others of their ensemble are, in place; in the warm-up only."""
+        density = now.density.reshape(self.ensembles, -1)
+        least = density.max(axis=1, keepdims=True) - LOST * np.sqrt(self.space.ndim)
+        for e, lost in enumerate(density < least):
+            rows = e * len(lost) + np.arange(len(lost))
+            kept = rng.choice(rows[~lost], size=lost.sum())
+            for part in now:
+                part[rows[lost]] = part[kept]
+
+    def _jump(self, now: Place, jumps: Proposal, rng: Random) -> None:
+        """Steps of ``jumps``, in place; the gradient follows once, where anything changed."""
+        rows = np.arange(len(now.x)).reshape(self.ensembles, -1)
+        changed = np.zeros(len(now.x), dtype=bool)
+        for _ in range(TRIES):
+            s = now.x[rows]
+            q, factors = jumps.propose(s, s[:, :0], rng)
+            flat = q.reshape(now.x.shape)
+            density = self.space.log_prob(flat)
+            moved, taken = decide(factors.ravel() + density - now.density, rows, rng)
+            now.x[moved], now.density[moved] = flat[taken], density[taken]
+            changed[moved] = True
+        if changed.any():
+            now.grad[changed] = self.space.log_prob_and_grad(now.x[changed])[1]
+
     def _parts(self, walkers: int, rng: Random) -> list[Indices]:
         if self.preconditioner.halves:
             return halves(walkers, self.ensembles, rng)
@@ -199,11 +243,10 @@ class HamiltonianMove(Move):
         self.steps += 1
         if self.steps > self.warmup:
             return
-        marks = [round(share * self.warmup) for share in REFRESH]
-        alone = self.steps <= marks[0]
+        alone = self.steps <= self._marks[0]
         self.step.learn(acceptance if alone else acceptance.mean(axis=1, keepdims=True))
         self.preconditioner.learn(self._now.x.reshape(self.ensembles, -1, self.space.ndim))
-        if self.steps in marks:
+        if self.steps in self._marks:
             (self.preconditioner.forget if alone else self.preconditioner.refresh)()
             self.step.settle()
             self.step.restart()
@@ -231,7 +274,9 @@ def collapsed_hamiltonian(
     place[layer.hidden_index] = np.arange(layer.ndim)
     inside = [place[g] for g in groups(layer.post) if (place[g] >= 0).all()]
     metric = UnitMetric(inside, _scales(layer.post)[layer.hidden_index], ensembles)
-    return HamiltonianMove(CollapsedSpace(layer), metric, ensembles, warmup)
+    blocks = np.array(unit_blocks(layer.post))
+    renewal = UnitRenewal(blocks, layer.post.scales[layer.hidden_index][blocks])
+    return HamiltonianMove(CollapsedSpace(layer), metric, ensembles, warmup, jumps=renewal)
 
 
 def _full_hamiltonian(post: Posterior, ensembles: int, warmup: int = WARMUP) -> HamiltonianMove:

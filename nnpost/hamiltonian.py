@@ -7,7 +7,8 @@ matrix). B must not depend on the walkers that move. It comes from
 - the other half of the ensemble: :class:`Walk`, B = (z − z̄)/√C, and :class:`Side`, B one
   difference (z_j − z_k)/√2 (Chen 2025, arXiv 2505.02987, §4), which are affine invariant, and
   like every ensemble move stay within the space that the ensemble spans: they need more walkers
-  than parameters. A B of this kind says little where walkers stand at different copies of a mode.
+  than parameters. A B of this kind says little where walkers stand at different copies of a mode:
+  ten tanh units on ten inputs stayed 370 nats below the posterior, and the ensembles agreed on it.
 - the warm-up: :class:`UnitMetric`, one covariance for all units of a layer. It is the same for
   every copy of a network, and any number of walkers will do.
 """

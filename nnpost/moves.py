@@ -34,6 +34,7 @@ __all__ = [
     "Snooker",
     "Stretch",
     "UnitEvolution",
+    "UnitRenewal",
     "Walk",
     "collapsed_proposals",
 ]
@@ -142,6 +143,29 @@ class UnitEvolution:
         here = np.take_along_axis(s, moved, 2)
         np.put_along_axis(q, moved, here + gamma[..., None] * difference, 2)
         return q, np.zeros(s.shape[:2])
+
+
+@dataclass(frozen=True, eq=False)
+class UnitRenewal:
+    """One unit anew: drawn from its prior, or (every other time) mirrored, (w, b) → −(w, b).
+
+    ``scales`` (U, k) are the prior's standard deviations of ``blocks``. The factor of a draw is
+    prior(s)/prior(q); a mirror is symmetric. Few are accepted, but they reach a place that no
+    smooth path leads to, as where a ReLU unit looks the other way.
+    """
+
+    blocks: np.ndarray
+    scales: np.ndarray
+
+    def propose(self, s: np.ndarray, c: np.ndarray, rng: Random) -> tuple[np.ndarray, np.ndarray]:
+        unit = rng.randint(len(self.blocks), size=s.shape[:2])
+        place, scale = self.blocks[unit], self.scales[unit]
+        old = np.take_along_axis(s, place, 2)
+        mirrored = rng.random_sample(unit.shape) < 0.5
+        new = np.where(mirrored[..., None], -old, scale * rng.standard_normal(old.shape))
+        q = s.copy()
+        np.put_along_axis(q, place, new, 2)
+        return q, 0.5 * ((new / scale) ** 2 - (old / scale) ** 2).sum(axis=2)
 
 
 PROPOSALS: dict[str, Callable[[], Proposal]] = {

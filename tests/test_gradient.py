@@ -22,7 +22,7 @@ from nnpost.gradient import (
     uses_gradients,
 )
 from nnpost.hamiltonian import Place, Side, StepSize, UnitMetric, Walk, groups, leapfrog
-from nnpost.moves import CollapsedMove, Stretch
+from nnpost.moves import CollapsedMove, EnsembleMove, Stretch, UnitRenewal
 from nnpost.network import MLP
 from nnpost.output_layer import OutputLayer
 from nnpost.posterior import Gaussian, GaussianPrior, Posterior
@@ -36,6 +36,9 @@ class Slope:
     def __init__(self, target):
         self.target, self.ndim = target, target.ndim
         self.precision = np.linalg.inv(target.cov)
+
+    def log_prob(self, x):
+        return self.target.log_prob(x)[0]
 
     def log_prob_and_grad(self, x):
         falls = [(x - m) @ self.precision for m in (self.target.centre, -self.target.centre)]
@@ -92,6 +95,33 @@ def test_every_hamiltonian_move_leaves_the_target_invariant(ndim, target, name):
     z, accepted = largest_z(target_move(full, name), full, seed=ndim, steps=15)
     assert 0.2 < accepted < 0.999
     assert z < BOUND
+
+
+def renewal(ndim, factor=1.5):
+    pairs = np.arange(ndim - ndim % 2).reshape(-1, 2)
+    return UnitRenewal(pairs, np.linspace(0.8, factor, pairs.size).reshape(pairs.shape))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("ndim", [2, 5, 10])
+def test_renewals_leave_the_target_invariant_alone_and_after_trajectories(ndim, target):
+    full = Target(ndim, **TARGETS[target])
+    z, accepted = largest_z(EnsembleMove(renewal(ndim), ENSEMBLES), full, seed=ndim)
+    assert accepted > 0.05
+    assert z < BOUND
+    move = target_move(full, "units")
+    move.jumps = renewal(ndim)
+    assert largest_z(move, full, seed=ndim, steps=8)[0] < BOUND
+
+
+def test_the_harness_catches_a_renewal_that_forgets_its_density():
+    class Forgetful(UnitRenewal):
+        def propose(self, s, c, rng):
+            q, factors = super().propose(s, c, rng)
+            return q, 0 * factors
+
+    wrong = Forgetful(renewal(5).blocks, renewal(5).scales)
+    assert largest_z(EnsembleMove(wrong, ENSEMBLES), Target(5), seed=1)[0] > 2 * BOUND
 
 
 def test_the_harness_catches_a_forgotten_kinetic_energy(monkeypatch):
@@ -272,6 +302,19 @@ def test_what_is_tuned_is_frozen_after_the_warm_up():
         assert (begin[name] != end[name]).any()
     for name in tuned:
         np.testing.assert_array_equal(end[name], later[name])
+
+
+def test_walkers_lost_in_the_warm_up_come_back_and_none_is_moved_after_it():
+    post = wide()
+    coords = np.random.default_rng(3).standard_normal((16, post.ndim))
+    coords[[2, 9, 12], -1] = -40.0  # log sigma: 1e36 nats below the others
+    ends = {}
+    for warmup in (20, 0):
+        move = collapsed_hamiltonian(OutputLayer(post), 2, warmup)
+        chain, ends[warmup] = advance(move, post, coords.copy(), np.random.RandomState(0), 20)
+        far = chain[-1][:, -1] < -30
+        assert far.sum() == (0 if warmup else 3)
+    assert np.ptp(ends[20][-1]) < 1e3 < np.ptp(ends[0][-1])
 
 
 def test_the_step_size_finds_its_acceptance():
