@@ -124,12 +124,14 @@ def verdict(
     log_z: ArrayLike | None = None,
     *,
     thin: int = 1,
+    discarded: int = 0,
     log_z_error: ArrayLike | None = None,
 ) -> Verdict:
     """Judge a chain whose burn-in has been discarded.
 
     chain (N, W, P) and log_prob (N, W), walkers of ensemble e in columns e·W/E … (e+1)·W/E;
-    log_z (E,) and log_z_error (E,) from the tempered starts; thin, the steps between two rows.
+    log_z (E,) and log_z_error (E,) from the tempered starts; thin, the steps between two rows;
+    discarded, the steps of the burn-in, which a longer chain is taken to discard in proportion.
 
     Converged means: R-hat < 1.01 and more than 400 effective draws for log_prob and for the
     predictions at each of up to 16 inputs (the worst counts), a chain longer than 50
@@ -148,11 +150,12 @@ def verdict(
     judged = [found["log_prob"], found["predictions"]]
     tau = max((f.tau for f in judged if f.tau is not None), default=None)
     steps = len(chain) * thin
+    whole = 1 + discarded / steps  # steps to be made for every step that is kept
     lasting = [*_too_few_ensembles(ensembles), *_log_z_apart(log_z, log_z_error)]
     passing = [
         *_bad_rhat(found),
-        *_low_ess(found, steps),
-        *_too_short(tau, steps),
+        *_low_ess(found, steps, whole),
+        *_too_short(tau, steps, whole),
         *_stuck(log_prob),
     ]
     reasons = [*lasting, *passing]
@@ -267,24 +270,26 @@ def _bad_rhat(found: Mapping[str, Figures]) -> Iterator[str]:
             )
 
 
-def _low_ess(found: Mapping[str, Figures], steps: int) -> Iterator[str]:
+def _low_ess(found: Mapping[str, Figures], steps: int, whole: float) -> Iterator[str]:
     for name in ("log_prob", "predictions"):
         ess = found[name].ess
         if ess is None:
             yield f"{name} never changes, so no draw is new: look at the start and at the moves"
         elif not ess > MIN_ESS:
+            advice = _round_up(1.2 * whole * steps * MIN_ESS / ess)
             yield (
                 f"the effective sample size of {name} is {ess:.0f} and must be above "
-                f"{MIN_ESS:.0f}: run about {_round_up(1.2 * steps * MIN_ESS / ess):,} steps"
+                f"{MIN_ESS:.0f}: run about {advice:,} steps in all"
             )
 
 
-def _too_short(tau: float | None, steps: int) -> Iterator[str]:
+def _too_short(tau: float | None, steps: int, whole: float) -> Iterator[str]:
     if tau is not None and not steps > MIN_LENGTH * tau:
+        advice = _round_up(1.2 * whole * MIN_LENGTH * tau)
         yield (
             f"the chain of {steps:,} steps after the burn-in is {steps / tau:.2g} "
             f"autocorrelation times (tau = {tau:,.0f} steps) and must be longer than "
-            f"{MIN_LENGTH:.0f}: run at least {_round_up(1.2 * MIN_LENGTH * tau):,} steps"
+            f"{MIN_LENGTH:.0f}: run at least {advice:,} steps in all"
         )
 
 

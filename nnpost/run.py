@@ -111,6 +111,7 @@ class Run:
             self.ensembles,
             log_z=log_z,
             thin=self.thin,
+            discarded=self.burnin * self.thin,
         )
 
     @property

@@ -20,6 +20,7 @@ from nnpost.diagnose import (
 from nnpost.errors import RequestError
 from nnpost.network import MLP
 from nnpost.posterior import Posterior
+from nnpost.run import Run
 
 N, W, E = 1000, 32, 4
 
@@ -217,6 +218,33 @@ def test_a_chain_too_short_is_told_how_long_it_must_be(line):
     assert f"chain of 800 steps after the burn-in is {800 / found.tau:.2g} " in reason
     advised = int(reason.split("run at least ")[1].split()[0].replace(",", ""))
     assert 50 * found.tau < advised < 70 * found.tau
+
+
+@pytest.mark.parametrize(
+    ("walkers", "words"), [(128, "run at least "), (4, "run about ")], ids=["length", "ess"]
+)
+def test_a_chain_as_long_as_advised_is_long_enough(line, walkers, words):
+    """A fifth is burn-in now and then; the advice counts it in, and keeps what the rule asks."""
+
+    def found(steps):
+        chain = np.stack([ar1(0.9, steps, walkers, s) for s in (5, 6)], axis=-1)
+        return judge(line, chain[steps // 5 :], discarded=steps // 5)
+
+    short = [reason for reason in found(500).reasons if words in reason]
+    advised = [int(r.split(words)[1].split()[0].replace(",", "")) for r in short]
+    assert advised
+    kept = 0.8 * max(advised)
+    tau = 19  # (1 + φ)/(1 − φ)
+    assert kept > (50 * tau if walkers == 128 else 400 * tau / walkers)
+    assert not any(words in reason for reason in found(max(advised)).reasons)
+
+
+def test_a_run_tells_the_verdict_what_it_discards(line):
+    chain = np.stack([ar1(0.95, 1000, W, 5), ar1(0.95, 1000, W, 6)], axis=-1)
+    settings = {"moves": "collapsed", "start": "prior", "seed": 0, "seconds": 1.0}
+    run = Run(line, chain, log_density(chain), np.full(W, 0.3), E, 200, 1, **settings)
+    expected = judge(line, chain[200:], discarded=200)
+    assert run.verdict.reasons == expected.reasons != judge(line, chain[200:]).reasons
 
 
 def test_too_few_effective_draws(line):
