@@ -70,6 +70,7 @@ def request(
         experiment = at_least(experiment, stored_experiment(target)) if budget else experiment
         check_same(experiment, target)
         check_data(part, target)
+        store.check_resumable(target)
     return Job(experiment, post, validation, target, folder, resume, progress, command, budget)
 
 
@@ -94,6 +95,8 @@ def reopen(
         raise RequestError(
             f"{path} holds no experiment, only a chain that was made from Python; continue it there"
         )
+    if resume:
+        store.check_resumable(path)
     kept = Experiment.from_toml(about["toml"], os.fspath(path))
     experiment = kept.with_settings(settings)
     for key, _, _ in kept.differences(experiment):

@@ -120,12 +120,16 @@ def sample_stage(job: Job) -> Outcome:
 
 
 def compare_stage(job: Job) -> Outcome:
-    """Judge the chain of a run file and compare it with the fits, as they are."""
+    """Judge the chain of a run file and compare it with the fits, as they are.
+
+    A thinned copy keeps the verdict on the whole chain, of which it has only a part.
+    """
     with store.lock(job.path):
         if job.figures is not None:
             make_folder(job.figures)
         result = load(job.path, job.post.device)
-        result.__dict__.pop("verdict", None)  # the stored one; it is to be reached anew
+        if store.thinned_by(job.path) == 1:
+            result.__dict__.pop("verdict", None)  # the stored one; it is to be reached anew
         return compare_and_draw(job, result)
 
 

@@ -37,6 +37,7 @@ __all__ = [
     "read_group",
     "read_tree",
     "replacing",
+    "telling_damage",
     "write_groups",
     "write_tree",
 ]
@@ -47,6 +48,7 @@ Tree = Mapping[str, Any]
 # leave behind. HDF5's own file locks would keep readers out of a chain that is growing; writers are
 # kept apart by `lock`.
 _FORMAT: dict[str, Any] = {"libver": ("earliest", "latest"), "locking": False}
+_MARK = "nnpost_run_file"  # attribute of the root: the version of the layout
 
 
 @contextmanager
@@ -87,22 +89,47 @@ def open_run(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
             or not a run file of nnpost.
     """
     _look(Path(path), path)
+    with telling_damage(path):
+        file = h5py.File(path, "r", **_FORMAT)
+    with file:
+        with telling_damage(path):
+            _check_ours(file, path)
+        yield file
+
+
+@contextmanager
+def telling_damage(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Say in words what HDF5 says of a run file that is not whole. Wrap it around reading alone.
+
+    Raises:
+        RequestError: HDF5 could not open or read the file.
+    """
     try:
-        with h5py.File(path, "r", **_FORMAT) as file:
-            if "experiment" not in file:
-                found = ", ".join(file) or "nothing"
-                raise RequestError(
-                    f"{path} is not a run file of nnpost: expected a group 'experiment', "
-                    f"found {found}; name a file that 'nnpost run' wrote"
-                )
-            yield file
+        yield
     except (OSError, RuntimeError, KeyError) as error:
+        if "locking flag" in str(error):  # HDF5's word where the process has it open otherwise
+            raise RequestError(
+                f"{path} is open elsewhere in this process, in a way that does not go with "
+                "reading a run: close it there first"
+            ) from error
         what = "truncated" if "truncated" in str(error) else "damaged"
         size = Path(path).stat().st_size
         raise RequestError(
             f"{path} is {what} ({size} bytes): expected a whole run file; "
             "remove it or restore it from a copy"
         ) from error
+
+
+def _check_ours(file: h5py.File, path: str | os.PathLike[str]) -> None:
+    """Refuse other programs' files. Ours are marked, or say which posterior they are of."""
+    about = file.get("experiment")
+    if isinstance(about, h5py.Group) and (_MARK in file.attrs or "posterior" in about):
+        return
+    found = ", ".join(file) or "nothing"
+    raise RequestError(
+        f"{path} is not a run file of nnpost: expected a group 'experiment' as nnpost writes it, "
+        f"found {found}; name a file that 'nnpost run' wrote"
+    )
 
 
 def _look(found: Path, path: str | os.PathLike[str]) -> None:
@@ -145,6 +172,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
     part = target.with_name(f".{target.name}.part")
     try:
         with h5py.File(part, "w", **_FORMAT) as file:
+            file.attrs[_MARK] = 1
             yield file
         if target.exists():
             shutil.copymode(target, part)
@@ -203,7 +231,7 @@ def read_group(path: str | os.PathLike[str], name: str) -> dict[str, Any] | None
     Raises:
         RequestError: as for :func:`open_run`.
     """
-    with open_run(path) as file:
+    with open_run(path) as file, telling_damage(path):
         return read_tree(file[name]) if name in file else None
 
 

@@ -38,6 +38,7 @@ from .runfile import (
     read_group,
     read_tree,
     replacing,
+    telling_damage,
     write_groups,
     write_tree,
 )
@@ -46,11 +47,13 @@ __all__ = [
     "Chain",
     "ChainWriter",
     "MemoryChain",
+    "check_resumable",
     "committed_rows",
     "lock",
     "new_file",
     "read_chain",
     "read_group",
+    "thinned_by",
     "thinned_copy",
     "write_groups",
 ]
@@ -107,7 +110,7 @@ class ChainWriter(MemoryChain):
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.enter_context(lock(self.path))
-            with open_run(self.path) as file:
+            with open_run(self.path) as file, telling_damage(self.path):
                 last = newest_record(file) if self._resume and "mcmc" in file else None
                 shape = file["mcmc/chain"].shape[1:] if last else (0, 0)
             if last:
@@ -218,7 +221,7 @@ class ChainWriter(MemoryChain):
 
     def _read(self, name: str, rows: slice) -> np.ndarray:
         self.commit()
-        with open_run(self.path) as file:
+        with open_run(self.path) as file, telling_damage(self.path):
             return file["mcmc"][name][rows]
 
 
@@ -234,8 +237,25 @@ def _committed(file: h5py.File) -> tuple[int, np.ndarray]:
 
 def committed_rows(path: str | os.PathLike[str]) -> int:
     """How many rows the chain of a run file has; 0 if it has no chain yet."""
-    with open_run(path) as file:
+    with open_run(path) as file, telling_damage(path):
         return _committed(file)[0]
+
+
+def check_resumable(path: str | os.PathLike[str]) -> None:
+    """Refuse a chain that cannot be continued, such as that of a thinned copy.
+
+    Raises:
+        RequestError: the file is unusable, or its chain has no commit records.
+    """
+    with open_run(path) as file, telling_damage(path):
+        if "mcmc" in file:
+            newest_record(file)
+
+
+def thinned_by(path: str | os.PathLike[str]) -> int:
+    """How many rows of the original one row stands for; 1 but for a thinned copy."""
+    with open_run(path) as file, telling_damage(path):
+        return int(file["mcmc"].attrs.get("every", 1)) if "mcmc" in file else 1
 
 
 def read_chain(path: str | os.PathLike[str], discard: int = 0) -> Chain:
@@ -244,7 +264,7 @@ def read_chain(path: str | os.PathLike[str], discard: int = 0) -> Chain:
     Raises:
         RequestError: the file is unusable or has no rows yet.
     """
-    with open_run(path) as file:
+    with open_run(path) as file, telling_damage(path):
         iteration, accepted = _committed(file)
         if iteration == 0:
             raise RequestError(f"{path} has no chain yet: sample first, with 'nnpost sample'")
@@ -276,7 +296,8 @@ def thinned_copy(
     with lock(target), open_run(source) as old, replacing(target) as new:
         for name in old:
             if name not in {"mcmc", "resume", *drop}:
-                tree = read_tree(old[name])
+                with telling_damage(source):
+                    tree = read_tree(old[name])
                 write_tree(new.create_group(name, track_order=True), tree, **packed)
         thin = slice(every - 1, None, every)
         group = new.create_group("mcmc")

@@ -17,6 +17,7 @@ import pytest
 import store_child as job
 
 from nnpost import RequestError, commit, store
+from nnpost.runfile import open_run
 
 EXPERIMENT = {"toml": 'seed = 0\n[data]\nname = "é"', "seed": 0}
 
@@ -133,6 +134,22 @@ def test_groups_are_replaced_and_dependents_dropped(path):
     assert path.stat().st_size <= size  # what is replaced leaves no hole
 
 
+def test_errors_of_the_reader_are_not_the_file_s(path):
+    with pytest.raises(KeyError, match="mine"), open_run(path):
+        raise KeyError("mine")
+
+
+def test_files_without_the_mark_are_known_by_their_posterior(path):
+    with h5py.File(path, "r+") as file:
+        for name in list(file.attrs):
+            del file.attrs[name]
+    with pytest.raises(RequestError, match="not a run file of nnpost"):
+        store.read_group(path, "experiment")
+    with h5py.File(path, "r+") as file:
+        file["experiment/posterior/ndim"] = 7
+    assert store.read_group(path, "experiment")["posterior"] == {"ndim": 7}
+
+
 def test_a_write_that_fails_late_leaves_the_file_as_it_was(path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -190,7 +207,7 @@ def _near(path):
         (Path.touch, r"is empty \(0 bytes\)"),
         (lambda path: path.write_text("x,y\n1,2\n"), "is not HDF5"),
         (_truncated, r"is truncated \(2000 bytes\)"),
-        (_foreign, "is not a run file of nnpost: expected a group 'experiment', found spectra"),
+        (_foreign, "is not a run file of nnpost: .*, found spectra"),
     ],
 )
 def test_an_unusable_file_is_refused_in_one_line(tmp_path, spoil, words):
