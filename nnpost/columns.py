@@ -124,6 +124,8 @@ def _parse(
                 f"{path}, line {lines.number}, column '{header[at]}': {_complaint(row[at])}"
             ) from None
         numbers.append(lines.number)
+    if not numbers:
+        raise RequestError(f"{path}: no rows after the column names; add rows of numbers")
     found = {name: np.array(cells) for name, (_, cells) in zip(wanted, columns, strict=True)}
     for name, values in found.items():
         bad = np.flatnonzero(~np.isfinite(values))

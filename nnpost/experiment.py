@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from .errors import RequestError
-from .sections import SECTIONS, Data, Likelihood, Network, Prior, Sample, Temper, Train
+from .sections import SECTIONS, Data, Likelihood, Network, Prior, Sample, Temper, Train, key_hint
 from .settings import Section, hint, kept, setting, text, to_toml, whole
 
 if TYPE_CHECKING:
@@ -52,8 +52,9 @@ class Experiment(Section):
         known = cls.names()
         for name, value in table.items():
             if name not in known:
-                kind = "section" if isinstance(value, Mapping) else "key"
-                raise RequestError(f"unknown {kind} '{name}'{hint(name, known)}")
+                if isinstance(value, Mapping):
+                    raise RequestError(f"unknown section '{name}'{hint(name, known)}")
+                raise RequestError(f"unknown key '{name}'{key_hint(name, known)}")
         read: dict[str, Any] = {
             k: SECTIONS[k].read(v) if k in SECTIONS else v for k, v in table.items()
         }
@@ -116,7 +117,8 @@ class Experiment(Section):
         likelihood = self.likelihood.resolved(self.data)
         net = MLP(part.inputs, self.network.hidden, self.network.activation)
         noise = MSE() if likelihood.sigma is None else Gaussian(likelihood.sigma)
-        return Posterior(net, part, noise, GaussianPrior(self.prior.std), device)
+        prior = GaussianPrior(self.prior.std, self.prior.log_sigma_std)
+        return Posterior(net, part, noise, prior, device)
 
     def split(self, data: Dataset) -> tuple[Dataset, Dataset | None]:
         """The data that are fitted, and those held out for the validation curve (or None)."""

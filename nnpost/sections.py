@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from .settings import (
     Section,
     by_kind,
     either,
+    hint,
     number,
     one_of,
     setting,
@@ -22,7 +25,17 @@ from .settings import (
 if TYPE_CHECKING:
     from .data import Dataset
 
-__all__ = ["SECTIONS", "Data", "Likelihood", "Network", "Prior", "Sample", "Temper", "Train"]
+__all__ = [
+    "SECTIONS",
+    "Data",
+    "Likelihood",
+    "Network",
+    "Prior",
+    "Sample",
+    "Temper",
+    "Train",
+    "key_hint",
+]
 
 POSITIVE = number(above=0)
 MOVES = ("collapsed", "stretch", "de", "snooker", "walk", "hmc", "hmc-walk", "hmc-side")
@@ -110,10 +123,11 @@ class Likelihood(Section):
 
 @dataclass(frozen=True)
 class Prior(Section):
-    """``[prior]``: one standard deviation, or a table by kind of parameter."""
+    """``[prior]``: one standard deviation, or a table by kind of parameter; that of log sigma."""
 
     title = "prior"
     std: float | dict[str, float] = setting(30.0, either(POSITIVE, by_kind(POSITIVE)))
+    log_sigma_std: float = setting(3.0, POSITIVE)
 
 
 @dataclass(frozen=True)
@@ -214,3 +228,11 @@ class Sample(Section):
 SECTIONS: dict[str, type[Section]] = {
     cls.title: cls for cls in (Data, Network, Likelihood, Prior, Train, Temper, Sample)
 }
+
+
+def key_hint(name: str, top: Sequence[str]) -> str:
+    """The key that was meant by ``name``, which stands in no section: a top one, or any other."""
+    keys = {key: cls.key(key) for cls in SECTIONS.values() for key in cls.names()}
+    keys |= {key: key for key in top}
+    close = get_close_matches(name, list(keys), n=1)
+    return f"; did you mean '{keys[close[0]]}'?" if close else hint(name, top)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,9 +78,22 @@ def test_any_experiment_survives_toml(description, std, hidden, file, seed):
     assert Experiment.from_toml(experiment.to_toml()) == experiment
 
 
+def test_spread_of_the_inferred_noise_is_a_setting():
+    text = """
+        [data]\nname = "parabola"\n[network]\nhidden = []
+        [likelihood]\nkind = "gaussian"\nsigma = "infer"\n[prior]\nlog_sigma_std = 0.5
+    """
+    post = Experiment.from_toml(text).build()
+    low, high = post.log_prior(np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 1.0]]))
+    assert low - high == pytest.approx(0.5 / 0.5**2)
+    assert Experiment().prior.log_sigma_std == 3.0
+
+
 @pytest.mark.parametrize(
     ("toml", "message"),
     [
+        ("[prior]\nlog_sigma_std = 0", "prior.log_sigma_std: found 0, expected a number above 0"),
+        ("nsteps = 3", "unknown key 'nsteps'; did you mean 'sample.nsteps'?"),
         ("[trian]\nlr = 1", "unknown section 'trian'; did you mean 'train'?"),
         ("sede = 1", "unknown key 'sede'; did you mean 'seed'?"),
         ("[train]\nlrate = 1", "unknown key 'train.lrate'; did you mean 'lr'?"),

@@ -71,7 +71,7 @@ def own(path, *more) -> list:
         ({"flux": ["5", "six", "7", "9"]}, ["line 3", "flux", "six"]),
         ({"err": ["0.1", "0", "0.1", "0.1"]}, ["err", "above zero"]),
         ({"err": ["0.1", "-2", "0.1", "0.1"]}, ["err", "-2", "above zero"]),
-        ({"t": [], "flux": [], "err": []}, ["no"]),
+        ({"t": [], "flux": [], "err": []}, ["no rows after the column names"]),
     ],
     ids=["nan", "inf", "text", "zero error", "negative error", "no points"],
 )
@@ -234,6 +234,9 @@ def spoiled(kind: str, path: Path, made: Path) -> Path:
     elif kind == "not ours":
         with h5py.File(path, "w") as file:
             file["something"] = 1
+    elif kind == "another program's experiment":
+        with h5py.File(path, "w") as file:
+            file["experiment/name"] = "a year in the laboratory"
     return path
 
 
@@ -249,7 +252,9 @@ COMMANDS = {
 }
 
 
-SPOILED = ["empty", "truncated", "not HDF5", "folder", "not ours"]
+SPOILED = [
+    "empty", "truncated", "not HDF5", "folder", "not ours", "another program's experiment",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -295,6 +300,27 @@ def test_settings_that_a_stage_alone_cannot_change(refused, run_file):
     assert "sample.* or temper.*" in refused("sample", run_file, "--set", "train.lr=1.0")
     line = refused("sample", run_file, "--resume", "--set", "sample.moves=de")
     assert "sample.moves is 'collapsed' there" in line
+
+
+def test_thinned_copy_is_not_continued(refused, tmp_path, made):
+    small = tmp_path / "small.h5"
+    assert main(["thin", str(made), "--every", "10", "--to", str(small), "--quiet"]) == 0
+    more = ["--resume", "--set", "sample.nsteps=400"]
+    assert "no commit records" in refused("sample", small, *more)
+    assert "no commit records" in refused("run", "parabola", *quick(small), *more)
+
+
+def test_file_that_is_open_in_this_process(refused, run_file):
+    with h5py.File(run_file):
+        line = refused("info", run_file)
+    assert "open elsewhere in this process" in line
+    assert "close it there first" in line
+
+
+def test_key_without_its_section(refused):
+    for given, meant in [("nsteps=3", "sample.nsteps"), ("restart=9", "train.restarts")]:
+        assert f"did you mean '{meant}'?" in refused("run", "parabola", "--set", given)
+    assert "did you mean 'seed'?" in refused("run", "parabola", "--set", "sed=1")
 
 
 def test_file_that_another_process_is_writing(refused, run_file):
