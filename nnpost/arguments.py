@@ -34,7 +34,7 @@ def parsers() -> tuple[Parser, list[str]]:
         prog="nnpost",
         description="Where does the network that SGD found lie in its Bayesian posterior?",
         epilog="Exit status: 0 done, 1 done but not converged, 2 the request or a file is "
-        "unusable, 130 interrupted.",
+        "unusable, 70 an error in nnpost itself (with a traceback), 130 interrupted.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"nnpost {__version__}")

@@ -1,7 +1,7 @@
 """The commands: parse, call, print.
 
 Nothing is computed here. Exit status: 0 done, 1 done but not converged, 2 the request or a file is
-unusable (one line on stderr), 130 interrupted.
+unusable (one line on stderr), 70 an error in nnpost itself (a traceback), 130 interrupted.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 import shlex
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["entry", "main"]
 
-DONE, NOT_CONVERGED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
+DONE, NOT_CONVERGED, UNUSABLE, INTERNAL, INTERRUPTED = 0, 1, 2, 70, 130
 
 
 def entry() -> NoReturn:
@@ -51,6 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interrupt:
         print(f"nnpost: {' '.join(map(str, interrupt.args)) or 'interrupted'}", file=sys.stderr)
         return INTERRUPTED
+    except Exception:
+        # Python's own status for this is 1, which here means done but not converged.
+        traceback.print_exc()
+        return INTERNAL
 
 
 def fail(message: str) -> int:
@@ -76,7 +81,7 @@ def run(args: argparse.Namespace, command: str) -> int:
         budget=budget(args),
     )
     again = command if args.resume else f"{command} --resume"
-    return finish(args, lambda: pipeline.run_job(job), again)
+    return finish(args, lambda: pipeline.run_job(job), again, started(job, "training"))
 
 
 def train(args: argparse.Namespace, command: str) -> int:
@@ -93,14 +98,14 @@ def sample(args: argparse.Namespace, command: str) -> int:
 
     job = stage_job(args, command, ["sample", "temper"], args.resume)
     again = command if args.resume else f"{command} --resume"
-    return finish(args, lambda: pipeline.sample_stage(job), again)
+    return finish(args, lambda: pipeline.sample_stage(job), again, started(job, "tempering"))
 
 
 def compare(args: argparse.Namespace, command: str) -> int:
     from . import pipeline
 
     job = stage_job(args, command, [])
-    return finish(args, lambda: pipeline.compare_stage(job), command)
+    return finish(args, lambda: pipeline.compare_stage(job), command, lambda: None)
 
 
 def corner(args: argparse.Namespace, command: str) -> int:
@@ -183,12 +188,12 @@ def asked_experiment(args: argparse.Namespace) -> Experiment:
         for name in ("x", "y"):
             if getattr(args, name) is None:
                 raise RequestError(f"--{name} is missing: name the column of {args.data}")
-        base = Experiment(name=Path(args.data).stem)
-        experiment = load_experiment(args.experiment) if args.experiment else base
+        experiment = load_experiment(args.experiment) if args.experiment else Experiment()
         experiment = experiment.with_data(args.data, args.x.split(","), args.y, args.yerr)
     seed = [] if args.seed is None else [f"seed={args.seed}"]
     experiment = experiment.with_settings([*args.set, *seed])
-    return replace(experiment, name=Path(args.out).stem) if args.out else experiment
+    named_after = args.out or args.data  # a built-in's own run file is not for other data
+    return replace(experiment, name=Path(named_after).stem) if named_after else experiment
 
 
 def stage_job(
@@ -226,14 +231,44 @@ def budget(args: argparse.Namespace) -> Budget | None:
     )
 
 
-def finish(args: argparse.Namespace, work: Callable[[], Outcome], again: str) -> int:
-    """Do the work, show what came of it, and say by the exit status whether it converged."""
+def started(job: Job, stage: str) -> Callable[[], str | None]:
+    """Tells afterwards in which stage a job still was if it has written nothing; else None."""
+    before = stamp(job)
+    going_on = job.resume and before is not None
+
+    def unwritten() -> str | None:
+        return None if going_on or stamp(job) != before else stage
+
+    return unwritten
+
+
+def stamp(job: Job) -> tuple[int, int] | None:
+    """What changes when the job's file is written; None while there is none."""
+    if not job.path.exists():
+        return None
+    found = job.path.stat()
+    return found.st_ino, found.st_mtime_ns
+
+
+def finish(
+    args: argparse.Namespace,
+    work: Callable[[], Outcome],
+    again: str,
+    unwritten: Callable[[], str | None],
+) -> int:
+    """Do the work, show what came of it, and say by the exit status whether it converged.
+
+    ``unwritten`` names the stage whose interruption leaves nothing to go on with.
+    """
     try:
         outcome = work()
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"interrupted; what was sampled is kept, go on with: {again}"
-        ) from None
+        stage = unwritten()
+        if stage is None:
+            told = f"interrupted; what was sampled is kept, go on with: {again}"
+        else:
+            told = f"interrupted during {stage}; nothing was kept"
+        raise KeyboardInterrupt(told) from None
     say(args, str(outcome))
     return DONE if outcome.run.verdict.converged else NOT_CONVERGED
 

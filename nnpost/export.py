@@ -24,7 +24,8 @@ WHAT = ("sgd", "map", "fits", "samples")
 def export(source: str | os.PathLike[str], what: str, target: str | os.PathLike[str]) -> str:
     """Write vectors of a run file to ``target`` (.npy, .npz or .csv), and say what was written.
 
-    ``sgd`` and ``map`` are one vector (P,), ``fits`` the end points of all restarts (R, P),
+    ``sgd`` and ``map`` are one vector (P,) as it was found (the MAP that the comparison found,
+    where there is one, as in tables and figures), ``fits`` the end points of all restarts (R, P),
     ``samples`` the chain after what is discarded, flat (S, P). NPZ and CSV hold the labels too;
     NPZ also the log posterior.
 
@@ -54,11 +55,12 @@ def export(source: str | os.PathLike[str], what: str, target: str | os.PathLike[
 
 
 def trained(source: str | os.PathLike[str], what: str) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors of the training stage and their log posterior."""
+    """Vectors found by training, the MAP by the comparison too, and their log posterior."""
     fits = read_group(source, "fits")
     if fits is None:
         raise RequestError(f"{source} has no fits yet: train first, with `nnpost train {source}`")
-    kept = fits if what == "fits" else fits[what]
+    judged = read_group(source, "comparison") if what == "map" else None
+    kept = fits if what == "fits" else (judged or fits)[what]
     return kept["theta"], np.asarray(kept["log_prob"])
 
 

@@ -14,7 +14,7 @@ from .compare import Comparison
 from .diagnose import Verdict
 from .optimum import Optimum
 from .run import load_posterior
-from .runfile import open_run
+from .runfile import open_run, telling_damage
 from .temper import Tempering
 from .train import Fits
 
@@ -25,8 +25,10 @@ def summarise(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Everything that a run file says about its run; stages that have not run are None.
 
     The chain itself is not read, so that this is quick whatever its length. ``chain.steps`` are
-    those on the disk, also of a run that was interrupted. The vectors of sgd, map, mle and best
-    sample are one copy of the network, the MAP's. Numbers that are not finite are None.
+    those on the disk, also of a run that was interrupted. ``theta`` of sgd, map, mle and
+    best_sample is the vector as it was found, which has the log posterior beside it;
+    ``theta_folded`` (None before the comparison) are the four in one copy of the network, that of
+    ``posterior.theta``. Numbers that are not finite are None.
 
     Raises:
         RequestError: the file is missing, damaged, or not a run file.
@@ -62,10 +64,10 @@ def chain(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     settings, rows = store.read_group(path, "sampling"), store.committed_rows(path)
     if settings is None or rows == 0:
         return None
-    with open_run(path) as file:
+    with open_run(path) as file, telling_damage(path):
         group = file["mcmc"]
         walkers, accepted = group["chain"].shape[1], group["accepted"][()]
-        every = int(group.attrs.get("every", 1))
+    every = store.thinned_by(path)
     return {
         "steps": rows * every * settings["thin"],
         "walkers": walkers,
@@ -91,9 +93,11 @@ def evidence(tempering: Tempering | None) -> dict[str, Any] | None:
 def models(fits: Fits | None, comparison: Comparison | None) -> dict[str, Any]:
     """SGD, MAP, MLE and best sample; before the comparison, as training left them."""
     source = fits if comparison is None else comparison
-    names = ("sgd", "map", "mle", "best_sample")
+    names = ("sgd", "map", "mle", "best_sample")  # in the order of the comparison's rows
+    folded = [None] * len(names) if comparison is None else comparison.folded
     found = {
-        name: None if (o := getattr(source, name, None)) is None else point(o) for name in names
+        name: None if (o := getattr(source, name, None)) is None else point(o, copy)
+        for name, copy in zip(names, folded, strict=True)
     }
     if fits is not None and found["sgd"] is not None:
         level = None if comparison is None else comparison.hpd_level
@@ -103,7 +107,7 @@ def models(fits: Fits | None, comparison: Comparison | None) -> dict[str, Any]:
     return found
 
 
-def point(optimum: Optimum) -> dict[str, Any]:
+def point(optimum: Optimum, folded: np.ndarray | None) -> dict[str, Any]:
     return {
         "mse": optimum.mse,
         "log_posterior": optimum.log_prob,
@@ -111,6 +115,7 @@ def point(optimum: Optimum) -> dict[str, Any]:
         "gradient_norm": optimum.gradient_norm,
         "converged": optimum.converged,
         "theta": optimum.theta,
+        "theta_folded": folded,
     }
 
 

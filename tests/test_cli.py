@@ -98,6 +98,25 @@ def test_info_as_json(made, capsys):
     assert chain["acceptance"] == pytest.approx(backend.accepted.mean() / 60)
 
 
+def test_info_tells_the_numbers_of_the_stages(made, capsys):
+    found, run = json_info(made, capsys), nnpost.load(made)
+    for name in ("sgd", "map", "mle", "best_sample"):
+        theta, folded = np.array(found[name]["theta"]), np.array(found[name]["theta_folded"])
+        log_posterior = run.post.log_prob(theta)
+        assert found[name]["log_posterior"] == pytest.approx(log_posterior, abs=1e-9), name
+        f, g = (run.post.predict(one) for one in (theta, folded))
+        np.testing.assert_allclose(f, g, atol=1e-8, err_msg=name)
+    in_one_copy = nnpost.symmetry.fold(run.post.net, np.array(found["map"]["theta"]))
+    assert found["map"]["theta_folded"] == in_one_copy.tolist()
+    with h5py.File(made) as file:
+        log_z, mse = file["tempering/log_z"][()], file["fits/mse"][()]
+    assert found["evidence"]["log_z"] == pytest.approx(np.log(np.exp(log_z).mean()))
+    assert found["evidence"]["per_ensemble"] == log_z.tolist()
+    levels = {f"q{q:02}": np.percentile(mse, q) for q in (5, 25, 50, 75, 95)}
+    assert found["sgd"]["mse_quantiles"] == pytest.approx(levels)
+    assert found["sgd"]["mse"] == pytest.approx(mse.min())
+
+
 def test_info_as_a_table(made, capsys):
     assert main(["info", str(made)]) == 0
     out = capsys.readouterr().out
@@ -208,6 +227,35 @@ def json_info(path, capsys) -> dict:
     return json.loads(capsys.readouterr().out)
 
 
+@pytest.mark.parametrize(
+    ("there", "stage", "argv"),
+    [
+        (False, "train", ["run", "parabola"]),
+        (True, "train", ["run", "parabola"]),
+        (True, "temper", ["sample"]),
+    ],
+)
+def test_interrupted_before_anything_was_kept(
+    made, tmp_path, capsys, monkeypatch, there, stage, argv
+):
+    out = tmp_path / "parabola.h5"
+    if there:
+        out.write_bytes(made.read_bytes())
+    argv = [*argv, *quick(out)] if argv[0] == "run" else ["sample", str(out)]
+
+    @contextlib.contextmanager
+    def impatient(job, title):
+        if title == stage:
+            raise KeyboardInterrupt
+        yield lambda *_: None
+
+    monkeypatch.setattr(pipeline, "reporting", impatient)
+    assert main(argv) == 130
+    assert capsys.readouterr().err == f"nnpost: interrupted during {stage}ing; nothing was kept\n"
+    assert out.exists() == there
+    assert not there or out.read_bytes() == made.read_bytes()
+
+
 def test_killed_process_is_resumed_to_the_same_chain(tmp_path):
     whole, killed = tmp_path / "whole.h5", tmp_path / "killed.h5"
     more = ["sample.nsteps=1500", "train.restarts=2", "train.epochs=2"]
@@ -275,6 +323,13 @@ def test_sampling_further_from_the_run_file_alone(run_file, made):
     assert np.array_equal(chain[:60], read_chain(made).chain)
 
 
+def test_thinned_copy_keeps_the_verdict_on_the_whole_chain(made, tmp_path, capsys):
+    small = tmp_path / "small.h5"
+    assert main(["thin", str(made), "--every", "10", "--to", str(small), "--quiet"]) == 0
+    assert main(["compare", str(small), "--quiet"]) == 1
+    assert json_info(small, capsys)["convergence"] == json_info(made, capsys)["convergence"]
+
+
 def test_compare_draws_where_it_is_told(run_file, tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(pipeline, "draw", lambda run, cmp, folder: asked.append(folder) or [])
@@ -306,16 +361,20 @@ def test_thinned_copy_draws_its_corner(made, tmp_path):
 @pytest.mark.parametrize(
     ("what", "shape"), [("sgd", (7,)), ("map", (7,)), ("fits", (8, 7)), ("samples", (40 * 128, 7))]
 )
-def test_export(made, tmp_path, what, shape):
-    run = nnpost.load(made)
+def test_export(run_file, tmp_path, what, shape):
+    run = nnpost.load(run_file)
+    better = run.fits.map.theta + 0.5  # stands for a maximum that only the comparison found
+    with h5py.File(run_file, "r+") as file:
+        file["comparison/map/theta"][...] = better
+        file["comparison/map/log_prob"][...] = run.post.log_prob(better)
     wanted = {
         "sgd": run.fits.sgd.theta,
-        "map": run.fits.map.theta,
+        "map": better,
         "fits": run.fits.theta,
         "samples": run.samples,
     }[what]
     for kind in ("npy", "npz", "csv"):
-        argv = ["export", made, "--what", what, "--to", tmp_path / f"out.{kind}", "--quiet"]
+        argv = ["export", run_file, "--what", what, "--to", tmp_path / f"out.{kind}", "--quiet"]
         assert main([str(word) for word in argv]) == 0
     assert np.array_equal(np.load(tmp_path / "out.npy"), wanted)
     with np.load(tmp_path / "out.npz") as archive:
@@ -346,6 +405,29 @@ def test_every_command_explains_itself_with_examples(command, capsys):
     with pytest.raises(SystemExit, match="0"):
         main([command, "--help"])
     assert f"examples:\n  nnpost {command}" in capsys.readouterr().out
+
+
+def test_run_on_other_data_is_named_after_them(tmp_path, monkeypatch):
+    data = tmp_path / "my.csv"
+    data.write_text("t,flux\n" + "".join(f"{i},{i * i}\n" for i in range(9)))
+    jobs = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pipeline, "run_job", lambda job: jobs.append(job) or 1 / 0)
+    for argv in (["run", "parabola"], ["run"]):
+        assert main([*argv, "--data", str(data), "--x", "t", "--y", "flux"]) == 70
+        assert jobs[-1].path == Path("chains/my.h5")
+        assert jobs[-1].figures == Path("figures/my")
+
+
+def test_own_errors_are_not_taken_for_a_verdict(made, capsys, monkeypatch):
+    def broken(args, command):
+        raise IndexError("a mistake of ours")
+
+    monkeypatch.setitem(cli.COMMANDS, "info", broken)
+    assert main(["info", str(made)]) == 70
+    err = capsys.readouterr().err
+    assert err.startswith("Traceback")
+    assert err.endswith("IndexError: a mistake of ours\n")
 
 
 def test_quiet_says_nothing(run_file, capsys):
