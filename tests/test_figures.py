@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
@@ -261,7 +262,8 @@ def test_fits_reach_twice_as_far_as_the_data(parabola):
         )
         assert f"{r.mean():.3g}" in ax.texts[0].get_text()
         assert ax.lines[0].get_ydata() == pytest.approx(r)
-    assert "90 % of the posterior's curves" in legend_texts(fig)
+    assert "90 % of the posterior at each x" in legend_texts(fig)
+    assert "MSE" in top[0].get_title()
 
 
 def test_the_band_holds_ninety_percent_of_the_curves(parabola):
@@ -285,6 +287,22 @@ def test_several_inputs_are_drawn_as_prediction_against_observation():
     assert marks.get_xdata() == pytest.approx(post.data.y)
     assert marks.get_ydata() == pytest.approx(post.predict(fits.sgd.theta))
     assert fig.axes[0].get_xlim() == fig.axes[0].get_ylim()
+    assert "90 % of the posterior at each point" in legend_texts(fig)
+    # The data bring errors: what is told of the fits and losses is chi-squared over n.
+    assert fig.axes[0].get_title() == rf"SGD, $\chi^2/n$ {fits.sgd.mse:.3g}"
+    assert figures.losses(fits, post).axes[0].get_ylabel() == r"loss ($\chi^2/n$)"
+
+
+@pytest.mark.parametrize("x", [[2.0], [2.0, 2.0, 2.0]])
+def test_fits_at_a_single_place_have_an_axis_around_it(x):
+    post = Posterior(MLP(inputs=1, hidden=()), Dataset(x=np.array(x), y=np.arange(len(x)) + 1.0))
+    run = a_run(post, np.array([1.0, 0.0]), np.full(2, 0.1))
+    fits = some_fits(post, *np.array([[1, 0.1], [1, 0.0], [1, 0.0]]))
+    models = {"SGD": fits.sgd, "MAP": fits.map, "best sample": run.best_sample}
+    fig = figures.fits_and_residuals(post, SimpleNamespace(models=models), run)
+    low, high = fig.axes[0].get_xlim()
+    assert low < 2 < high
+    assert fig._repr_png_()  # nothing warns
 
 
 # Training
@@ -302,6 +320,8 @@ def test_losses_highlight_the_best_restart(parabola):
     assert reached.get_ydata()[0] == parabola.fits.map.mse
     assert ends.get_shared_y_axes().joined(curves, ends)
     assert legend_texts(fig) == ["8 restarts", "best restart (SGD)", "MAP", "MLE"]
+    for some in (fig, figures.losses(parabola.fits, parabola.post)):
+        assert some.axes[0].get_ylabel() == "loss (mean squared residual)"
 
 
 def test_losses_show_validation_and_survive_divergence(parabola):
@@ -413,6 +433,23 @@ def test_figures_leave_pyplot_alone_and_show_themselves_in_a_notebook(parabola):
     fig = figures.losses(parabola.fits)
     assert dict(mpl.rcParams) == before
     assert fig._repr_png_().startswith(b"\x89PNG")
+
+
+def test_networks_at_one_place_are_all_seen(parabola):
+    """Drawn on top of each other, every mark keeps pixels of its own colour."""
+    same = dict.fromkeys(MARKS, parabola.fits.map)
+    centre = SimpleNamespace(models=same)
+    fig = figures.corner(parabola.run, comparison=centre, parameters=[0, 1])
+    canvas = FigureCanvasAgg(fig)
+    fig.legends[0].remove()
+    fig.axes[0].remove()  # the lines of the histograms
+    fig.axes[-1].remove()
+    fig.set_dpi(200)  # as it is saved
+    canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3].astype(int)
+    for name, mark in MARKS.items():
+        color = 255 * np.array(to_rgba(mark.color)[:3])
+        assert (abs(pixels - color).max(axis=-1) <= 2).sum() >= 10, name
 
 
 def test_marks_are_told_apart_by_colour_shape_and_line():

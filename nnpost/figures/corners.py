@@ -222,7 +222,12 @@ def _clip(value: float, bounds: Range, margin: float = 0.035) -> float:
 
 def _hollow(name: str) -> dict[str, Any]:
     color = MARKS[name].color
-    return {"markerfacecolor": "white", "markeredgecolor": color, "markersize": 5.5}
+    return {
+        "markerfacecolor": "white",
+        "markeredgecolor": color,
+        "markeredgewidth": 0.9,
+        "markersize": 5.5,
+    }
 
 
 def _below_diagonal(size: int) -> Iterator[tuple[int, int]]:
@@ -244,6 +249,7 @@ def _explain(
         handles.append(Line2D([], [], ls="none", marker=".", color=ORANGE, label="all restarts"))
     if beyond and shown > 1:
         empty = {"markerfacecolor": "white", "markeredgecolor": GREY, "markersize": 5.5}
+        empty["markeredgewidth"] = 0.9
         handles.append(point_handle("SGD", "hollow: beyond the axes", color=GREY, **empty))
     data, net = run.post.data, run.post.net
     facts = [f"{data.name}: {data.n} points", f"network {'-'.join(map(str, net.sizes))}"]

@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from .style import BLACK, GREY, MARKS, SKY, legend_below, new_figure, panel_label, styled
+from .style import BLACK, GREY, MARKS, SKY, legend_below, misfit, new_figure, panel_label, styled
 
 if TYPE_CHECKING:
     from ..compare import Comparison
@@ -33,8 +33,9 @@ def fits_and_residuals(post: Posterior, comparison: Comparison, run: Run) -> Fig
     """SGD, MAP and best sample against the data, a column each, with their residuals below.
 
     One input: the curve over the data (solid) and on to twice their range (dashed), with the band
-    that holds 90 % of the posterior's curves; below, |y − f(x)| with its mean. Several inputs: the
+    that holds 90 % of the posterior at each x; below, |y − f(x)| with its mean. Several inputs: the
     prediction against the observed value, with the same band as bars; below, |y − f(x)|.
+    Titles give the mean of r², or χ²/n, that of (r/yerr)², where the data bring errors.
     """
     models = {name: comparison.models[name] for name in SHOWN}
     fig = new_figure(7.2, 4.1)
@@ -46,7 +47,7 @@ def fits_and_residuals(post: Posterior, comparison: Comparison, run: Run) -> Fig
     handles = draw(axes[0], post, models, draws)
     _residuals(axes[1], post, models)
     for ax, name in zip(axes[0], models, strict=True):
-        ax.set_title(f"{name}, MSE {models[name].mse:.3g}")
+        ax.set_title(f"{name}, {misfit(post.data)} {models[name].mse:.3g}")
     legend_below(fig, handles)
     return fig
 
@@ -60,7 +61,7 @@ def _curves(
     """Panels of f against x, for one input."""
     data = post.data
     first, last = float(data.x.min()), float(data.x.max())
-    reach = (last - first) / 2
+    reach = (last - first) / 2 or 0.5 * max(1.0, abs(first))  # one place needs an axis, too
     x = np.linspace(first - reach, last + reach, GRID)
     low, high = np.quantile(post.predict(draws, x[:, None]), [0.05, 0.95], axis=0)
     curves = {name: post.predict(model.theta, x[:, None]) for name, model in models.items()}
@@ -79,7 +80,7 @@ def _curves(
         Line2D([], [], ls="none", marker="o", ms=2.5, color=BLACK, label="data"),
         Line2D([], [], color=GREY, lw=1.8, label="fit"),
         Line2D([], [], color=GREY, lw=1.3, ls=(0, (4, 1.5)), label="fit beyond the data"),
-        Patch(color=SKY, alpha=0.35, lw=0, label="90 % of the posterior's curves"),
+        Patch(color=SKY, alpha=0.35, lw=0, label="90 % of the posterior at each x"),
     ]
 
 
@@ -104,7 +105,7 @@ def _observed(
     axes[0].set_ylim(ends)
     return [
         Line2D([], [], ls="none", marker="o", ms=3, color=GREY, label="fit"),
-        Line2D([], [], color=SKY, alpha=0.7, label="90 % of the posterior"),
+        Line2D([], [], color=SKY, alpha=0.7, label="90 % of the posterior at each point"),
         Line2D([], [], color=GREY, lw=0.8, label="prediction = observation"),
     ]
 
@@ -118,7 +119,8 @@ def _residuals(axes: NDArray[np.object_], post: Posterior, models: dict[str, Opt
     top = max(size.max() for size in sizes.values())
     for ax, (name, size) in zip(axes, sizes.items(), strict=True):
         if one:
-            ax.plot(at[order], size[order], "-", color=BLACK, linewidth=0.5)
+            mark = "." if len(at) == 1 else ""  # a line through one point cannot be seen
+            ax.plot(at[order], size[order], f"-{mark}", color=BLACK, linewidth=0.5)
         else:
             ax.plot(at, size, "o", color=BLACK, markersize=1.5)
         # The letters of the article: ⟨Δy⟩ is the mean of the absolute residuals.

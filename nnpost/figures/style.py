@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -17,12 +17,15 @@ from matplotlib.lines import Line2D
 
 from ..errors import RequestError
 
+if TYPE_CHECKING:
+    from ..data import Dataset
+
 __all__ = ["MARKS", "PALETTE", "Mark", "NotebookFigure", "new_figure", "save", "styled"]
 
 # Okabe and Ito's colours, told apart with every common kind of colour blindness.
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
-ON_TOP = ("MLE", "best sample", "SGD", "MAP")  # what is drawn later hides what was drawn before
+ON_TOP = ("MLE", "SGD", "MAP", "best sample")  # drawn in this order: small marks last
 PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, YELLOW, BLACK)
 GREY = "#666666"
 
@@ -62,14 +65,17 @@ class Mark:
 
     @property
     def point(self) -> dict[str, Any]:
-        """Keywords of ``plot`` for a filled point with a white rim."""
-        size = {"*": 11.0, "s": 7.5, "o": 7.5}.get(self.marker, 8.0)
+        """Keywords of ``plot`` for a filled point with a white rim.
+
+        The networks often lie close together: each mark leaves a rim of the larger one below it.
+        """
+        size = {"^": 11.0, "o": 9.0, "*": 12.0, "s": 4.5}[self.marker]
         return {
             "color": self.color,
             "marker": self.marker,
             "markersize": size,
             "markeredgecolor": "white",
-            "markeredgewidth": 0.9,
+            "markeredgewidth": 0.6,
             "linestyle": "none",
         }
 
@@ -152,6 +158,11 @@ def panel_label(ax: Axes, text: str, x: float = 0.5, y: float = 0.93) -> None:
     """A short text inside a panel, readable over what lies behind it."""
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5}
     ax.text(x, y, text, transform=ax.transAxes, ha="center", va="top", bbox=box)
+
+
+def misfit(data: Dataset) -> str:
+    """What the mean of the squared residuals is called: each is over yerr² where data bring it."""
+    return "MSE" if data.yerr is None else r"$\chi^2/n$"
 
 
 def number(value: float, form: str) -> str:

@@ -10,9 +10,10 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from .style import GREY, MARKS, legend_below, new_figure, styled
+from .style import GREY, MARKS, legend_below, misfit, new_figure, styled
 
 if TYPE_CHECKING:
+    from ..posterior import Posterior
     from ..train import Fits
 
 __all__ = ["losses"]
@@ -22,16 +23,20 @@ VALIDATION = (0, (1, 1))
 
 
 @styled
-def losses(fits: Fits) -> Figure:
+def losses(fits: Fits, post: Posterior | None = None) -> Figure:
     """Loss curves of all restarts; right, the share of them that ended at or below each loss.
 
-    Losses are means of squared residuals, on a log scale; the best restart is drawn in the colour
-    of SGD, its validation loss dotted. MAP and MLE are marked as what could have been reached.
+    Losses are means of squared residuals, or χ²/n where the data of ``post`` bring errors, on a
+    log scale; the best restart is drawn in the colour of SGD, its validation loss dotted. MAP and
+    MLE are marked as what could have been reached.
     """
     fig = new_figure(7.2, 3.4)
     fig.set_layout_engine("constrained", wspace=0.06)
     left, right = fig.subplots(1, 2, sharey=True, width_ratios=[2.2, 1])
     _draw_curves(left, fits)
+    data = None if post is None else post.data
+    measure = "mean squared residual" if data is None or data.yerr is None else misfit(data)
+    left.set_ylabel(f"loss ({measure})")
     _draw_ends(right, fits)
     for ax in (left, right):
         for name, model in (("MAP", fits.map), ("MLE", fits.mle)):
@@ -56,7 +61,6 @@ def _draw_curves(ax: Axes, fits: Fits) -> None:
         ax.plot(fits.epochs, best, color=MARKS["SGD"].color, linewidth=1.8, ls=VALIDATION)
     ax.set_xlim(0, fits.epochs[-1])
     ax.set_xlabel("epoch")
-    ax.set_ylabel("loss (mean squared residual)")
 
 
 def _draw_ends(ax: Axes, fits: Fits) -> None:
