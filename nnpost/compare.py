@@ -26,6 +26,7 @@ __all__ = ["Comparison", "Predictions", "Summary", "compare"]
 DRAWS = 4000  # posterior draws whose predictions are summarised
 STEPS = 120  # of the grid for one input, over twice the range of the data
 POINTS = 200  # of the data, where there are several inputs
+LARGE = 1e6  # from here on numbers are shown with six digits in all
 POLISHED = 8  # samples from which the MAP is searched once more
 
 
@@ -80,6 +81,7 @@ class Comparison:
     theta: Summary
     predictions: Predictions
     labels: tuple[str, ...]
+    weighted: bool = False  # the data bring errors, and what is called mse is chi-squared/n
 
     @property
     def models(self) -> dict[str, Optimum]:
@@ -88,15 +90,29 @@ class Comparison:
         return dict(zip(names, (self.sgd, self.map, self.mle, self.best_sample), strict=True))
 
     def table(self) -> Iterator[list[str]]:
-        """Rows of the table: a heading, mse, log posterior, and every parameter, folded."""
+        """Rows of the table: a heading, mse (χ²/n where the data bring errors), log posterior,
+        and every parameter, folded. :meth:`notes` are to stand below it."""
         models = self.models.values()
-        yield ["", *self.models, "posterior"]
-        yield ["mse", *(f"{m.mse:.4g}" for m in models), ""]
+        yield ["", *(f"{name}{'*' * _vague(m)}" for name, m in self.models.items()), "posterior"]
+        yield ["χ²/n" if self.weighted else "mse", *(f"{m.mse:.4g}" for m in models), ""]
         mean, sd = self.log_posterior.mean, self.log_posterior.sd
-        yield ["log posterior", *(f"{m.log_prob:.3f}" for m in models), f"{mean:.3f} ± {sd:.3f}"]
+        values = (_number(m.log_prob) for m in models)
+        yield ["log posterior", *values, f"{_number(mean)} ± {_number(sd)}"]
         for i, label in enumerate(self.labels):
-            values = (f"{value:.3f}" for value in self.folded[:, i])
-            yield [plain(label), *values, f"{self.theta.mean[i]:.2f} ± {self.theta.sd[i]:.2f}"]
+            values = (_number(value) for value in self.folded[:, i])
+            mean, sd = self.theta.mean[i], self.theta.sd[i]
+            yield [plain(label), *values, f"{_number(mean, 2)} ± {_number(sd, 2)}"]
+
+    def notes(self) -> Iterator[str]:
+        """What the table has to be read with, a line each."""
+        found = np.stack([m.theta for m in self.models.values()])
+        if not np.array_equal(found, self.folded):
+            yield (
+                "parameters are folded to one copy; for sigmoid units the log posterior is that "
+                "of the network as it was found"
+            )
+        if any(_vague(m) for m in self.models.values()):
+            yield "* not an isolated maximum"
 
     def __repr__(self) -> str:
         rows = list(self.table())
@@ -110,13 +126,14 @@ class Comparison:
             )
             for row in rows
         )
-        return "\n".join(line.rstrip() for line in lines)
+        return "\n".join([*(line.rstrip() for line in lines), *self.notes()])
 
     def _repr_html_(self) -> str:
         head, *body = ([html.escape(cell) for cell in row] for row in self.table())
         lines = ["".join(f"<th>{cell}</th>" for cell in head)]
         lines += [f"<th>{row[0]}</th>" + "".join(f"<td>{c}</td>" for c in row[1:]) for row in body]
-        return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes())
+        return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>{notes}"
 
     def to_tree(self) -> dict[str, Any]:
         """A plain nested dict of arrays, numbers and strings."""
@@ -130,6 +147,7 @@ class Comparison:
             **dict.fromkeys(("log_posterior", "log_likelihood", "theta"), lambda t: Summary(**t)),
             "predictions": lambda t: Predictions(**t),
             "labels": tuple,
+            "weighted": bool,
         }
         return cls(**{name: kinds.get(name, lambda v: v)(value) for name, value in tree.items()})
 
@@ -161,6 +179,7 @@ def compare(post: Posterior, fits: Fits, run: Run) -> Comparison:
         theta=Summary.of(folded),
         predictions=predict(post, draws),
         labels=tuple(post.labels),
+        weighted=post.data.yerr is not None,
     )
 
 
@@ -178,13 +197,22 @@ def grid(x: np.ndarray) -> np.ndarray:
     if x.shape[1] > 1:
         return x[:: -(-len(x) // POINTS)]
     low, high = float(x.min()), float(x.max())
-    reach = (high - low) / 2
+    reach = (high - low) / 2 or 0.5 * max(1.0, abs(low))  # all at one place: some way around it
     return np.linspace(low - reach, high + reach, STEPS + 1)[:, None]
 
 
 def plain(label: str) -> str:
     """A LaTeX label as plain text for tables: ``$w_{1,2}$`` -> ``w1,2``."""
     return re.sub(r"\\,|[$_{}\\^]", "", label.replace(r"\log\,", "log "))
+
+
+def _vague(model: Optimum) -> bool:
+    """Whether a maximum was looked for and there is no single point that is one."""
+    return model.kind in ("map", "mle") and not model.converged
+
+
+def _number(value: float, decimals: int = 3) -> str:
+    return f"{value:.6g}" if abs(value) >= LARGE else f"{value:.{decimals}f}"
 
 
 def _maximum(post: Posterior, fits: Fits, run: Run) -> Optimum:

@@ -1,5 +1,7 @@
 """The comparison: known copies, known levels, and predictions against the closed form."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from nnpost.data import Dataset
 from nnpost.network import MLP
 from nnpost.posterior import Gaussian, GaussianPrior, Posterior
 from nnpost.sample import sample
-from nnpost.symmetry import copies
+from nnpost.symmetry import copies, fold, jump
 from nnpost.train import train
 
 
@@ -104,3 +106,70 @@ def test_labels_become_plain_text():
     assert [plain(s) for s in ("$w_{1,2}$", "$b_{3}^{(2)}$", "$c$", r"$\log\,\sigma$")] == [
         "w1,2", "b3(2)", "c", "log sigma",
     ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def bumps():
+    """Two tanh units, in a chain whose draws lie in all eight copies."""
+    rng = np.random.default_rng(1)
+    x = np.linspace(-2, 2, 40)
+    y = np.tanh(2 * x - 1) - 2 * np.tanh(x + 1) + 0.1 * rng.normal(size=40)
+    post = Posterior(MLP(1, (2,), "tanh"), Dataset(x, y), Gaussian(0.1), GaussianPrior(3.0))
+    fits = train(post, restarts=8, epochs=50)
+    run = sample(post, nsteps=300, nwalkers=14, start="prior")
+    return post, fits, replace(run, chain=jump(post.net, run.chain, rng))
+
+
+def test_draws_in_all_copies_are_summarised_in_one(bumps):
+    post, fits, run = bumps
+    found = compare(post, fits, run)
+    one = fold(post.net, run.samples)
+    np.testing.assert_allclose(found.theta.mean, one.mean(axis=0))
+    np.testing.assert_allclose(found.theta.sd, one.std(axis=0))
+    # Averaged over the copies as they are, odd units cancel.
+    assert abs(run.samples[:, 0].mean()) < 0.2 * found.theta.mean[0]
+
+
+def test_quantiles_of_the_restarts_are_those_of_numpy(linear):
+    post, fits, run, found = linear
+    shares = (0.05, 0.25, 0.5, 0.75, 0.95)
+    names = ("q05", "q25", "q50", "q75", "q95")
+    assert list(found.mse_quantiles) == list(names)
+    assert list(found.mse_quantiles.values()) == pytest.approx(np.quantile(fits.mse, shares))
+    lost = replace(fits, mse=np.append(fits.mse, np.inf))  # a restart that diverged
+    assert compare(post, lost, run).mse_quantiles == found.mse_quantiles
+
+
+def test_what_is_called_mse_is_chi_squared_where_data_bring_errors(linear):
+    post, fits, run, found = linear
+    data = replace(post.data, yerr=np.full(post.data.n, 0.5))
+    weighted = compare(Posterior(post.net, data, post.likelihood, post.prior), fits, run)
+    assert [row[0] for row in found.table()][1] == "mse"
+    assert [row[0] for row in weighted.table()][1] == "χ²/n"
+    again = Comparison.from_tree(weighted.to_tree())
+    assert repr(again) == repr(weighted)
+    old = {k: v for k, v in found.to_tree().items() if k != "weighted"}
+    assert repr(Comparison.from_tree(old)) == repr(found)
+
+
+def test_the_table_marks_what_is_no_maximum_and_says_what_was_folded(linear):
+    _, _, _, found = linear
+    assert "MLE*" not in repr(found)
+    assert "folded" not in repr(found)  # no hidden layer: one copy
+    mle = replace(found.mle, converged=False, log_prob=-148436489467611040.0)
+    marked = replace(found, mle=mle, folded=found.folded + 1)
+    for text in (repr(marked), marked._repr_html_()):
+        assert "MLE*" in text
+        assert "MAP*" not in text
+        assert "SGD*" not in text
+        assert "* not an isolated maximum" in text
+        assert "parameters are folded to one copy; for sigmoid units the log posterior is" in text
+        assert "-1.48436e+17" in text
+        assert f"{found.sgd.log_prob:.3f}" in text
+
+
+@pytest.mark.parametrize("place", [0.0, -3.0, 1e9])
+def test_the_grid_around_a_single_place_has_a_width(place):
+    x = grid(np.full((4, 1), place))[:, 0]
+    assert (np.diff(x) > 0).all()
+    assert x.mean() == pytest.approx(place)
