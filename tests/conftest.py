@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from nnpost.mixing import effective_size
 
 QUICK = [
     "train.restarts=8", "train.epochs=60", "temper.particles=64", "temper.steps=2",
@@ -35,3 +38,24 @@ def run_file(made: Path, tmp_path: Path) -> Path:
     copy = tmp_path / "parabola.h5"
     copy.write_bytes(made.read_bytes())
     return copy
+
+
+@pytest.fixture
+def report():
+    """Print one line of docs/exactness.md; `make exactness` shows them."""
+
+    def show(what, reference, found, error):
+        print(f"\n{what:44} {reference:>10.4f} {found:>10.4f} ± {error:.4f}", end="")
+
+    return show
+
+
+@pytest.fixture
+def z_scores():
+    """z of the means of x (N, W, K) against ``truth`` (K,), with N W / τ effective draws."""
+
+    def scores(x, truth):
+        error = x.std(axis=(0, 1)) / np.sqrt(effective_size(x))
+        return (x.mean(axis=(0, 1)) - truth) / error
+
+    return scores
