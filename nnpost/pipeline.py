@@ -232,7 +232,7 @@ def draw(result: Run, comparison: Comparison | None, folder: Path) -> Iterator[P
         drawn["fits"] = figures.fits_and_residuals(result.post, comparison, result)
         drawn["log_posterior"] = figures.log_posterior(result, comparison)
     if result.fits is not None:
-        drawn["losses"] = figures.losses(result.fits)
+        drawn["losses"] = figures.losses(result.fits, result.post)
     drawn["traces"] = figures.traces(result)
     for name, figure in drawn.items():
         yield from figures.save(figure, folder / name)
