@@ -36,7 +36,8 @@ analyses: $(STAMP) ## run every script in analyses/
 
 bench: $(STAMP) ## measure speeds, as ratios within one run
 	$(BIN)/python benchmarks/speed.py
-exactness: $(STAMP) ## print the figures of docs/exactness.md
+
+exactness: $(STAMP) ## print what the statistical tests found beside what is exact
 	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -q -s tests/statistical
 
 calibration: $(STAMP) ## simulation-based calibration over 200 data sets, with its figure

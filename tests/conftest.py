@@ -42,7 +42,7 @@ def run_file(made: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def report():
-    """Print one line of docs/exactness.md; `make exactness` shows them."""
+    """Print one line: what, reference, found, error; `make exactness` shows them."""
 
     def show(what, reference, found, error):
         print(f"\n{what:44} {reference:>10.4f} {found:>10.4f} ± {error:.4f}", end="")
