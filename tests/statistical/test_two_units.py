@@ -70,5 +70,5 @@ def test_real_noise_converges_and_independent_runs_agree_on_the_evidence(case, r
     found = tempering.log_evidence
     report(f"parabola, noise {case}: log Z", found, found, tempering.error)
     assert np.ptp(tempering.log_z) < 0.1
-    run = sample(post, nsteps=1500, seed=0, tempering=tempering)
+    run = sample(post, nsteps=2500, seed=0, tempering=tempering)
     assert run.verdict.converged, run.verdict.reasons
