@@ -35,7 +35,7 @@ run = nnpost.sample(
     path=f"chains/{name}.h5",
     ensembles=4,
     nwalkers=32,
-    nsteps=500 if quick else 3000,
+    nsteps=500 if quick else 2000,
     seed=0,
     fits=fits,
 )

@@ -33,7 +33,7 @@ class JumpMove(Move):
 
     def propose(self, model: Any, state: Any) -> tuple[Any, np.ndarray]:
         q = jump(self.net, state.coords, model.random)
-        log_prob, _ = model.compute_log_prob_fn(q)
+        log_prob = model.log_prob_fn(q)
         _, taken = decide(log_prob - state.log_prob, np.arange(len(q)), model.random)
         state.coords[taken], state.log_prob[taken] = q[taken], log_prob[taken]
         return state, taken
@@ -47,7 +47,7 @@ class OrbitMove(Move):
 
     def propose(self, model: Any, state: Any) -> tuple[Any, np.ndarray]:
         q = resample_orbits(self.post.net, state.coords, self.post.scales, model.random)
-        log_prob, _ = model.compute_log_prob_fn(q)
+        log_prob = model.log_prob_fn(q)
         taken = np.isfinite(log_prob)  # beyond floating point the old scale stays
         state.coords[taken], state.log_prob[taken] = q[taken], log_prob[taken]
         return state, taken

@@ -20,6 +20,7 @@ __all__ = ["StudentMixture", "fit_mixture"]
 FREEDOM = 5.0  # degrees of freedom: tails heavier than those of a posterior with a Gaussian prior
 ROUNDS = 30  # of expectation and maximisation
 RIDGE = 1e-6  # of the draws' own variance, added to every covariance
+ROUNDING = 1e-6  # of the draws' distance from zero: less spread than that is none
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ def fit_mixture(x: np.ndarray, components: int, rng: np.random.RandomState) -> S
     centre = x.mean(axis=0)
     x = x - centre
     squares = (x[:, :, None] * x[:, None]).reshape(len(x), d * d)
-    ridge = RIDGE * np.diag(x.var(axis=0) + np.finfo(float).tiny)
+    rounding = (ROUNDING * np.abs(centre)) ** 2 + np.finfo(float).tiny
+    ridge = RIDGE * np.diag(x.var(axis=0) + rounding)
     share = _nearest(x, _spread(x, components, rng))
     distance = np.full(share.shape, float(d))
     mixture = None

@@ -9,6 +9,10 @@ A **proposal** is a small object with ``propose(s, c, rng) -> (q, log_factors)``
 of the walkers to move, c (E, C, d) of the others; q like s, and the log of the Hastings factor
 (E, S). :class:`EnsembleMove` makes proposals in the full space; :class:`CollapsedMove` makes the
 same proposals in the space without the output layer, which it draws exactly.
+
+The sampler's log density must take many vectors, (B, P) -> (B,), as with emcee's
+``vectorize=True``, and must not return NaN: it is called as it is, without the checks of emcee's
+``compute_log_prob``, which take half as long as a small network does.
 """
 
 from __future__ import annotations
@@ -200,7 +204,7 @@ class EnsembleMove(Move):
         for s, c in halves(len(state.coords), self.ensembles, model.random):
             q, factors = self.proposal.propose(state.coords[s], state.coords[c], model.random)
             flat = q.reshape(-1, q.shape[-1])
-            log_prob, _ = model.compute_log_prob_fn(flat)
+            log_prob = model.log_prob_fn(flat)
             ratio = factors.ravel() + log_prob - state.log_prob[s.ravel()]
             rows, taken = decide(ratio, s, model.random)
             state.coords[rows], state.log_prob[rows] = flat[taken], log_prob[taken]

@@ -21,6 +21,7 @@ from .errors import RequestError, choose
 from .experiment import Experiment, load_experiment
 from .jobs import Job, check_same, request
 from .progress import Progress, bar, silent
+from .reach import out_of_reach
 from .run import Run, load
 from .sample import sample
 from .temper import Tempering, temper
@@ -97,6 +98,8 @@ def run_job(job: Job) -> Outcome:
     with store.lock(job.path):
         if job.figures is not None:
             make_folder(job.figures)
+        for warning in out_of_reach(job.post):
+            note(job, f"warning: {warning}")
         going_on = job.resume and job.path.exists()
         fits = stored(job, "fits", Fits) if going_on else None
         if fits is None:

@@ -54,3 +54,10 @@ def test_degenerate_draws_still_give_a_density(count):
     fitted = fit_mixture(x, 5, np.random.RandomState(0))
     assert np.isfinite(fitted.log_prob(x)).all()
     assert fitted.weights.sum() == pytest.approx(1)
+
+
+def test_draws_that_differ_by_rounding_alone_give_a_density():
+    # What importance sampling leaves where one draw outweighs all others.
+    x = np.array([3.8, 0.01, 15.2, -14.4]) * (1 + 1e-15 * np.random.RandomState(0).randn(4000, 4))
+    fitted = fit_mixture(x, 24, np.random.RandomState(0))
+    assert np.isfinite(fitted.log_prob(x)).all()

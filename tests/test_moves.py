@@ -49,7 +49,7 @@ class Target:
             -0.5 * np.sum((x - m) @ precision * (x - m), axis=1)
             for m in (self.centre, -self.centre)
         ]
-        return np.logaddexp(*falls), None
+        return np.logaddexp(*falls)
 
     def moments(self):
         """Truth of `measure`."""
@@ -69,13 +69,13 @@ def largest_z(move, target, seed, width=None, steps=STEPS):
     rng = np.random.RandomState(seed)
     width = width or 4 * target.ndim
     coords = target.draw(ENSEMBLES * width, rng)
-    state = emcee.State(coords, log_prob=target.log_prob(coords)[0])
-    model = SimpleNamespace(random=rng, compute_log_prob_fn=target.log_prob)
+    state = emcee.State(coords, log_prob=target.log_prob(coords))
+    model = SimpleNamespace(random=rng, log_prob_fn=target.log_prob)
     taken = 0.0
     for _ in range(steps):
         state, accepted = move.propose(model, state)
         taken += accepted.mean() / steps
-    np.testing.assert_allclose(state.log_prob, target.log_prob(state.coords)[0], rtol=1e-10)
+    np.testing.assert_allclose(state.log_prob, target.log_prob(state.coords), rtol=1e-10)
     found = measure(state.coords.reshape(ENSEMBLES, width, target.ndim))
     z = (found.mean(axis=0) - target.moments()) / (found.std(axis=0, ddof=1) / np.sqrt(ENSEMBLES))
     return np.abs(z).max(), taken
@@ -146,13 +146,13 @@ class GaussianLayer:
         return theta[..., :-2]
 
     def log_prob(self, h):
-        return self.marginal.log_prob(h)[0]
+        return self.marginal.log_prob(h)
 
     def draw(self, h, rng):
         o = h @ self.slope.T + rng.standard_normal((len(h), 2)) @ self.root.T
         theta = np.concatenate([h, o], axis=1)
         return SimpleNamespace(
-            theta=theta, collapsed=self.log_prob(h), log_prob=self.target.log_prob(theta)[0]
+            theta=theta, collapsed=self.log_prob(h), log_prob=self.target.log_prob(theta)
         )
 
 

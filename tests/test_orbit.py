@@ -147,9 +147,7 @@ def test_moves_along_symmetries_leave_the_prior_alone(kind, name, hidden):
     rng = np.random.RandomState(7)
     start = prior_draws(post, 20_000, rng)
     state = emcee.State(start.copy(), log_prob=post.log_prob(start))
-    model = SimpleNamespace(
-        random=rng, compute_log_prob_fn=lambda theta: (post.log_prob(theta), None)
-    )
+    model = SimpleNamespace(random=rng, log_prob_fn=post.log_prob)
     move = JumpMove(net) if kind is JumpMove else OrbitMove(post)
     for _ in range(5):
         state, accepted = move.propose(model, state)
@@ -169,8 +167,6 @@ def test_jumps_are_always_taken_where_the_prior_is_symmetric():
         post = make(MLP(1, (2,), name), n=20)
         theta = prior_draws(post, 500, rng)
         state = emcee.State(theta, log_prob=post.log_prob(theta))
-        model = SimpleNamespace(
-            random=rng, compute_log_prob_fn=lambda t, post=post: (post.log_prob(t), None)
-        )
+        model = SimpleNamespace(random=rng, log_prob_fn=post.log_prob)
         _, accepted = JumpMove(post.net).propose(model, state)
         assert accepted.mean() == 1 if rate else 0.3 < accepted.mean() < 0.9
