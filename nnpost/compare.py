@@ -23,7 +23,7 @@ from .train import Fits
 
 __all__ = ["Comparison", "Predictions", "Summary", "compare"]
 
-DRAWS = 4000  # posterior draws whose predictions are summarised
+DRAWS = 20_000  # posterior draws whose predictions are summarised
 STEPS = 120  # of the grid for one input, over twice the range of the data
 POINTS = 200  # of the data, where there are several inputs
 LARGE = 1e6  # from here on numbers are shown with six digits in all

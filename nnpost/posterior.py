@@ -168,6 +168,7 @@ class Posterior:
     _widest: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        self._check_kinds()
         if self.net.inputs != self.data.inputs:
             raise RequestError(
                 f"the network takes {self.net.inputs} inputs, the data '{self.data.name}' have "
@@ -189,6 +190,21 @@ class Posterior:
         keep(
             self, "_log_prior_constant", -float(np.log(self.scales).sum() + self.ndim / 2 * LOG_2PI)
         )
+
+    def _check_kinds(self) -> None:
+        fits = {
+            "net": (isinstance(self.net, MLP), "nnpost.MLP(...)"),
+            "data": (isinstance(self.data, Dataset), "nnpost.Dataset(x, y)"),
+            "likelihood": (
+                hasattr(self.likelihood, "infers_noise") and not isinstance(self.likelihood, type),
+                "nnpost.MSE() or nnpost.Gaussian(sigma)",
+            ),
+            "prior": (isinstance(self.prior, GaussianPrior), "nnpost.GaussianPrior(std)"),
+        }
+        for name, (right, expected) in fits.items():
+            if not right:
+                found = " ".join(repr(getattr(self, name)).split())[:80]
+                raise RequestError(f"posterior {name}: found {found}, expected {expected}")
 
     def to_tree(self) -> dict[str, Any]:
         """The network, likelihood and prior as a plain dict; the data are not in it."""

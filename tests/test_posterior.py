@@ -221,3 +221,21 @@ def test_the_gpu_agrees_with_the_cpu(likelihood):
         gpu.log_prob_and_grad(theta), cpu.log_prob_and_grad(theta), strict=True
     ):
         np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "expected"),
+    [
+        ("net", (1, 2, 1), "nnpost.MLP"),
+        ("data", np.zeros((3, 2)), "nnpost.Dataset"),
+        ("likelihood", "mse", "nnpost.MSE()"),
+        ("likelihood", MSE, "nnpost.MSE()"),
+        ("prior", 30.0, "nnpost.GaussianPrior(std)"),
+    ],
+)
+def test_a_part_of_the_wrong_kind_is_named(name, wrong, expected):
+    parts = {"net": MLP(1, (2,)), "data": Dataset(np.zeros(3), np.zeros(3))} | {name: wrong}
+    with pytest.raises(RequestError, match=f"posterior {name}: found .* expected") as told:
+        Posterior(**parts)
+    assert expected in str(told.value)
+    assert "\n" not in str(told.value)
