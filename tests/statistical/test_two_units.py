@@ -27,7 +27,7 @@ def make(likelihood):
 
 @pytest.fixture(scope="module")
 def run():
-    return sample(make(MSE()), nsteps=3000, seed=0)
+    return sample(make(MSE()), nsteps=2000, seed=0)
 
 
 def error_of_the_mean(x):
