@@ -21,7 +21,7 @@ from .leaps import UnitReplacement
 from .mixture import StudentMixture
 from .quotient import Quotient
 
-__all__ = ["Basins", "search"]
+__all__ = ["Basins", "around", "search"]
 
 RESTARTS, CLIMB = 200, 120  # climbs at the beginning, and evaluations of each
 HOPS, HOPPERS, HOP_CLIMB = 12, 120, 70  # rounds of hopping, climbs of each
@@ -68,7 +68,7 @@ def search(
     if not from_prior:
         units = warm.near(RESTARTS * len(quotient.blocks), rng)
         start[:, quotient.blocks] = units.reshape(RESTARTS, *quotient.blocks.shape)
-    basins = _laplace(quotient, *_climbed(quotient, start, CLIMB))
+    basins = around(quotient, start)
     for hop in range(HOPS):
         progress(hop / HOPS)
         chance = np.exp(0.3 * (basins.log_mass - basins.log_mass.max()))
@@ -78,6 +78,11 @@ def search(
         found, height = _climbed(quotient, h, HOP_CLIMB)
         basins = _merged(quotient, basins, found, height)
     return basins
+
+
+def around(quotient: Quotient, h: np.ndarray) -> Basins:
+    """The tops above places h (B, H), with their curvatures."""
+    return _laplace(quotient, *_climbed(quotient, h, CLIMB))
 
 
 def _climbed(quotient: Quotient, start: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:

@@ -12,13 +12,15 @@ rank-normalised nested R-hat (Margossian et al. 2024, Bayesian Analysis, eq. 8).
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from . import doubts
+from .doubts import MIN_ENSEMBLES, Figures
 from .errors import RequestError
 from .mixing import autocorr_time, effective_size, nested_rhat
 
@@ -27,18 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Verdict", "autocorr_time", "effective_size", "nested_rhat", "verdict"]
 
-MIN_ENSEMBLES = 4
-MAX_RHAT = 1.01
-MIN_ESS = 400.0
-MIN_LENGTH = 50.0  # chain length in autocorrelation times
-MAX_LOG_Z_GAP = 1.0  # nats between one ensemble and the mean of the others
-LOG_Z_SIGMAS = 3.0  # or this many standard errors, where errors are known
-
 GRID = 16  # places at which predictions are judged
 RHAT_ROWS = 400  # rows per walker; R-hat compares means and needs no more
 ESS_ROWS = 2000  # rows per walker whose predictions are computed,
 ESS_DRAWS = 400_000  # and of all walkers together
-ROWS_TO_BE_STUCK = 50  # a walker at rest for fewer rows than this proves nothing
 
 QUANTITIES = ("log_prob", "predictions", "theta")
 
@@ -106,16 +100,6 @@ class Verdict:
         return cls(bool(tree["converged"]), reasons, notes, rhat, ess, tau, helped)
 
 
-@dataclass(frozen=True)
-class Figures:
-    """What was measured of one quantity; `where` names the component with the worst R-hat."""
-
-    rhat: float | None
-    ess: float | None
-    tau: float | None
-    where: str
-
-
 def verdict(
     post: Posterior,
     chain: ArrayLike,
@@ -126,23 +110,26 @@ def verdict(
     thin: int = 1,
     discarded: int = 0,
     log_z_error: ArrayLike | None = None,
+    log_z_at_map: float | None = None,
 ) -> Verdict:
     """Judge a chain whose burn-in has been discarded.
 
     chain (N, W, P) and log_prob (N, W), walkers of ensemble e in columns e·W/E … (e+1)·W/E;
     log_z (E,) and log_z_error (E,) from the tempered starts; thin, the steps between two rows;
-    discarded, the steps of the burn-in, which a longer chain is taken to discard in proportion.
+    discarded, the steps of the burn-in, which a longer chain is taken to discard in proportion;
+    log_z_at_map, an unbiased estimate of Z from draws around the MAP (overlooked.py).
 
     Converged means: R-hat < 1.01 and more than 400 effective draws for log_prob and for the
     predictions at each of up to 16 inputs (the worst counts), a chain longer than 50
-    autocorrelation times, no walker at rest, and no ensemble whose log Z is both more than 1 nat
-    and more than 3 standard errors away from the mean of the others.
+    autocorrelation times, no walker at rest, no ensemble whose log Z is both more than 1 nat and
+    more than 3 standard errors away from the mean of the others, and log_z_at_map at most 5 nats
+    above the highest of them.
 
     Raises RequestError where the shapes do not fit together.
     """
     chain, log_prob = np.asarray(chain, dtype=float), np.asarray(log_prob, dtype=float)
     _check_shapes(chain, log_prob, ensembles)
-    unusable = list(_unusable(chain, log_prob))
+    unusable = list(doubts.unusable(chain, log_prob))
     if unusable:
         empty = dict.fromkeys(QUANTITIES)
         return Verdict(False, tuple(unusable), (), empty, dict(empty), None, len(chain) < 4)
@@ -151,17 +138,21 @@ def verdict(
     tau = max((f.tau for f in judged if f.tau is not None), default=None)
     steps = len(chain) * thin
     whole = 1 + discarded / steps  # steps to be made for every step that is kept
-    lasting = [*_too_few_ensembles(ensembles), *_log_z_apart(log_z, log_z_error)]
+    lasting = [
+        *doubts.too_few_ensembles(ensembles),
+        *doubts.log_z_apart(log_z, log_z_error),
+        *doubts.overlooked(log_z, log_z_at_map),
+    ]
     passing = [
-        *_bad_rhat(found),
-        *_low_ess(found, steps, whole),
-        *_too_short(tau, steps, whole),
-        *_stuck(log_prob),
+        *doubts.bad_rhat(found),
+        *doubts.low_ess(found, steps, whole),
+        *doubts.too_short(tau, steps, whole),
+        *doubts.stuck(log_prob),
     ]
     reasons = [*lasting, *passing]
     rhat = {name: found[name].rhat for name in QUANTITIES}
     ess = {name: found[name].ess for name in QUANTITIES}
-    notes = tuple(_notes(found))
+    notes = tuple(doubts.notes(found))
     return Verdict(not reasons, tuple(reasons), notes, rhat, ess, tau, not lasting)
 
 
@@ -234,119 +225,6 @@ def _check_shapes(chain: NDArray[Any], log_prob: NDArray[Any], ensembles: int) -
             f"{chain.shape[1]} walkers cannot be shared equally by {ensembles} ensembles; pass the "
             "number of ensembles the run was made with"
         )
-
-
-def _unusable(chain: NDArray[Any], log_prob: NDArray[Any]) -> Iterator[str]:
-    if len(chain) < 4:
-        yield (
-            f"{len(chain)} stored steps after the burn-in, and nothing can be judged on fewer than "
-            "4: run more steps, or discard fewer"
-        )
-    for name, values in (("log_prob", log_prob), ("theta", chain)):
-        bad = np.count_nonzero(~np.isfinite(values))
-        if bad:
-            yield (
-                f"{bad} of {values.size} stored values of {name} are not finite: "
-                "discard the steps that hold them, or start from finite positions"
-            )
-
-
-def _too_few_ensembles(ensembles: int) -> Iterator[str]:
-    if ensembles < MIN_ENSEMBLES:
-        yield (
-            f"{ensembles} independent ensemble{'s' * (ensembles != 1)}, and R-hat needs at least "
-            f"{MIN_ENSEMBLES} (walkers of one ensemble are not independent of each other): "
-            f"run with ensembles={MIN_ENSEMBLES} or more"
-        )
-
-
-def _bad_rhat(found: Mapping[str, Figures]) -> Iterator[str]:
-    for name in ("log_prob", "predictions"):
-        rhat = found[name].rhat
-        if rhat is not None and not rhat < MAX_RHAT:
-            yield (
-                f"R-hat of {_name(found, name)} is {rhat:.4g} and must be below {MAX_RHAT}, so the "
-                'ensembles disagree: run more steps, discard more, or start="tempered"'
-            )
-
-
-def _low_ess(found: Mapping[str, Figures], steps: int, whole: float) -> Iterator[str]:
-    for name in ("log_prob", "predictions"):
-        ess = found[name].ess
-        if ess is None:
-            yield f"{name} never changes, so no draw is new: look at the start and at the moves"
-        elif not ess > MIN_ESS:
-            advice = _round_up(1.2 * whole * steps * MIN_ESS / ess)
-            yield (
-                f"the effective sample size of {name} is {ess:.0f} and must be above "
-                f"{MIN_ESS:.0f}: run about {advice:,} steps in all"
-            )
-
-
-def _too_short(tau: float | None, steps: int, whole: float) -> Iterator[str]:
-    if tau is not None and not steps > MIN_LENGTH * tau:
-        advice = _round_up(1.2 * whole * MIN_LENGTH * tau)
-        yield (
-            f"the chain of {steps:,} steps after the burn-in is {steps / tau:.2g} "
-            f"autocorrelation times (tau = {tau:,.0f} steps) and must be longer than "
-            f"{MIN_LENGTH:.0f}: run at least {advice:,} steps in all"
-        )
-
-
-def _stuck(log_prob: NDArray[np.float64]) -> Iterator[str]:
-    half = log_prob[len(log_prob) // 2 :]
-    still = int(np.count_nonzero(np.ptp(half, axis=0) == 0)) if len(half) > ROWS_TO_BE_STUCK else 0
-    if still:
-        yield (
-            f"{still} of {log_prob.shape[1]} walkers did not move in the second half of the chain, "
-            "and every one must: start closer to the posterior or choose other moves"
-        )
-
-
-def _log_z_apart(log_z: ArrayLike | None, error: ArrayLike | None) -> Iterator[str]:
-    """Each ensemble's log Z against the mean of the others'."""
-    z = np.atleast_1d(np.asarray([] if log_z is None else log_z, dtype=float))
-    if z.size < 2:
-        return
-    if not np.isfinite(z).all():
-        yield "log Z of an ensemble is not finite: temper again with more particles"
-        return
-    gap = (z - z.mean()) * z.size / (z.size - 1)
-    allowed = np.full(z.size, MAX_LOG_Z_GAP)
-    if error is not None:
-        variance = np.broadcast_to(np.asarray(error, dtype=float) ** 2, z.shape)
-        others = (variance.sum() - variance) / (z.size - 1) ** 2
-        allowed = np.fmax(allowed, LOG_Z_SIGMAS * np.sqrt(variance + others))
-    worst = int(np.argmax(np.abs(gap) - allowed))
-    if abs(gap[worst]) > allowed[worst]:
-        yield (
-            f"log Z of ensemble {worst + 1} of {z.size} is {z[worst]:.2f}, {abs(gap[worst]):.2f} "
-            f"{'above' if gap[worst] > 0 else 'below'} the mean of the others, and must be within "
-            f"{allowed[worst]:.2f}: temper with more particles or more steps"
-        )
-
-
-def _notes(found: Mapping[str, Figures]) -> Iterator[str]:
-    rhat = found["theta"].rhat
-    functions = [found[name].rhat for name in ("log_prob", "predictions")]
-    if rhat is None or rhat < MAX_RHAT:
-        return
-    if all(r is not None and r < MAX_RHAT for r in functions):
-        yield (
-            f"R-hat of the folded parameters is {rhat:.4g} ({found['theta'].where}) although the "
-            "predictions agree: different parameters give the same curves here, so trust the "
-            "curves and read the parameters' distributions with care"
-        )
-
-
-def _name(found: Mapping[str, Figures], name: str) -> str:
-    return f"{name} {found[name].where}".rstrip()
-
-
-def _round_up(steps: float) -> int:
-    """To two significant digits, for advice."""
-    unit = 10 ** max(int(np.log10(steps)) - 1, 0)
-    return int(np.ceil(steps / unit)) * unit
 
 
 def _known(value: Any) -> float | None:

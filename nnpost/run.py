@@ -20,6 +20,7 @@ from .data import Dataset
 from .diagnose import Verdict, verdict
 from .errors import RequestError
 from .optimum import Optimum, evaluate
+from .overlooked import log_z_around
 from .posterior import Posterior
 from .temper import Tempering
 from .train import Fits
@@ -103,7 +104,11 @@ class Run:
     @cached_property
     def verdict(self) -> Verdict:
         """Converged or not, with the reasons."""
-        log_z = None if self.tempering is None else self.tempering.log_z
+        log_z, log_z_at_map = None, None
+        if self.tempering is not None:
+            log_z = self.tempering.log_z
+            if self.fits is not None:
+                log_z_at_map = log_z_around(self.post, self.fits.map.theta)
         return verdict(
             self.post,
             self.chain[self.burnin :],
@@ -112,6 +117,7 @@ class Run:
             log_z=log_z,
             thin=self.thin,
             discarded=self.burnin * self.thin,
+            log_z_at_map=log_z_at_map,
         )
 
     @property

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .diagnose import MIN_ENSEMBLES, MIN_LENGTH, Verdict
+from .diagnose import Verdict
+from .doubts import MIN_ENSEMBLES, MIN_LENGTH
 from .errors import RequestError
 from .run import Run
 

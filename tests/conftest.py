@@ -45,7 +45,7 @@ def report():
     """Print one line: what, reference, found, error; `make exactness` shows them."""
 
     def show(what, reference, found, error):
-        print(f"\n{what:44} {reference:>10.4f} {found:>10.4f} ± {error:.4f}", end="")
+        print(f"\n{what:48} {reference:>10.4f} {found:>10.4f} ± {error:.4f}", end="")
 
     return show
 

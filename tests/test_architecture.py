@@ -15,7 +15,7 @@ LAYERS = [
     "posterior output_layer quotient mixture moves leaps hamiltonian gradient symmetry units align "
     "orbit jumps",
     "optimum hill train fits ascent basins anneal explore population resample temper run "
-    "sample diagnose mixing reach",
+    "sample diagnose doubts overlooked mixing reach",
     "until compare",
     "figures report",
     "sections experiment jobs pipeline summary export",

@@ -209,6 +209,16 @@ def test_stuck_walkers_are_counted(line):
     assert any(f"2 of {W} walkers did not move" in reason for reason in found.reasons)
 
 
+@pytest.mark.parametrize(("at_map", "missed"), [(-1.0, False), (3.9, False), (4.2, True)])
+def test_a_mode_that_all_tempered_starts_missed_is_told(line, at_map, missed):
+    """Five nats above the highest of them, which is -0.9."""
+    log_z = [-1.0, -1.2, -0.9, -1.1]
+    found = judge(line, independent(0), log_z=log_z, log_z_at_map=at_map)
+    assert found.converged is not missed
+    assert found.steps_help is not missed
+    assert ["missed the highest mode" in reason for reason in found.reasons] == [True] * missed
+
+
 def test_a_chain_too_short_is_told_how_long_it_must_be(line):
     chain = np.stack([ar1(0.95, 800, 128, 5), ar1(0.95, 800, 128, 6)], axis=-1)
     found = judge(line, chain)
