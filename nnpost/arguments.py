@@ -61,11 +61,7 @@ def parsers() -> tuple[Parser, list[str]]:
         "run my.toml --resume",
         "run my.toml --until converged --max-seconds 300",
     )
-    one.add_argument("experiment", nargs="?", help="a built-in experiment or a TOML file")
-    one.add_argument("--data", metavar="FILE", help="data of your own: .csv, .npz or .h5")
-    one.add_argument("--x", metavar="COL[,COL]", help="the columns of the inputs")
-    one.add_argument("--y", metavar="COL", help="the column of the target")
-    one.add_argument("--yerr", metavar="COL", help="the column of its standard deviations")
+    add_experiment(one)
     one.add_argument("--out", metavar="FILE", help="the run file (default: chains/NAME.h5)")
     one.add_argument("--figures", metavar="DIR", help="the figures (default: figures/NAME)")
     one.add_argument("--seed", metavar="N", help="the seed of everything that is random")
@@ -128,6 +124,26 @@ def parsers() -> tuple[Parser, list[str]]:
     about.add_argument("file", metavar="FILE", help="a run file")
     about.add_argument("--json", action="store_true", help="as one JSON object")
 
+    many = add(
+        "units",
+        "how many units? train and temper networks of many sizes on the same data",
+        "units parabola --hidden 1,2,3,4",
+        "units sine --hidden 2,4,6,8 --activation sigmoid,softsign --out sine-units.json",
+        "units --data my.csv --x t --y flux --yerr err --hidden 1,2,3 --json",
+    )
+    add_experiment(many)
+    many.add_argument(
+        "--hidden", default="1,2,4,8,16", metavar="N,N,...", help="units (default: 1,2,4,8,16)"
+    )
+    many.add_argument(
+        "--activation", metavar="NAME,...", help="activations (default: the experiment's)"
+    )
+    many.add_argument("--out", metavar="FILE", help="write the result as JSON, too")
+    many.add_argument("--figures", metavar="DIR", help="the figure (default: figures/NAME)")
+    many.add_argument("--seed", metavar="N", help="the seed of everything that is random")
+    many.add_argument("--json", action="store_true", help="print one JSON object, not the table")
+    add_work(many)
+
     out = add(
         "export",
         "write flat parameter vectors to a file that other programs read",
@@ -149,6 +165,15 @@ def parsers() -> tuple[Parser, list[str]]:
     small.add_argument("--to", required=True, metavar="OUT", help="the copy, a run file")
     small.add_argument("--quiet", action="store_true", help="print nothing but errors")
     return parser, list(commands.choices)
+
+
+def add_experiment(command: Parser) -> None:
+    """The options that name an experiment, or data of one's own."""
+    command.add_argument("experiment", nargs="?", help="a built-in experiment or a TOML file")
+    command.add_argument("--data", metavar="FILE", help="data of your own: .csv, .npz or .h5")
+    command.add_argument("--x", metavar="COL[,COL]", help="the columns of the inputs")
+    command.add_argument("--y", metavar="COL", help="the column of the target")
+    command.add_argument("--yerr", metavar="COL", help="the column of its standard deviations")
 
 
 def add_until(command: Parser) -> None:

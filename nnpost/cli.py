@@ -137,6 +137,21 @@ def info(args: argparse.Namespace, command: str) -> int:
     return DONE
 
 
+def units(args: argparse.Namespace, command: str) -> int:
+    from . import scanjob
+
+    kinds = None if args.activation is None else args.activation.split(",")
+    out = None if args.out is None else scanjob.writable(args.out)
+    experiment, sizes = asked_experiment(args), scanjob.sizes_of(args.hidden)
+    found = scanjob.scan_experiment(experiment, sizes, kinds, args.device, not args.quiet)
+    if out is not None:
+        out.write_text(scanjob.as_json(found) + "\n", "utf-8")
+    files = scanjob.draw(found, args.figures or f"figures/{experiment.name}")
+    shown = [str(found), "", *(f"figure    {file}" for file in files)]
+    print(scanjob.as_json(found)) if args.json else say(args, "\n".join(shown))
+    return DONE if found.trusted else NOT_CONVERGED
+
+
 def export(args: argparse.Namespace, command: str) -> int:
     from .export import export as write
 
@@ -162,6 +177,7 @@ COMMANDS = {
     "corner": corner,
     "list": list_,
     "info": info,
+    "units": units,
     "export": export,
     "thin": thin,
 }
@@ -182,7 +198,9 @@ def asked_experiment(args: argparse.Namespace) -> Experiment:
         if columns:
             raise RequestError(f"--{columns[0]} names a column, but there is no --data FILE")
         if args.experiment is None:
-            raise RequestError("run: name an experiment (see `nnpost list`), or give --data FILE")
+            raise RequestError(
+                f"{args.command}: name an experiment (see `nnpost list`), or give --data FILE"
+            )
         experiment = load_experiment(args.experiment)
     else:
         for name in ("x", "y"):

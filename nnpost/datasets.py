@@ -19,6 +19,7 @@ from .errors import RequestError, choose
 
 __all__ = [
     "GENERATORS",
+    "TRUTHS",
     "addition",
     "line",
     "linear_target",
@@ -124,6 +125,19 @@ GENERATORS: dict[str, Callable[..., Dataset]] = {
         product_target,
         square,
     )
+}
+
+# The mean of y at inputs (m, d), noise left out, for every generator.
+TRUTHS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "parabola": lambda x: x[:, 0] ** 2 + 0.25,
+    "sine": lambda x: np.sin(x[:, 0]) + 0.1,
+    "addition": lambda x: x.sum(axis=1),
+    "line": lambda x: 2 * x[:, 0] + 3,
+    "shifted_sine": lambda x: 2 * np.sin(x[:, 0]) + 5,
+    "pair_sum": lambda x: x.sum(axis=1),
+    "linear_target": lambda x: 2 * x[:, 0] - 3 * x[:, 1] + 1,
+    "product_target": lambda x: (2 * x[:, 0] - 3) * (x[:, 1] + 1),
+    "square": lambda x: x[:, 0] ** 2,
 }
 
 

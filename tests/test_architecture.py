@@ -16,9 +16,9 @@ LAYERS = [
     "orbit jumps",
     "optimum hill train fits ascent basins anneal explore population resample temper run "
     "sample diagnose doubts overlooked mixing reach",
-    "until compare",
+    "until compare scan",
     "figures report",
-    "sections experiment jobs pipeline summary export",
+    "sections experiment jobs pipeline summary scanjob export",
     "arguments cli __main__",
 ]
 LAYER = {name: depth for depth, names in enumerate(LAYERS) for name in names.split()}

@@ -92,6 +92,17 @@ def test_noise_of_a_given_standard_deviation(name):
     assert abs(np.mean(noisy.y - exact.y)) < 0.02
 
 
+def test_every_truth_is_the_data_without_noise():
+    assert list(datasets.TRUTHS) == list(datasets.GENERATORS)
+    for name, truth in datasets.TRUTHS.items():
+        data = datasets.make(name, size=4000)
+        off = data.y - truth(data.x)
+        noise = {"parabola": 0.5, "sine": 0.2}.get(name, 0.0)  # width of the uniform noise
+        assert np.abs(off).max() <= noise / 2 + 1e-12
+        assert abs(off.mean()) <= 4 * noise / np.sqrt(12 * 4000) + 1e-12
+        assert np.std(off) == pytest.approx(noise / np.sqrt(12), rel=0.03, abs=1e-12)
+
+
 def test_unknown_names_and_settings():
     with pytest.raises(RequestError, match=r"unknown data set 'parbola'.*did you mean 'parabola'"):
         datasets.make("parbola")

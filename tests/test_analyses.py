@@ -1,0 +1,63 @@
+"""The notebook runs from its first cell to its last, and carries nothing of the machine."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+NOTEBOOK = Path(__file__).parents[1] / "analyses" / "parabola.ipynb"
+
+
+def cells() -> list[dict[str, Any]]:
+    return json.loads(NOTEBOOK.read_text("utf-8"))["cells"]
+
+
+def code_of(cell: dict[str, Any]) -> str:
+    return "".join(cell["source"])
+
+
+def test_notebook_runs_from_import_to_corner_plot(monkeypatch, tmp_path):
+    monkeypatch.setenv("NNPOST_QUICK", "1")
+    monkeypatch.chdir(tmp_path)
+    seen: dict[str, Any] = {}
+    shown = []
+    for cell in cells():
+        if cell["cell_type"] == "code":
+            *statements, last = re.split(r"\n(?=\S)(?![)}\]])", code_of(cell))
+            exec("\n".join(statements), seen)
+            try:
+                expression = compile(last, "the last line of a cell", "eval")
+            except SyntaxError:
+                exec(last, seen)
+            else:
+                shown.append(eval(expression, seen))
+    assert seen["run"].nsteps == 60
+    assert seen["comparison"].sgd.mse == min(seen["fits"].mse)
+    pictures = [value for value in shown if isinstance(value, Figure)]
+    assert len(pictures) == 6
+    assert len(pictures[-1].axes) == 49  # the corner plot of seven parameters ends the story
+    FigureCanvasAgg(pictures[0]).draw()
+    tables = [value._repr_html_() for value in shown if hasattr(value, "_repr_html_")]
+    assert len(tables) >= 3
+    assert all("<table>" in table for table in tables)
+
+
+def test_notebook_is_stripped_and_names_no_machine():
+    notebook = json.loads(NOTEBOOK.read_text("utf-8"))
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
+    assert set(notebook["metadata"]) == {"kernelspec", "language_info"}
+    assert notebook["metadata"]["kernelspec"]["name"] == "python3"
+    text = NOTEBOOK.read_text("utf-8")
+    assert not re.search(r"/(home|root|tmp|Users|work|usr)/", text)
+
+
+@pytest.mark.parametrize("file", sorted(NOTEBOOK.parent.glob("*.py")), ids=lambda f: f.name)
+def test_analyses_say_how_to_run_them(file):
+    text = file.read_text("utf-8")
+    assert f"python analyses/{file.name} --quick" in text
+    assert "--quick" in text.split('"""')[2]
