@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from . import figures as figures
     from . import moves as moves
     from . import symmetry as symmetry
+    from .closed_form import ClosedForm as ClosedForm
+    from .closed_form import closed_form as closed_form
     from .compare import Comparison as Comparison
     from .compare import compare as compare
     from .data import Dataset as Dataset
@@ -44,6 +46,7 @@ __version__ = "0.1.0"
 
 _MODULES = ("datasets", "diagnose", "figures", "moves", "symmetry")
 _HOMES = {
+    "ClosedForm": "closed_form",
     "Comparison": "compare",
     "Dataset": "data",
     "Experiment": "experiment",
@@ -58,6 +61,7 @@ _HOMES = {
     "Run": "run",
     "Scan": "scan",
     "Tempering": "temper",
+    "closed_form": "closed_form",
     "compare": "compare",
     "from_torch": "network",
     "load": "run",

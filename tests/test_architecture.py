@@ -12,8 +12,8 @@ import nnpost
 PACKAGE = Path(nnpost.__file__).parent
 LAYERS = [
     "errors settings progress threads network data columns datasets store runfile chain commit",
-    "posterior output_layer quotient mixture moves leaps hamiltonian gradient symmetry units align "
-    "orbit jumps",
+    "posterior output_layer closed_form quotient mixture moves leaps hamiltonian gradient symmetry "
+    "units align orbit jumps",
     "optimum hill train fits ascent basins anneal explore population resample temper run "
     "sample diagnose doubts overlooked mixing reach",
     "until compare scan",

@@ -7,19 +7,41 @@ shows itself in a notebook, and `save` writes it as PNG and PDF.
 from .chains import log_posterior, traces
 from .corners import corner
 from .curves import fits_and_residuals
+from .panels import (
+    Band,
+    Bars,
+    Line,
+    Panel,
+    against_inputs,
+    against_truth,
+    function_on_data,
+    learning_curves,
+    panels,
+    weight_bars,
+)
 from .parts import parts
 from .sizes import size_fits, sizes
 from .style import save
 from .training import losses
 
 __all__ = [
+    "Band",
+    "Bars",
+    "Line",
+    "Panel",
+    "against_inputs",
+    "against_truth",
     "corner",
     "fits_and_residuals",
+    "function_on_data",
+    "learning_curves",
     "log_posterior",
     "losses",
+    "panels",
     "parts",
     "save",
     "size_fits",
     "sizes",
     "traces",
+    "weight_bars",
 ]

@@ -1,0 +1,102 @@
+"""Plain, crossed, or a hidden layer? The posterior weighs three networks for one product.
+
+    python analyses/feature_evidence.py            # about a minute and a half
+    python analyses/feature_evidence.py --quick    # seconds; the ReLU network gets few points
+
+The data are those of `analyses/feature_cross.py` with Gaussian noise of 0.5 added, because without
+noise there is nothing to be unsure about. Every network has to find the noise level as well.
+"""
+
+import argparse
+import math
+from pathlib import Path
+
+import numpy as np
+
+import nnpost
+from nnpost import datasets, figures
+
+NAME, NOISE = "feature-evidence", 0.5
+INFER, PRIOR = nnpost.Gaussian("infer"), nnpost.GaussianPrior(3.0)
+TRUTH = np.array([2.0, -3, 0, 0, 0, 0, 0, 0, 0, 0, 2, -3])
+STORED = Path(__file__).parent.parent / "chains/reference/feature-relu.h5"
+
+
+def main(quick: bool) -> None:
+    """Posteriors and evidence of two linear networks and of one with ten ReLU units."""
+    # Linear networks. The output layer is all there is, so that only log σ is left to sample.
+    runs = {}
+    for title, cross in (("plain", False), ("crossed", True)):
+        post = nnpost.Posterior(nnpost.MLP(10 + cross), product(cross), INFER, PRIOR)
+        path, steps = f"chains/{NAME}-{title}-script.h5", 500 if quick else 3000
+        runs[title] = nnpost.sample(post, path, nsteps=steps, seed=0)
+        print(f"{title}: σ = {sigma(runs[title])}\n{runs[title]}\n")
+    log_z = {title: run.log_evidence for title, run in runs.items()}
+    print(f"the cross is worth {log_z['crossed'] - log_z['plain']:.1f} nats\n")
+
+    # The crossed network's twelve weights, and zero at the idle ones of many other data sets.
+    draws = runs["crossed"].samples[:, :-1]
+    mean, sd = draws.mean(axis=0), draws.std(axis=0)
+    labels = [
+        label.translate(str.maketrans("", "", "${}")) for label in runs["crossed"].post.labels
+    ]
+    for label, truth, m, s in zip(labels, TRUTH, mean, sd, strict=False):
+        print(f"{label:5} {m:+.4f} ± {s:.4f}   truth {truth:+g}, {(m - truth) / s:+.1f} sd away")
+    print(f"zero is within 2 sd of {np.sum(abs(mean / sd)[2:10] < 2)} of the 8 idle weights,")
+    z = np.array([z_of_idle(seed) for seed in range(100 if quick else 500)])
+    print(f"and within 1.96 sd of {np.mean(abs(z) < 1.96):.1%} of {z.size} in other data sets\n")
+
+    # Ten ReLU units on ten inputs, 122 parameters: two rough figures for log Z.
+    net = nnpost.MLP(10, (10,), "relu")
+    relu = nnpost.Posterior(net, product(cross=False, share=0.2 if quick else 0.8), INFER, PRIOR)
+    fits = nnpost.train(relu, 2 if quick else 4, "adam", 0.01, epochs=200 if quick else 1000)
+    print(f"ReLU: MAP with MSE {fits.map.mse:.3f}, Laplace's log Z there {laplace(relu, fits):.0f}")
+    for steps in (1, 2) if quick else (2, 8):
+        found = nnpost.temper(relu, 2, particles=500, steps=steps, seed=0)
+        values = ", ".join(f"{value:.0f}" for value in found.log_z)
+        print(f"    tempered from the prior with {steps} moves a step: {values}")
+    stored = nnpost.load(STORED)
+    print(f"    its chain in {STORED.name}: σ = {sigma(stored)}\n{stored.verdict}\n")
+    bars = {title: (run.samples[:, :10].mean(axis=0), run.samples[:, :10].std(axis=0))
+            for title, run in runs.items()}  # fmt: skip
+    shown = figures.weight_bars(labels[:10], TRUTH[:10], bars)
+    print(
+        *figures.save(figures.panels(shown, columns=1), f"figures/{NAME}-script/weights"), sep="\n"
+    )
+
+
+def product(cross: bool, seed: int = 0, share: float = 0.8) -> nnpost.Dataset:
+    """The points to fit, with noise, with or without the cross as an eleventh input."""
+    return datasets.product_target(1000, seed, cross, NOISE).split(share)[0]
+
+
+def sigma(run: nnpost.Run) -> str:
+    """Mean and standard deviation of the noise level."""
+    values = np.exp(run.samples[:, -1])
+    return f"{values.mean():.3f} ± {values.std():.3f}"
+
+
+def z_of_idle(seed: int) -> np.ndarray:
+    """Exact posterior means over standard deviations of the eight idle weights, noise given."""
+    post = nnpost.Posterior(nnpost.MLP(11), product(True, seed), nnpost.Gaussian(NOISE), PRIOR)
+    exact = nnpost.closed_form(post)
+    return exact.mean[2:10] / exact.sd[2:10]
+
+
+def laplace(post: nnpost.Posterior, fits: nnpost.Fits, step: float = 1e-5) -> float:
+    """log Z of a Gaussian with the height and curvature of the MAP, once for every permutation.
+
+    Second derivatives are differences of gradients; NaN where the MAP is no maximum by them.
+    """
+    moves = step * np.eye(post.ndim)
+    up, down = (post.log_prob_and_grad(fits.map.theta + s * moves)[1] for s in (1, -1))
+    curvature = -(up - down) / (2 * step)
+    widths = np.linalg.eigvalsh((curvature + curvature.T) / 2)
+    volume = 0.5 * (post.ndim * math.log(2 * math.pi) - np.log(widths).sum())
+    return fits.map.log_prob + volume + math.lgamma(post.net.hidden[0] + 1)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="evidence for a cross and for ReLU units")
+    parser.add_argument("--quick", action="store_true", help="short chains and few points")
+    main(parser.parse_args().quick)
