@@ -22,7 +22,7 @@ import numpy as np
 
 from .compare import grid
 from .data import Dataset
-from .diagnose import MAX_LOG_Z_GAP
+from .doubts import MAX_LOG_Z_GAP
 from .errors import RequestError
 from .network import MLP
 from .posterior import Posterior
