@@ -24,7 +24,7 @@ from .style import (
 )
 
 if TYPE_CHECKING:
-    from ..scan import Scan, Size
+    from ..scanned import Scan, Size
 
 __all__ = ["size_fits", "sizes"]
 
