@@ -7,6 +7,7 @@ The first part is also a command: nnpost units parabola --activation sigmoid,sof
 """
 
 import argparse
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,12 @@ quick = parser.parse_args().quick
 
 data = nnpost.datasets.parabola(size=500, seed=0)
 truth = nnpost.datasets.TRUTHS["parabola"]  # x² and the mean of the noise
-training = {"lr": 0.03, "epochs": 1000, "restarts": 8 if quick else 32, "loss": "sum"}
+training: dict[str, Any] = {
+    "lr": 0.03,
+    "epochs": 1000,
+    "restarts": 8 if quick else 32,
+    "loss": "sum",
+}
 tempering = {"particles": 200 if quick else 500, "steps": 4}
 sizes = (1, 2, 4) if quick else (1, 2, 4, 6, 8, 16)
 
