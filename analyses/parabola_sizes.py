@@ -22,7 +22,7 @@ truth = nnpost.datasets.TRUTHS["parabola"]  # x² and the mean of the noise
 training: dict[str, Any] = {
     "lr": 0.03,
     "epochs": 1000,
-    "restarts": 8 if quick else 32,
+    "restarts": 8 if quick else 64,
     "loss": "sum",
 }
 tempering = {"particles": 200 if quick else 500, "steps": 4}
