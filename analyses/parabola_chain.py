@@ -19,9 +19,8 @@ post = nnpost.Posterior(net, data, likelihood=nnpost.MSE(), prior=nnpost.Gaussia
 
 def told(name: str, run: nnpost.Run) -> None:
     draws = run.sample_log_prob
-    print(
-        f"{name:<22}{draws.mean():9.2f} ± {draws.std():.2f}{run.best_sample.mse:12.3f}{run.seconds:9.1f}"
-    )
+    level = f"{draws.mean():9.2f} ± {draws.std():.2f}"
+    print(f"{name:<22}{level:>16}{run.best_sample.mse:11.3f}{run.seconds:9.1f}")
 
 
 # The recipe: 28 walkers from a ball of 1e-4 at zero, stretch moves, 10,000 steps, 500 discarded.
