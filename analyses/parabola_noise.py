@@ -22,9 +22,9 @@ net = nnpost.MLP(inputs=1, hidden=(2,), activation="sigmoid")
 inside, outside = np.array([0.0, 5.0]), np.array([7.5, 10.0])
 
 likelihoods: dict[str, nnpost.MSE | nnpost.Gaussian] = {
-    "exp(-MSE)": nnpost.MSE(),
-    "noise given": nnpost.Gaussian(0.5 / np.sqrt(12)),
-    "noise inferred": nnpost.Gaussian("infer"),
+    "article": nnpost.MSE(),
+    "noise_given": nnpost.Gaussian(0.5 / np.sqrt(12)),
+    "noise_inferred": nnpost.Gaussian("infer"),
 }
 for name, likelihood in likelihoods.items():
     post = nnpost.Posterior(net, data, likelihood, nnpost.GaussianPrior(30.0))
@@ -32,7 +32,7 @@ for name, likelihood in likelihoods.items():
     tempering = nnpost.temper(post, 4, particles=400 if quick else 1000, seed=0)
     run = nnpost.sample(post, nsteps=200 if quick else 2500, seed=0, fits=fits, tempering=tempering)
     comparison = nnpost.compare(post, fits, run)
-    print(f"\n== {name}: {'' if run.verdict.converged else 'not '}converged\n")
+    print(f"\n== {name.replace('_', ' ')}: {'' if run.verdict.converged else 'not '}converged\n")
     print(comparison)
     print(f"log Z {run.log_evidence:.3f} ± {tempering.error:.3f}")
     print(f"{comparison.hpd_level:.1%} of the draws have a higher log posterior than the best Adam")
@@ -43,5 +43,5 @@ for name, likelihood in likelihoods.items():
         sigma = np.exp(run.samples[:, -1])
         print(f"σ = {sigma.mean():.4f} ± {sigma.std():.4f}, the truth is {0.5 / np.sqrt(12):.4f}")
     figure = nnpost.figures.fits_and_residuals(post, comparison, run)
-    for file in nnpost.figures.save(figure, f"figures/parabola/{name.replace(' ', '_')}"):
+    for file in nnpost.figures.save(figure, f"figures/parabola/{name}"):
         print(file)

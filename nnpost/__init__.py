@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from .run import Run as Run
     from .run import load as load
     from .sample import sample as sample
-    from .scan import Scan as Scan
     from .scan import scan as scan
+    from .scanned import Scan as Scan
     from .temper import Tempering as Tempering
     from .temper import temper as temper
     from .train import Fits as Fits
@@ -59,7 +59,7 @@ _HOMES = {
     "Posterior": "posterior",
     "RequestError": "errors",
     "Run": "run",
-    "Scan": "scan",
+    "Scan": "scanned",
     "Tempering": "temper",
     "closed_form": "closed_form",
     "compare": "compare",

@@ -13,11 +13,12 @@ from .errors import RequestError
 from .jobs import choose_device
 from .network import MLP
 from .pipeline import make_folder
-from .scan import Scan, scan
+from .scan import scan
 from .summary import plain
 
 if TYPE_CHECKING:
     from .experiment import Experiment
+    from .scanned import Scan
 
 __all__ = ["as_json", "draw", "scan_experiment", "sizes_of", "writable"]
 

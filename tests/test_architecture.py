@@ -16,7 +16,7 @@ LAYERS = [
     "units align orbit jumps",
     "optimum hill train fits ascent basins anneal explore population resample temper run "
     "sample diagnose doubts overlooked mixing reach",
-    "until compare scan",
+    "until compare scanned scan",
     "figures report",
     "sections experiment jobs pipeline summary scanjob export",
     "arguments cli __main__",

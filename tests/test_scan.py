@@ -13,7 +13,8 @@ from test_temper import curve, quadrature
 from nnpost import MLP, MSE, Dataset, Gaussian, Posterior, RequestError, figures, scan
 from nnpost.cli import main
 from nnpost.datasets import parabola
-from nnpost.scan import Scan, Size, inner_half, likelihood_name
+from nnpost.scan import inner_half, likelihood_name
+from nnpost.scanned import Scan, Size
 
 TRAINING = {"restarts": 6, "epochs": 200, "lr": 0.05, "loss": "sum"}
 TEMPERING = {"particles": 200, "steps": 4}

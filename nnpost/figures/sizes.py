@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from .style import (
     BLACK,
@@ -24,7 +24,7 @@ from .style import (
 )
 
 if TYPE_CHECKING:
-    from ..scan import Scan, Size
+    from ..scanned import Scan, Size
 
 __all__ = ["size_fits", "sizes"]
 
@@ -145,7 +145,7 @@ def _errors(fig: Figure | SubFigure, scan: Scan) -> None:
     outside.set_title({"truth": "outside the data, RMSE", "held out": "outer half, RMSE"}.get(
         scan.extrapolated, "outside: not told"))  # fmt: skip
     for ax in (train, outside):
-        ax.set_yscale("log")
+        _log_axis(ax)
     for ax in (train, outside, evidence):
         _axis_of_units(ax, [size.units for size in scan.sizes])
     _evidence_axis(evidence, scan, top)
@@ -176,6 +176,16 @@ def _evidence_axis(ax: Axes, scan: Scan, top: float) -> None:
         ax.set_yscale("symlog", linthresh=10)
         powers = range(1, int(math.log10(-low)) + 2)
         ax.set_yticks([0, *(-(10.0**p) for p in powers)])
+        ax.set_ylim(top=5)
+
+
+def _log_axis(ax: Axes) -> None:
+    """Plain numbers; between the powers of ten too where there is hardly one of those."""
+    ax.set_yscale("log")
+    low, high = ax.get_ylim()
+    plain = FuncFormatter(lambda value, _: f"{value:g}")
+    ax.yaxis.set_major_formatter(plain)
+    ax.yaxis.set_minor_formatter(plain if high < 10 * low else NullFormatter())
 
 
 def _axis_of_units(ax: Axes, units: Sequence[int]) -> None:
