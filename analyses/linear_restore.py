@@ -81,8 +81,8 @@ def main(quick: bool) -> None:
             "batches": "windows",
             "init": "normal",
         }
-        for epochs, batch in ((100, 1), (100, 10), (10_000, 10)):
-            fits = nnpost.train(post, 64 if quick else 256, epochs=epochs, batch_size=batch, **sgd)
+        for epochs, batch in ((100, 1), (300 if quick else 3000, 10)):
+            fits = nnpost.train(post, 16 if quick else 64, epochs=epochs, batch_size=batch, **sgd)
             low, middle, high = np.quantile(fits.mse, [0.1, 0.5, 0.9])
             print(f"    nnpost, windows of {batch:2}, {epochs:6,} steps: MSE {middle:.4f}, "
                   f"80 % of restarts in {low:.4f} … {high:.4f}")  # fmt: skip
@@ -92,7 +92,7 @@ def main(quick: bool) -> None:
 
     # The posterior: seven weights that move along a ridge, a slope and an intercept that stay.
     noisy, sigma = datasets.line(noise=NOISE), nnpost.Gaussian(NOISE)
-    prior, steps = nnpost.GaussianPrior(3.0), 500 if quick else 3000
+    prior, steps = nnpost.GaussianPrior(3.0), 500 if quick else 2000
     posts = {u: nnpost.Posterior(nnpost.MLP(1, (u,), "identity"), noisy, sigma, prior)
              for u in (1, 2)}  # fmt: skip
     runs = {u: nnpost.sample(post, f"chains/{NAME}-{u}-script.h5", nsteps=steps, seed=0)
@@ -112,9 +112,9 @@ def main(quick: bool) -> None:
     wave = datasets.shifted_sine(noise=NOISE)
     line_z = nnpost.closed_form(nnpost.Posterior(nnpost.MLP(1), wave, sigma, prior)).log_evidence
     print(f"2 sin x + 5 with noise {NOISE}: a line has log Z {line_z:.1f}")
-    for units in (1, 2, 3) if quick else (1, 2, 3, 4):
+    for units in (1, 2) if quick else (1, 2, 3, 4):
         post = nnpost.Posterior(nnpost.MLP(1, (units,), "sigmoid"), wave, sigma, prior)
-        found = nnpost.temper(post, particles=500 if quick else 2000, seed=0)
+        found = nnpost.temper(post, particles=500 if quick else 1000, seed=0)
         print(f"    {units} sigmoid units: {found.log_evidence:.2f} ± {found.error:.2f}, "
               f"{found.log_evidence - line_z:+.1f} nats against the line")  # fmt: skip
 

@@ -83,12 +83,12 @@ def main(quick: bool) -> None:
     noisy = nnpost.datasets.addition(200, seed=0, numbers=2, limit=LIMIT, noise=SIGMA)
     posts = {h: nnpost.Posterior(nnpost.MLP(2, h, "tanh"), noisy, nnpost.Gaussian(SIGMA),
                                  nnpost.GaussianPrior(1.0)) for h in ((), (1,), (2,))}  # fmt: skip
-    tempered = {h: nnpost.temper(post, seed=0, particles=500 if quick else 1000)
+    tempered = {h: nnpost.temper(post, seed=0, particles=200 if quick else 1000)
              for h, post in posts.items()}  # fmt: skip
     for hidden, tempering in tempered.items():
         print(f"hidden {list(hidden)}: log Z {tempering.log_evidence:.2f} ± {tempering.error:.2f}")
     post, path = posts[2,], f"chains/{NAME}-script.h5"
-    steps, restarts, epochs = (500, 16, 200) if quick else (3000, 128, 1000)
+    steps, restarts, epochs = (500, 8, 100) if quick else (3000, 128, 1000)
     fits = nnpost.train(post, restarts, "adam", 0.01, epochs)
     run = nnpost.sample(post, path, nsteps=steps, seed=0, fits=fits, tempering=tempered[2,])
     print(f"\n{run.verdict}\n\n{nnpost.compare(post, fits, run)}\n")
@@ -97,10 +97,10 @@ def main(quick: bool) -> None:
     t = np.linspace(-4 * LIMIT, 4 * LIMIT, 81)
     along = np.column_stack([t, t])
     f = post.predict(run.samples[:: len(run.samples) // 4000], along)
-    linear = nnpost.closed_form(posts[()]).predict(along)[1]
+    centre, linear = nnpost.closed_form(posts[()]).predict(along)
     print("t / L   f(t, t)          linear network")
     for k in range(40, 81, 5):
-        numbers = t[k] / LIMIT, f[:, k].mean(), f[:, k].std(), 2 * t[k], linear[k]
+        numbers = t[k] / LIMIT, f[:, k].mean(), f[:, k].std(), centre[k], linear[k]
         print("{:5.1f}   {:6.3f} ± {:.3f}   {:6.3f} ± {:.3f}".format(*numbers))
     pictures(data, outputs, t, f, linear, figures.corner(run, fits=fits))
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from nnpost import MLP, Posterior, datasets, train
+from nnpost import MLP, Gaussian, GaussianPrior, Posterior, datasets, sample, train
 
 ANALYSES = Path(__file__).parent.parent / "analyses"
 
@@ -106,3 +106,13 @@ def test_half_the_learning_rate_makes_nnpost_the_article_on_lines():
     slopes = by_hand.gradients(net, data.x, data.y[:, None])
     moved = np.concatenate([(p - 0.01 * g).ravel() for p, g in zip(net, slopes, strict=True)])
     np.testing.assert_allclose(fits.theta[0], moved, rtol=1e-12)
+
+
+def test_the_entropy_of_a_gaussian_bounds_the_evidence():
+    """Above log Z by tempering and importance sampling, and not far above it."""
+    post = Posterior(
+        MLP(1, (2,), "relu"), datasets.square(40, noise=0.3), Gaussian(0.3), GaussianPrior(1.0)
+    )
+    run = sample(post, nsteps=600, seed=0)
+    bound = story("feature_evidence").most_evidence(run)
+    assert run.log_evidence < bound < run.log_evidence + 8

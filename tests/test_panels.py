@@ -110,3 +110,15 @@ def test_weights_stand_beside_their_truth():
     np.testing.assert_allclose(rest.bars["net"].error, [0.6, 0.4])
     fig = figures.panels([whole, rest], columns=1)
     assert [t.get_text() for t in fig.axes[0].get_xticklabels()] == ["a", "b"]
+
+
+def test_a_short_log_axis_has_plain_numbers():
+    x = np.arange(1.0, 4.0)
+    for top, labels in ((0.9, {"0.02", "0.05", "0.1", "0.2", "0.5"}), (90.0, set())):
+        panel = Panel("x", "y", lines={"f": Line(x, [0.02, 0.1, top])}, y_scale="log")
+        fig = figures.panels([panel])
+        fig.canvas.draw()
+        (ax,) = fig.axes
+        shown = {t.get_text() for t in ax.get_yticklabels()}
+        assert labels <= shown
+        assert ("$" in "".join(shown)) is not bool(labels)

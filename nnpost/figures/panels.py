@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from ..errors import RequestError, choose
@@ -223,6 +223,17 @@ def _draw(ax: Axes, panel: Panel, looks: Mapping[str, _Look]) -> None:
     else:
         ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.set(xlim=panel.x_limits or ax.get_xlim(), ylim=panel.y_limits or ax.get_ylim())
+    if panel.y_scale == "log":
+        _log_ticks(ax)
+
+
+def _log_ticks(ax: Axes) -> None:
+    """Over less than two decades, plain numbers at 1, 2 and 5."""
+    low, high = ax.get_ylim()
+    if high < 100 * low:
+        ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _points(ax: Axes, x: NDArray[Any], y: NDArray[Any], behind: bool) -> None:
