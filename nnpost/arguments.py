@@ -87,8 +87,9 @@ def parsers() -> tuple[Parser, list[str]]:
         ),
         (
             "compare",
-            "judge the chain again, compare it with the fits, and print the table",
+            "judge the chain again, compare it with the fits, and print the score card",
             "compare chains/parabola.h5",
+            "compare chains/parabola.h5 --json",
             "compare chains/parabola.h5 --figures figures/parabola",
         ),
     ):
@@ -99,6 +100,7 @@ def parsers() -> tuple[Parser, list[str]]:
             add_until(stage)
         if name == "compare":
             stage.add_argument("--figures", metavar="DIR", help="draw all figures into this folder")
+            stage.add_argument("--json", action="store_true", help="as one JSON object")
         add_work(stage, settings=name != "compare")
 
     picture = add(

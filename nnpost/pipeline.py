@@ -23,6 +23,7 @@ from .jobs import Job, check_same, request
 from .progress import Progress, bar, silent
 from .run import Run, load
 from .sample import sample
+from .scorecard import ScoreCard, score
 from .temper import Tempering, temper
 from .train import Fits, train
 from .until import Budget, until_converged
@@ -38,7 +39,7 @@ __all__ = [
 ]
 
 FIGURES = (".png", ".pdf", ".svg")
-JUDGEMENT = ("verdict", "comparison")
+JUDGEMENT = ("verdict", "comparison", "scorecard")
 CHAIN = ("sampling", "mcmc", "resume", *JUDGEMENT)
 
 
@@ -83,13 +84,16 @@ class Outcome:
 
     run: Run
     comparison: Comparison | None
+    card: ScoreCard | None
     path: Path
     figures: tuple[Path, ...]
 
     def __str__(self) -> str:
-        table = [] if self.comparison is None else [str(self.comparison), ""]
+        tables = [
+            part for found in (self.comparison, self.card) if found for part in (str(found), "")
+        ]
         files = [f"run file  {self.path}", *(f"figure    {file}" for file in self.figures)]
-        return "\n".join([*table, str(self.run.verdict), "", *files])
+        return "\n".join([*tables, str(self.run.verdict), "", *files])
 
 
 def run_job(job: Job) -> Outcome:
@@ -212,15 +216,16 @@ def tempered(job: Job) -> Tempering:
 
 
 def compare_and_draw(job: Job, result: Run) -> Outcome:
-    """The verdict and, where there are fits, the comparison; then the figures."""
-    comparison = None
+    """The verdict and, where there are fits, comparison and score card; then the figures."""
+    comparison = card = None
     groups = {"verdict": result.verdict.to_tree()}
     if result.fits is not None:
         comparison = compare(job.post, result.fits, result)
-        groups["comparison"] = comparison.to_tree()
+        card = score(job.post, result.fits, result, comparison)
+        groups |= {"comparison": comparison.to_tree(), "scorecard": card.to_tree()}
     store.write_groups(job.path, groups)
     files = () if job.figures is None else draw(result, comparison, job.figures)
-    return Outcome(result, comparison, job.path, tuple(files))
+    return Outcome(result, comparison, card, job.path, tuple(files))
 
 
 def draw(result: Run, comparison: Comparison | None, folder: Path) -> Iterator[Path]:

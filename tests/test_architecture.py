@@ -11,12 +11,13 @@ import nnpost
 
 PACKAGE = Path(nnpost.__file__).parent
 LAYERS = [
-    "errors settings progress threads network data columns datasets store runfile chain commit",
+    "errors settings progress threads tables network data columns datasets store runfile chain "
+    "commit",
     "posterior output_layer quotient mixture moves leaps hamiltonian gradient symmetry units align "
-    "orbit jumps",
+    "orbit jumps estimate robust",
     "optimum hill train fits ascent basins anneal explore population resample temper run "
-    "sample diagnose mixing",
-    "until compare",
+    "sample diagnose mixing laplace trajectory",
+    "until compare valleys standing approximate scorecard",
     "figures report",
     "sections experiment jobs pipeline summary export",
     "arguments cli __main__",
