@@ -110,10 +110,17 @@ def compare(args: argparse.Namespace, command: str) -> int:
 
 
 def corner(args: argparse.Namespace, command: str) -> int:
-    from . import pipeline
+    from .drawing import draw_corner
 
-    for file in pipeline.draw_corner(args.file, args.out, args.unfolded):
+    for file in draw_corner(args.file, args.out, args.unfolded):
         say(args, str(file))
+    return DONE
+
+
+def report(args: argparse.Namespace, command: str) -> int:
+    from .drawing import report as write
+
+    say(args, str(write(args.file, args.out)))
     return DONE
 
 
@@ -161,6 +168,7 @@ COMMANDS = {
     "sample": sample,
     "compare": compare,
     "corner": corner,
+    "report": report,
     "list": list_,
     "info": info,
     "export": export,

@@ -28,6 +28,7 @@ __all__ = ["Profile", "ScoreCard", "Spread", "score"]
 
 TYPICAL = 200  # posterior draws that are measured like the fits
 SPREAD = 1000  # draws that give the spread of curves at the data's points
+ROUNDING = 1e-9  # relative; a smaller dip is of the arithmetic
 LINE = 201  # points of the straight line from SGD to the MAP
 LEVELS = {"q05": 0.05, "median": 0.5, "q95": 0.95}
 
@@ -75,7 +76,8 @@ class Profile:
     @property
     def barrier(self) -> float:
         lower = min(self.log_prob[0], self.log_prob[-1])
-        return float(max(0.0, lower - self.log_prob.min()))
+        dip = float(lower - self.log_prob.min())
+        return dip if dip > ROUNDING * (1 + abs(lower)) else 0.0
 
     @classmethod
     def between(cls, post: Posterior, start: np.ndarray, end: np.ndarray) -> Profile:

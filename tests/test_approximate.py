@@ -195,8 +195,8 @@ def test_late_sgd_has_the_stationary_covariance_of_the_theory(regression):
     sigma = np.zeros((2, 2))
     for _ in range(2000):
         sigma = step @ sigma @ step + noise
-    kept = np.concatenate([descend(post, top, rate, batch, seed) for seed in range(4)])
-    # 4 × 2,000 steps with a correlation time of some ten steps.
+    kept = np.concatenate([descend(post, top, rate, batch, seed) for seed in range(2)])
+    # 2 × 2,000 steps with a correlation time of some ten steps.
     np.testing.assert_allclose(np.cov(kept.T), sigma, rtol=0.3, atol=0.15 * sigma.max())
     np.testing.assert_allclose(kept.mean(axis=0), top, atol=0.3 * np.sqrt(sigma.max()))
 

@@ -19,7 +19,7 @@ LAYERS = [
     "sample diagnose mixing laplace trajectory",
     "until compare valleys standing approximate scorecard",
     "figures report",
-    "sections experiment jobs pipeline summary export",
+    "sections experiment jobs drawing pipeline summary export",
     "arguments cli __main__",
 ]
 LAYER = {name: depth for depth, names in enumerate(LAYERS) for name in names.split()}
