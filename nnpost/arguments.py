@@ -54,7 +54,7 @@ def parsers() -> tuple[Parser, list[str]]:
 
     one = add(
         "run",
-        "train, temper, sample, diagnose, compare and draw, all in one",
+        "train, temper, sample, diagnose, compare, draw and report, all in one",
         "run parabola",
         "run parabola --set network.hidden=[3] --set sample.nsteps=2000 --out chains/three.h5",
         "run --data my.csv --x t --y flux --yerr err --set network.activation=tanh",
@@ -83,8 +83,9 @@ def parsers() -> tuple[Parser, list[str]]:
         ),
         (
             "compare",
-            "judge the chain again, compare it with the fits, and print the table",
+            "judge the chain again, compare it with the fits, and print the score card",
             "compare chains/parabola.h5",
+            "compare chains/parabola.h5 --json",
             "compare chains/parabola.h5 --figures figures/parabola",
         ),
     ):
@@ -95,6 +96,7 @@ def parsers() -> tuple[Parser, list[str]]:
             add_until(stage)
         if name == "compare":
             stage.add_argument("--figures", metavar="DIR", help="draw all figures into this folder")
+            stage.add_argument("--json", action="store_true", help="as one JSON object")
         add_work(stage, settings=name != "compare")
 
     picture = add(
@@ -109,6 +111,18 @@ def parsers() -> tuple[Parser, list[str]]:
         "--out", metavar="FILE", help="a .png or .pdf file (default: figures/NAME/corner.png, .pdf)"
     )
     picture.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+    page = add(
+        "report",
+        "write one HTML page with the answer, the score card and the pictures of a run file",
+        "report chains/parabola.h5",
+        "report chains/parabola.h5 --out parabola.html",
+    )
+    page.add_argument("file", metavar="FILE", help="a run file")
+    page.add_argument(
+        "--out", metavar="FILE", help="an .html file (default: figures/NAME/report.html)"
+    )
+    page.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
     listing = add(
         "list", "list the built-in experiments, or print one as TOML", "list", "list parabola"

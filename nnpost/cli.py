@@ -105,14 +105,22 @@ def compare(args: argparse.Namespace, command: str) -> int:
     from . import pipeline
 
     job = stage_job(args, command, [])
-    return finish(args, lambda: pipeline.compare_stage(job), command, lambda: None)
+    shown = as_json if args.json else str
+    return finish(args, lambda: pipeline.compare_stage(job), command, lambda: None, shown)
 
 
 def corner(args: argparse.Namespace, command: str) -> int:
-    from . import pipeline
+    from .drawing import draw_corner
 
-    for file in pipeline.draw_corner(args.file, args.out, args.unfolded):
+    for file in draw_corner(args.file, args.out, args.unfolded):
         say(args, str(file))
+    return DONE
+
+
+def report(args: argparse.Namespace, command: str) -> int:
+    from .drawing import report as write
+
+    say(args, str(write(args.file, args.out)))
     return DONE
 
 
@@ -133,7 +141,7 @@ def info(args: argparse.Namespace, command: str) -> int:
     from . import summary
 
     found = summary.summarise(args.file)
-    print(json.dumps(found, indent=2, allow_nan=False) if args.json else summary.table(found))
+    print(dumped(found) if args.json else summary.table(found))
     return DONE
 
 
@@ -175,6 +183,7 @@ COMMANDS = {
     "sample": sample,
     "compare": compare,
     "corner": corner,
+    "report": report,
     "list": list_,
     "info": info,
     "units": units,
@@ -273,6 +282,7 @@ def finish(
     work: Callable[[], Outcome],
     again: str,
     unwritten: Callable[[], str | None],
+    shown: Callable[[Outcome], str] = str,
 ) -> int:
     """Do the work, show what came of it, and say by the exit status whether it converged.
 
@@ -287,8 +297,19 @@ def finish(
         else:
             told = f"interrupted during {stage}; nothing was kept"
         raise KeyboardInterrupt(told) from None
-    say(args, str(outcome))
+    say(args, shown(outcome))
     return DONE if outcome.run.verdict.converged else NOT_CONVERGED
+
+
+def as_json(outcome: Outcome) -> str:
+    """Everything that the run file of an outcome says, the score card with its errors included."""
+    from . import summary
+
+    return dumped(summary.summarise(outcome.path))
+
+
+def dumped(found: object) -> str:
+    return json.dumps(found, indent=2, allow_nan=False)
 
 
 def say(args: argparse.Namespace, text: str) -> None:

@@ -13,7 +13,7 @@ from .data import Dataset
 from .errors import RequestError, choose
 from .experiment import Experiment
 from .posterior import Posterior
-from .run import describe
+from .run import describe, load_posterior
 from .runfile import open_run
 from .until import Budget
 
@@ -91,6 +91,8 @@ def reopen(
     ``settings`` may change keys of ``sections`` alone; the other stages stay as they are.
     """
     about, stored = (store.read_group(path, name) for name in ("experiment", "data"))
+    if about is not None and "posterior" in about and "toml" not in about and not sections:
+        return _from_python(path, figures, choose_device(device), progress, command)
     if about is None or stored is None or "toml" not in about:
         raise RequestError(
             f"{path} holds no experiment, only a chain that was made from Python; continue it there"
@@ -114,6 +116,19 @@ def reopen(
     experiment = experiment.resolved(post)
     folder = None if figures is None else Path(figures)
     return Job(experiment, post, validation, Path(path), folder, resume, progress, command, budget)
+
+
+def _from_python(
+    path: str | os.PathLike[str],
+    figures: str | os.PathLike[str] | None,
+    device: str,
+    progress: bool,
+    command: str | None,
+) -> Job:
+    """A job on a run that was made from Python and is not to be changed: it has no experiment."""
+    named, folder = Experiment(name=Path(path).stem), None if figures is None else Path(figures)
+    post = load_posterior(path, device)
+    return Job(named, post, None, Path(path), folder, False, progress, command)
 
 
 def choose_device(asked: str) -> str:

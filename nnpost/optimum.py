@@ -31,7 +31,7 @@ from .hill import Hill, Target
 from .posterior import BLOCK, Posterior, as_tensor
 from .threads import threads_for
 
-__all__ = ["Optimum", "evaluate", "maximise"]
+__all__ = ["Optimum", "climb", "evaluate", "maximise"]
 
 CLIMB_STEPS, NEWTON_STEPS = 300, 150  # at most
 ENOUGH = 1e-7, 1e-10  # gains that are worth another step of either stage, in nats
@@ -119,6 +119,20 @@ def maximise(post: Posterior, starts: Any, target: Target = "posterior") -> Opti
     if best is None:
         raise RequestError(f"no start has a finite log {target}; give starts nearer to zero")
     return evaluate(post, best.numpy(force=True), "map" if target == "posterior" else "mle")
+
+
+def climb(post: Posterior, starts: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Where the climb from every start ends, (S, P) -> (S, P), and the log posterior there, (S,).
+
+    This is the first stage alone, which finds a top to about 1e-6 nats where it is a curved one.
+    A start's basin is the top that it leads to. The output layer and an inferred log σ of a start
+    do not matter.
+    """
+    theta, hill = as_tensor(starts, post.device), Hill(post, "posterior")
+    rows = max(1, 4 * BLOCK // (post.data.n * post.ndim))
+    with threads_for(theta.numel() * post.data.n):
+        tops = torch.cat([_climb(hill, part) for part in theta.split(rows)])
+        return tops.numpy(force=True), hill.value(tops).numpy(force=True)
 
 
 def _highest(hill: Hill, theta: Tensor) -> Tensor | None:

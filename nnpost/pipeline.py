@@ -17,13 +17,15 @@ from typing import Any
 
 from . import store
 from .compare import Comparison, compare
-from .errors import RequestError, choose
+from .drawing import draw
+from .errors import RequestError
 from .experiment import Experiment, load_experiment
 from .jobs import Job, check_same, request
 from .progress import Progress, bar, silent
 from .reach import out_of_reach
 from .run import Run, load
 from .sample import sample
+from .scorecard import ScoreCard, score
 from .temper import Tempering, temper
 from .train import Fits, train
 from .until import Budget, until_converged
@@ -31,15 +33,13 @@ from .until import Budget, until_converged
 __all__ = [
     "Outcome",
     "compare_stage",
-    "draw_corner",
     "run",
     "run_job",
     "sample_stage",
     "train_stage",
 ]
 
-FIGURES = (".png", ".pdf", ".svg")
-JUDGEMENT = ("verdict", "comparison")
+JUDGEMENT = ("verdict", "comparison", "scorecard")
 CHAIN = ("sampling", "mcmc", "resume", *JUDGEMENT)
 
 
@@ -84,13 +84,20 @@ class Outcome:
 
     run: Run
     comparison: Comparison | None
+    card: ScoreCard | None
     path: Path
     figures: tuple[Path, ...]
 
     def __str__(self) -> str:
-        table = [] if self.comparison is None else [str(self.comparison), ""]
-        files = [f"run file  {self.path}", *(f"figure    {file}" for file in self.figures)]
-        return "\n".join([*table, str(self.run.verdict), "", *files])
+        tables = [
+            part for found in (self.comparison, self.card) if found for part in (str(found), "")
+        ]
+        files = [f"run file  {self.path}", *(f"{kind(file)}    {file}" for file in self.figures)]
+        return "\n".join([*tables, str(self.run.verdict), "", *files])
+
+
+def kind(file: Path) -> str:
+    return "report" if file.suffix == ".html" else "figure"
 
 
 def run_job(job: Job) -> Outcome:
@@ -215,46 +222,16 @@ def tempered(job: Job) -> Tempering:
 
 
 def compare_and_draw(job: Job, result: Run) -> Outcome:
-    """The verdict and, where there are fits, the comparison; then the figures."""
-    comparison = None
+    """The verdict and, where there are fits, comparison and score card; then the figures."""
+    comparison = card = None
     groups = {"verdict": result.verdict.to_tree()}
     if result.fits is not None:
         comparison = compare(job.post, result.fits, result)
-        groups["comparison"] = comparison.to_tree()
+        card = score(job.post, result.fits, result, comparison)
+        groups |= {"comparison": comparison.to_tree(), "scorecard": card.to_tree()}
     store.write_groups(job.path, groups)
-    files = () if job.figures is None else draw(result, comparison, job.figures)
-    return Outcome(result, comparison, job.path, tuple(files))
-
-
-def draw(result: Run, comparison: Comparison | None, folder: Path) -> Iterator[Path]:
-    """Write all figures of a run into a folder."""
-    from . import figures
-
-    drawn = {"corner": figures.corner(result, comparison=comparison)}
-    if comparison is not None:
-        drawn["fits"] = figures.fits_and_residuals(result.post, comparison, result)
-        drawn["log_posterior"] = figures.log_posterior(result, comparison)
-    if result.fits is not None:
-        drawn["losses"] = figures.losses(result.fits, result.post)
-    drawn["traces"] = figures.traces(result)
-    for name, figure in drawn.items():
-        yield from figures.save(figure, folder / name)
-
-
-def draw_corner(
-    path: str | os.PathLike[str], out: str | os.PathLike[str] | None, unfolded: bool
-) -> list[Path]:
-    """Write the corner plot of a run file: as ``out``, or as figures/NAME/corner.png and .pdf."""
-    from . import figures
-
-    target = Path("figures", Path(path).stem, "corner") if out is None else Path(out)
-    if out is not None:
-        choose("kind of figure", target.suffix, FIGURES)
-    formats = ("png", "pdf") if out is None else (target.suffix[1:],)
-    judged = store.read_group(path, "comparison")
-    comparison = None if judged is None else Comparison.from_tree(judged)
-    figure = figures.corner(load(path), unfolded=unfolded, comparison=comparison)
-    return figures.save(figure, target.with_suffix(""), formats)
+    files = () if job.figures is None else draw(result, comparison, card, job.figures)
+    return Outcome(result, comparison, card, job.path, tuple(files))
 
 
 def stored(job: Job, name: str, kind: Any) -> Any:

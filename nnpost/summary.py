@@ -15,6 +15,7 @@ from .diagnose import Verdict
 from .optimum import Optimum
 from .run import load_posterior
 from .runfile import open_run, telling_damage
+from .scorecard import ScoreCard
 from .temper import Tempering
 from .train import Fits
 
@@ -37,6 +38,7 @@ def summarise(path: str | os.PathLike[str]) -> dict[str, Any]:
     fits = read(path, "fits", Fits)
     comparison = read(path, "comparison", Comparison)
     verdict = read(path, "verdict", Verdict)
+    card = read(path, "scorecard", ScoreCard)
     return plain(
         {
             "parameters": post.ndim,
@@ -49,6 +51,7 @@ def summarise(path: str | os.PathLike[str]) -> dict[str, Any]:
             **models(fits, comparison),
             "posterior": None if comparison is None else bulk(comparison),
             "predictions": None if comparison is None else predictions(comparison),
+            "scorecard": None if card is None else card.as_dict(),
         }
     )
 

@@ -19,6 +19,23 @@ def quick(out: Path, *more: str) -> list[str]:
     return [*options, "--out", str(out), "--figures", str(out.parent / "figures")]
 
 
+def make_cards_small(patch: pytest.MonkeyPatch) -> None:
+    """Score cards of few draws, for tests of what they are put into."""
+    import nnpost.standing
+    import nnpost.trajectory
+    import nnpost.valleys
+
+    patch.setattr(nnpost.standing, "DRAWS", 200)
+    patch.setattr(nnpost.trajectory, "STEPS", 40)
+    patch.setattr(nnpost.valleys, "DRAWS", 12)
+
+
+@pytest.fixture
+def small_cards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same for one test."""
+    make_cards_small(monkeypatch)
+
+
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run file of the parabola, which tests must not change."""
@@ -27,6 +44,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     out = tmp_path_factory.mktemp("made") / "parabola.h5"
     with pytest.MonkeyPatch.context() as patch:
+        make_cards_small(patch)
         patch.setattr(pipeline, "draw", lambda *_: iter(()))
         assert main(["run", "parabola", "--quiet", *quick(out)]) == 1
     return out

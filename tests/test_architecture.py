@@ -11,14 +11,15 @@ import nnpost
 
 PACKAGE = Path(nnpost.__file__).parent
 LAYERS = [
-    "errors settings progress threads network data columns datasets store runfile chain commit",
+    "errors settings progress threads tables network data columns datasets store runfile chain "
+    "commit",
     "posterior output_layer closed_form quotient mixture moves leaps hamiltonian gradient symmetry "
-    "units align orbit jumps",
+    "units align orbit jumps estimate robust",
     "optimum hill train fits ascent basins anneal explore population resample temper run "
-    "sample diagnose doubts overlooked mixing reach",
-    "until compare scanned scan",
+    "sample diagnose doubts overlooked mixing reach laplace trajectory",
+    "until compare scanned scan valleys standing approximate scorecard",
     "figures report",
-    "sections experiment jobs pipeline summary scanjob export",
+    "sections experiment jobs drawing pipeline summary scanjob export",
     "arguments cli __main__",
 ]
 LAYER = {name: depth for depth, names in enumerate(LAYERS) for name in names.split()}

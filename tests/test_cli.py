@@ -24,7 +24,7 @@ DRAW = pipeline.draw
 
 
 @pytest.fixture(autouse=True)
-def no_pictures(monkeypatch):
+def no_pictures(monkeypatch, small_cards):
     """Figures have their own tests; the one that must see them here puts DRAW back."""
     monkeypatch.setattr(pipeline, "draw", lambda *_: iter(()))
 

@@ -4,7 +4,7 @@ One module a kind of picture. Nothing here touches pyplot's state or the backend
 shows itself in a notebook, and `save` writes it as PNG and PDF.
 """
 
-from .chains import log_posterior, traces
+from .chains import ladder, log_posterior, ranks, traces
 from .corners import corner
 from .curves import fits_and_residuals
 from .panels import (
@@ -20,6 +20,7 @@ from .panels import (
     weight_bars,
 )
 from .parts import parts
+from .places import approximations, basins, profile
 from .sizes import size_fits, sizes
 from .style import save
 from .training import losses
@@ -31,14 +32,19 @@ __all__ = [
     "Panel",
     "against_inputs",
     "against_truth",
+    "approximations",
+    "basins",
     "corner",
     "fits_and_residuals",
     "function_on_data",
+    "ladder",
     "learning_curves",
     "log_posterior",
     "losses",
     "panels",
     "parts",
+    "profile",
+    "ranks",
     "save",
     "size_fits",
     "sizes",

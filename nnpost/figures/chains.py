@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from ..diagnose import prediction_grid
+from ..mixing import effective_size
 from ..symmetry import fold
 from .style import (
     GREY,
@@ -28,12 +29,14 @@ from .style import (
 if TYPE_CHECKING:
     from ..compare import Comparison
     from ..run import Run
+    from ..temper import Tempering
 
-__all__ = ["log_posterior", "traces"]
+__all__ = ["ladder", "log_posterior", "ranks", "traces"]
 
 ROWS = 1000  # points of a trace; more than there are pixels
 WALKERS = 4  # of each ensemble
 BINS = 60
+RANKED = 20  # bins of a rank plot
 LIGHT = "#cccccc"
 
 
@@ -133,6 +136,77 @@ def _ensemble_handles(run: Run) -> list[Line2D]:
     if run.burnin:
         handles.append(Line2D([], [], color=GREY, alpha=0.3, lw=6, label="burn-in"))
     return handles
+
+
+@styled
+def ranks(run: Run) -> Figure:
+    """How the ranks of all draws are spread over the ensembles, which should be evenly.
+
+    Panels: the log posterior, and the prediction at three inputs. Every draw after the burn-in is
+    ranked among all of them; each ensemble should have its part of every twentieth (Vehtari et
+    al. 2021, Bayesian Anal. 16, 667). The grey band holds what chance does with as many effective
+    draws as an ensemble has, two standard deviations either way.
+    """
+    kept = slice(run.burnin, None, -(-(len(run.chain) - run.burnin) // ROWS))
+    series = _series(run, kept, ())
+    fig = new_figure(7.2, 4.4)
+    axes = fig.subplots(2, 2, sharex=True, sharey=True).flat
+    edges = np.linspace(0, 1, RANKED + 1)
+    for ax, (label, values) in zip(axes, series.items(), strict=False):
+        rank = (np.argsort(np.argsort(values.ravel())) + 0.5) / values.size
+        rank = rank.reshape(values.shape)
+        effective = float(effective_size(values)) / run.ensembles
+        width = 2 * np.sqrt((RANKED - 1) / max(effective, 1))
+        ax.axhspan(max(1 - width, 0), 1 + width, color=LIGHT, alpha=0.6, linewidth=0)
+        for e, own in enumerate(_columns(values.shape[1], run.ensembles)):
+            counts, _ = np.histogram(rank[:, own], edges)
+            ax.stairs(counts * RANKED / rank[:, own].size, edges, color=_color(e), linewidth=1.1)
+        ax.set_title(label)
+        ax.set_xlim(0, 1)
+        ax.set_ylim(bottom=0)
+    fig.supxlabel("rank among all draws", fontsize=10)
+    fig.supylabel("share, 1 where even", fontsize=10)
+    handles = _ensemble_handles(run)[: min(run.ensembles, len(PALETTE))]
+    handles.append(Line2D([], [], color=LIGHT, lw=6, label="chance"))
+    legend_below(fig, handles)
+    return fig
+
+
+@styled
+def ladder(tempering: Tempering) -> Figure:
+    """The tempered runs: their ladders, the share of accepted moves, and the evidence of each.
+
+    Right: log Z of every run, by importance sampling filled, by tempering hollow, with the mean of
+    Z and its standard error as the line and the band.
+    """
+    fig = new_figure(7.2, 2.9)
+    left, middle, right = fig.subplots(1, 3, width_ratios=[1.2, 1.2, 1])
+    for e, (beta, taken) in enumerate(zip(tempering.betas, tempering.acceptance, strict=True)):
+        left.plot(beta, ".-", color=_color(e), linewidth=1.0, markersize=4)
+        middle.plot(beta, taken, ".-", color=_color(e), linewidth=1.0, markersize=4)
+        right.plot(e + 1, tempering.tempered_log_z[e], "o", color=_color(e), mfc="white", ms=5)
+        right.plot(e + 1, tempering.log_z[e], "o", color=_color(e), ms=5)
+    first = np.nanmin(np.where(tempering.betas > 0, tempering.betas, np.nan))
+    left.set_yscale("symlog", linthresh=first)
+    middle.set_xscale("symlog", linthresh=first)
+    left.set_ylim(bottom=0)
+    left.set_xlabel("rung")
+    left.set_ylabel(r"power $\beta$ of the likelihood")
+    middle.set_xlabel(r"$\beta$")
+    middle.set_ylabel("accepted moves")
+    middle.set_ylim(0, 1)
+    z, error = tempering.log_evidence, tempering.error
+    right.axhline(z, color=GREY, linewidth=1.0)
+    if np.isfinite(error):
+        right.axhspan(z - error, z + error, color=LIGHT, alpha=0.6, linewidth=0)
+    right.set_xlim(0.3, len(tempering.log_z) + 0.7)
+    right.set_xticks(range(1, len(tempering.log_z) + 1))
+    right.set_xlabel("run")
+    right.set_ylabel(r"$\log\,Z$")
+    right.ticklabel_format(axis="y", useOffset=False)
+    for ax in (left, middle):
+        ax.minorticks_off()
+    return fig
 
 
 @styled

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from ..errors import RequestError, choose
+from ..laplace import laplace as approximate
 from ..network import MLP
 from ..symmetry import align, fold, group_size
 from .style import GREY, MARKS, ON_TOP, ORANGE, new_figure, point_handle, styled
@@ -42,13 +43,15 @@ def corner(
     parameters: Sequence[int | str] | None = None,
     comparison: Comparison | None = None,
     population: bool = False,
+    laplace: bool = False,
 ) -> Figure:
     """The posterior's pairs of parameters, with SGD, MAP, MLE and best sample marked.
 
     Samples are folded to one copy and the networks brought to that of the folded MAP (of the best
     sample without fits), unless ``unfolded``. ``fits`` are those of the run where not given;
     ``comparison`` brings a MAP that was searched from the samples as well; ``population`` adds the
-    end points of all restarts as light points.
+    end points of all restarts as light points; ``laplace`` the 39 % contours of Laplace's
+    approximation at SGD and at the MAP (the innermost contour of the draws holds as many).
 
     ``parameters`` are indices into theta or labels. Without it all are drawn, unit by unit, or
     as many whole units as make at most 12 panels a side, and the output bias.
@@ -70,9 +73,15 @@ def corner(
     fig = _panels(draws[:, chosen], ranges, [labels[i] for i in chosen])
     axes = np.array(fig.axes).reshape(len(chosen), len(chosen))
     _scatter(axes, crowd[:, chosen], ranges)
+    centres = {name: marks[name] for name in ("SGD", "MAP") if laplace and name in marks}
+    for name, theta in centres.items():
+        covariance = approximate(run.post, theta).covariance[np.ix_(chosen, chosen)]
+        _ellipses(axes, theta[chosen], covariance, name)
     beyond = [_mark(axes, points[name], ranges, name) for name in ON_TOP if name in points]
     copies = None if unfolded else group_size(net)
-    _explain(fig, run, points, len(crowd) > 0, any(beyond), copies, len(chosen))
+    lines = [_ellipse_handle(name) for name in centres]
+    crowded = [Line2D([], [], ls="none", marker=".", color=ORANGE, label="all restarts")]
+    _explain(fig, run, points, [*crowded[: len(crowd)], *lines], any(beyond), copies, len(chosen))
     return fig
 
 
@@ -198,6 +207,25 @@ def _scatter(axes: NDArray[Any], crowd: NDArray[Any], ranges: list[Range]) -> No
         )
 
 
+def _ellipses(
+    axes: NDArray[Any], centre: NDArray[Any], covariance: NDArray[Any], name: str
+) -> None:
+    """One standard deviation of a Gaussian in every panel, as an ellipse."""
+    angle = np.linspace(0, 2 * np.pi, 100)
+    circle = np.stack([np.cos(angle), np.sin(angle)])
+    color = MARKS[name].color
+    for row, column in _below_diagonal(len(centre)):
+        pair = np.ix_([column, row], [column, row])
+        x, y = np.linalg.cholesky(covariance[pair]) @ circle
+        axes[row, column].plot(
+            centre[column] + x, centre[row] + y, color=color, linewidth=1.0, zorder=4
+        )
+
+
+def _ellipse_handle(name: str) -> Line2D:
+    return Line2D([], [], color=MARKS[name].color, linewidth=1.0, label=f"Laplace at {name}")
+
+
 def _mark(axes: NDArray[Any], point: NDArray[Any], ranges: list[Range], name: str) -> bool:
     """Mark one network in every panel; whether any of its coordinates lies beyond the axes."""
     style = MARKS[name]
@@ -238,15 +266,13 @@ def _explain(
     fig: Figure,
     run: Run,
     names: Mapping[str, Any],
-    crowd: bool,
+    more: Sequence[Line2D],
     beyond: bool,
     copies: float | None,
     shown: int,
 ) -> None:
     """Legend and facts, in the empty half above the diagonal."""
-    handles = [point_handle(name) for name in names]
-    if crowd:
-        handles.append(Line2D([], [], ls="none", marker=".", color=ORANGE, label="all restarts"))
+    handles = [*(point_handle(name) for name in names), *more]
     if beyond and shown > 1:
         empty = {"markerfacecolor": "white", "markeredgecolor": GREY, "markersize": 5.5}
         empty["markeredgewidth"] = 0.9
