@@ -5,8 +5,8 @@ data, and log Z, the logarithm of the evidence. The ratio of two evidences is th
 between two sizes; it depends on the prior and on the noise level that the likelihood assumes.
 
 log Z comes from independent tempered runs. It is trusted only where they agree: no run may lie
-more than 1 nat from the mean of the others, the same rule as the verdict's on ensembles. That they
-agree is necessary and not sufficient, as all of them may miss the same basin.
+more than 1 nat from the mean of the others, the same rule as the verdict's on ensembles. All of
+them may miss the same basin, and where training found it, they are not trusted either.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from .compare import grid
 from .data import Dataset
 from .errors import RequestError
 from .network import MLP
+from .overlooked import log_z_around
 from .posterior import Posterior
 from .progress import Progress, told
 from .scanned import Scan, Size
@@ -119,6 +120,7 @@ def _size(
         curve=post.predict(theta, x),
         residual=float(np.abs(data.y - fitted).mean()),
         extrapolation=outside,
+        log_z_at_map=log_z_around(post, fits.map.theta),
         **evidence,
     )
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .data import Dataset
-from .doubts import MAX_LOG_Z_GAP
+from .doubts import MAX_LOG_Z_GAP, overlooked
 
 __all__ = ["MEASURES", "Scan", "Size"]
 
@@ -47,6 +47,7 @@ class Size:
     start: str
     seconds: float
     failure: str = ""  # why there is no log Z at all
+    log_z_at_map: float | None = None  # unbiased, from draws around the MAP (overlooked.py)
 
     @property
     def name(self) -> str:
@@ -72,8 +73,14 @@ class Size:
 
     @property
     def trusted(self) -> bool:
-        """Whether the independent runs agree on log Z within 1 nat."""
-        return self.gap <= MAX_LOG_Z_GAP
+        """Whether the independent runs agree on log Z within 1 nat, and draws around the MAP do
+        not give five nats more than any of them."""
+        return self.gap <= MAX_LOG_Z_GAP and not self.doubt
+
+    @property
+    def doubt(self) -> str:
+        """Why there is no log Z, or why all runs are wrong together; empty where neither is so."""
+        return self.failure or " ".join(overlooked(self.log_z, self.log_z_at_map))
 
     def as_dict(self) -> dict[str, Any]:
         """Numbers, arrays and strings."""
@@ -92,7 +99,8 @@ class Size:
                 "gap": self.gap,
                 "trusted": self.trusted,
                 "start": self.start,
-                "failure": self.failure or None,
+                "at_map": self.log_z_at_map,
+                "failure": self.doubt or None,
             },
             "theta": self.theta,
             "seconds": self.seconds,
@@ -171,11 +179,12 @@ class Scan:
         if not self.trusted:
             yield (
                 "? not to be trusted: a tempered run lies more than "
-                f"{MAX_LOG_Z_GAP:g} nat from the mean of the others, or there is only one"
+                f"{MAX_LOG_Z_GAP:g} nat from the mean of the others, or there is only one, or "
+                "all of them missed the highest mode"
             )
         for size in self.sizes:
-            if size.failure:
-                yield f"{size.name}: {size.failure}"
+            if size.doubt:
+                yield f"{size.name}: {size.doubt}"
         yield self.answer()
 
     def as_dict(self) -> dict[str, Any]:

@@ -124,6 +124,13 @@ def test_log_z_is_trusted_where_no_run_lies_a_nat_from_the_others():
     assert not a_size([0]).trusted  # one run has nothing to be compared with
 
 
+def test_log_z_is_not_trusted_where_all_runs_missed_what_training_found():
+    assert a_size([0, 0.5], log_z_at_map=5.4).trusted
+    missed = a_size([0, 0.5], log_z_at_map=5.6)
+    assert not missed.trusted
+    assert "missed the highest mode" in str(a_scan(missed))
+
+
 def test_median_is_that_of_a_restart_and_survives_divergence():
     size = a_size([0, 0])
     assert size.best == 1.0
