@@ -15,6 +15,7 @@ import numpy as np
 
 import nnpost
 from nnpost import datasets, figures
+from nnpost.figures.corners import unit_by_unit
 
 NAME, NOISE = "feature-evidence", 0.5
 INFER, PRIOR = nnpost.Gaussian("infer"), nnpost.GaussianPrior(3.0)
@@ -53,7 +54,7 @@ def main(quick: bool) -> None:
 
     # Ten ReLU units on ten inputs: 122 parameters, and log Z from below and from above.
     stored = nnpost.load(STORED)
-    print(f"ReLU, the chain in {STORED.name}: σ = {sigma(stored)}\n{stored}\n{stored.verdict}\n")
+    print(f"ReLU, the chain in {STORED.name}: σ = {sigma(stored)}\n{stored.verdict}\n")
     for steps in (1, 2) if quick else (2, 8):
         found = nnpost.temper(stored.post, 2, particles=450, steps=steps, seed=0)
         values = ", ".join(f"{value:.0f}" for value in found.log_z)
@@ -61,7 +62,7 @@ def main(quick: bool) -> None:
     print(f"log Z is at most {most_evidence(stored):.0f}, by the entropy of the chain")
     bars = {title: (run.samples[:, :10].mean(axis=0), run.samples[:, :10].std(axis=0))
             for title, run in runs.items()}  # fmt: skip
-    shown = figures.weight_bars(labels[:10], TRUTH[:10], bars)
+    shown = figures.weight_bars(runs["crossed"].post.labels[:10], TRUTH[:10], bars)
     print(
         *figures.save(figures.panels(shown, columns=1), f"figures/{NAME}-script/weights"), sep="\n"
     )
@@ -88,13 +89,14 @@ def z_of_idle(seed: int) -> np.ndarray:
 def most_evidence(run: nnpost.Run) -> float:
     """An upper bound of log Z from draws of the posterior alone.
 
-    For draws in one of the U! copies, log Z = E[log p(y, θ)] + entropy + log U!, and no density of
-    covariance C has more entropy than the Gaussian, ½ log det 2πe C.
+    For draws in one of the U! copies, log Z = E[log p(y, θ)] + entropy + log U!. The entropy is at
+    most the sum over the units, and theirs at most that of a Gaussian, ½ log det 2πe C.
     """
-    net, draws = run.post.net, run.samples
-    draws = nnpost.symmetry.align(net, draws, run.best_sample.theta)
-    _, volume = np.linalg.slogdet(2 * math.pi * math.e * np.cov(draws.T))
-    return float(run.sample_log_prob.mean() + 0.5 * volume + math.lgamma(net.hidden[0] + 1))
+    net = run.post.net
+    draws = nnpost.symmetry.align(net, run.samples, run.best_sample.theta)
+    units = unit_by_unit(net, run.post.ndim)
+    spread = [np.linalg.slogdet(2 * math.pi * math.e * np.cov(draws[:, u].T))[1] for u in units]
+    return float(run.sample_log_prob.mean() + sum(spread) / 2 + math.lgamma(net.hidden[0] + 1))
 
 
 if __name__ == "__main__":
