@@ -95,7 +95,8 @@ def most_evidence(run: nnpost.Run) -> float:
     net = run.post.net
     draws = nnpost.symmetry.align(net, run.samples, run.best_sample.theta)
     units = unit_by_unit(net, run.post.ndim)
-    spread = [np.linalg.slogdet(2 * math.pi * math.e * np.cov(draws[:, u].T))[1] for u in units]
+    widths = [2 * math.pi * math.e * np.atleast_2d(np.cov(draws[:, u].T)) for u in units]
+    spread = [np.linalg.slogdet(w)[1] for w in widths]
     return float(run.sample_log_prob.mean() + sum(spread) / 2 + math.lgamma(net.hidden[0] + 1))
 
 
