@@ -1,6 +1,6 @@
 """ReLU units instead of a feature cross: the product of two inputs, and the square of one.
 
-    python analyses/feature_relu.py            # about a minute
+    python analyses/feature_relu.py            # a minute and a half
     python analyses/feature_relu.py --quick    # seconds
 
 A ReLU network is piecewise linear. It can follow x² as closely as it has pieces, and a network

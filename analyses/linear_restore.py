@@ -1,6 +1,6 @@
 """Two linear layers restore a line, and cannot restore a sine, however long they train.
 
-    python analyses/linear_restore.py            # about half a minute
+    python analyses/linear_restore.py            # a minute and a half
     python analyses/linear_restore.py --quick    # seconds
 
 The network 1-2-1 has no activation: seven parameters for a slope and an intercept.
