@@ -1,6 +1,6 @@
 """A tanh network learns to add, unless a shape goes wrong and it learns the mean instead.
 
-    python analyses/tanh_addition.py            # about half a minute
+    python analyses/tanh_addition.py            # about a minute
     python analyses/tanh_addition.py --quick    # seconds
 
 The networks of the article share one bias among all hidden units. They are a small torch module

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from nnpost import MLP, Gaussian, GaussianPrior, Posterior, datasets, sample, train
+from nnpost import MLP, Gaussian, GaussianPrior, Posterior, datasets, sample, temper, train
 
 ANALYSES = Path(__file__).parent.parent / "analyses"
 
@@ -113,6 +113,6 @@ def test_the_entropy_of_a_gaussian_bounds_the_evidence():
     post = Posterior(
         MLP(1, (2,), "relu"), datasets.square(40, noise=0.3), Gaussian(0.3), GaussianPrior(1.0)
     )
-    run = sample(post, nsteps=600, seed=0)
+    run = sample(post, nsteps=300, seed=0, tempering=temper(post, particles=200, seed=0))
     bound = story("feature_evidence").most_evidence(run)
     assert run.log_evidence < bound < run.log_evidence + 8

@@ -182,7 +182,7 @@ def weight_bars(
     rest = {name: Bars(at + s, mean - truth, error) for s, name, mean, error in named}
     ticks = tuple(labels)
     return [
-        Panel("", "weight", points=(at, truth), bars=whole, ticks=ticks),
+        Panel("", "weight", "black: the truth", points=(at, truth), bars=whole, ticks=ticks),
         Panel("", "weight − truth", points=(at, 0 * at), bars=rest, ticks=ticks),
     ]
 
