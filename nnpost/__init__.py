@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from .run import Run as Run
     from .run import load as load
     from .sample import sample as sample
+    from .scorecard import ScoreCard as ScoreCard
+    from .scorecard import score as score
     from .temper import Tempering as Tempering
     from .temper import temper as temper
     from .train import Fits as Fits
@@ -54,6 +56,7 @@ _HOMES = {
     "Posterior": "posterior",
     "RequestError": "errors",
     "Run": "run",
+    "ScoreCard": "scorecard",
     "Tempering": "temper",
     "compare": "compare",
     "from_torch": "network",
@@ -61,6 +64,7 @@ _HOMES = {
     "read_data": "data",
     "run": "pipeline",
     "sample": "sample",
+    "score": "scorecard",
     "temper": "temper",
     "train": "train",
 }

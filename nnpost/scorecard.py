@@ -125,17 +125,23 @@ class ScoreCard:
                 middle, low, high = (f"{q.value:.3g}" for q in (crowd.median, crowd.q05, crowd.q95))
                 spread = f"{middle} [{low}, {high}]"
                 yield [text, str(self.best[name]), spread, str(typical.median)]
-        i = int(np.argmax(np.abs(self.shift)))
-        largest = Estimate(float(self.shift[i]), float(self.shift_error[i]))
-        yield [f"largest shift from the MAP, {plain(self.labels[i])}, in sd", str(largest), "", ""]
-        yield ["barrier on the line to the MAP, in nats", f"{self.profile.barrier:.4g}", "", ""]
+        if np.isfinite(self.shift).any():
+            i = int(np.nanargmax(np.abs(self.shift)))
+            largest = Estimate(float(self.shift[i]), float(self.shift_error[i]))
+            yield [
+                f"largest shift from the MAP ({plain(self.labels[i])}), sd",
+                str(largest),
+                "",
+                "",
+            ]
+        yield ["barrier on the line to the MAP, nats", f"{self.profile.barrier:.4g}", "", ""]
 
     def basin_rows(self) -> Iterator[list[str]]:
         """The basins, the highest first."""
         misfit = "χ²/n" if self.weighted else "mse"
         yield ["basin", "below the MAP", f"{misfit} of its top", "restarts", "posterior mass",
                f"best {misfit} of its restarts"]  # fmt: skip
-        top = self.valleys.basins[self.valleys.map].log_prob
+        top = self.valleys.top.log_prob
         for k, basin in enumerate(self.valleys.basins):
             inside = {"SGD": self.valleys.sgd, "MAP": self.valleys.map}
             names = ", ".join(name for name, at in inside.items() if at == k)
@@ -241,7 +247,7 @@ def score(post: Posterior, fits: Fits, run: Run, comparison: Comparison) -> Scor
     some = run.samples[spread_out(len(run.samples), SPREAD, run.nwalkers)]
     valleys, home = find_basins(post, fits, run, top.theta, post.predict(some).std(axis=0))
     # One basin: all draws lie in it, and more of them than were climbed can be used.
-    whole = valleys.map >= 0 and valleys.basins[valleys.map].mass.value > 0.995
+    whole = valleys.map >= 0 and valleys.top.mass.value > 0.995
     reference = Reference.of(run, top.theta, None if whole else home)
     best = measure(reference, fits.sgd.theta[None])
     crowd = measure(reference, fits.theta[np.isfinite(fits.mse)])

@@ -108,8 +108,13 @@ def measure(reference: Reference, theta: np.ndarray) -> dict[str, Measured]:
 
 
 def shifts(reference: Reference, theta: np.ndarray) -> Measured:
-    """(theta − MAP)/sd for every parameter after alignment, sd robust, for one network: (P,)."""
+    """(theta − MAP)/sd for every parameter after alignment, sd robust, for one network: (P,).
+
+    NaN where too few draws lie in the MAP's basin.
+    """
     difference = align(reference.post.net, theta, reference.top) - reference.top
+    if _too_few(reference):
+        return Measured(np.full(len(difference), np.nan), np.full(len(difference), np.nan))
 
     def in_sd(near: np.ndarray) -> np.ndarray:
         cov = bulk(near)[1]
@@ -137,7 +142,7 @@ def _density(reference: Reference, theta: np.ndarray) -> dict[str, Measured]:
 
 
 def _distance(reference: Reference, theta: np.ndarray) -> dict[str, Measured]:
-    if len(reference.near) < FEWEST * reference.post.ndim:
+    if _too_few(reference):
         return {}
     difference = align(reference.post.net, theta, reference.top) - reference.top
 
@@ -145,6 +150,10 @@ def _distance(reference: Reference, theta: np.ndarray) -> dict[str, Measured]:
         return mahalanobis(difference, bulk(near)[1])
 
     return {"mahalanobis": Measured(*jackknife(distance, reference.near_groups, reference.near))}
+
+
+def _too_few(reference: Reference) -> bool:
+    return len(reference.near) < FEWEST * reference.post.ndim
 
 
 def _curves(reference: Reference, theta: np.ndarray) -> dict[str, Measured]:

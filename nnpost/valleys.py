@@ -70,6 +70,11 @@ class Valleys:
     other_restarts: float
     other_mass: float
 
+    @property
+    def top(self) -> Basin:
+        """The MAP's basin; the highest where the MAP's is not among them."""
+        return self.basins[max(self.map, 0)]
+
     def to_tree(self) -> dict[str, Any]:
         """A plain nested dict; the basins by their number."""
         return asdict(self) | {"basins": {str(k): asdict(b) for k, b in enumerate(self.basins)}}

@@ -75,7 +75,7 @@ def basins(card: ScoreCard) -> Figure:
 
 
 def _basin_name(card: ScoreCard, k: int) -> str:
-    basin, home = card.valleys.basins[k], card.valleys.basins[card.valleys.map]
+    basin, home = card.valleys.basins[k], card.valleys.top
     below = max(home.log_prob - basin.log_prob, 0.0)
     first = "basin of the MAP" if k == card.valleys.map else f"{number(below, '.3g')} nats below"
     inside = " (and SGD)" if k == card.valleys.sgd == card.valleys.map else ""
