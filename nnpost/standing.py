@@ -22,7 +22,8 @@ __all__ = ["MEASURES", "Measured", "Reference", "measure", "shifts"]
 
 DRAWS = 4000  # whose curves are used
 EVERY = 2  # of them, where many quantiles are taken
-NEAR_TOP = 4000  # draws at most that make the covariance around the MAP
+# Draws that make the covariance around the MAP; aligning those of large networks takes long.
+NEAR_TOP, NEAR_LEAST, NEAR_NUMBERS = 4000, 1000, 60_000
 FEWEST = 5  # draws of the MAP's basin for every parameter, below which no covariance is taken
 
 MEASURES = {
@@ -77,7 +78,8 @@ class Reference:
         """From a run; ``home`` are the draws known to lie in the MAP's basin, None for all."""
         post = run.post
         groups = batches(len(run.chain) - run.burnin, run.nwalkers, run.ensembles)
-        near = spread_out(len(run.samples), NEAR_TOP, run.nwalkers) if home is None else home
+        most = max(NEAR_LEAST, min(NEAR_TOP, NEAR_NUMBERS // post.ndim))
+        near = spread_out(len(run.samples), most, run.nwalkers) if home is None else home
         some = spread_out(len(run.samples), DRAWS, run.nwalkers)
         x = grid(post.data.x)
         low, high = post.data.x.min(axis=0), post.data.x.max(axis=0)
