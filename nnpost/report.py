@@ -56,7 +56,7 @@ h2 { font-size: 1.2rem; margin: 2.2rem 0 .6rem; border-bottom: 1px solid var(--l
 .wide { overflow-x: auto; margin: .8rem 0; }
 table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right; }
-th:first-child, .pairs td { text-align: left; }
+th:first-child, .pairs td { text-align: left; } .wide td { white-space: nowrap; }
 th { font-weight: 500; } tr:first-child > th { font-weight: 600; vertical-align: bottom; }
 .pairs tr:first-child > th { font-weight: 500; } .pairs th { white-space: nowrap; }
 .pairs th, .pairs td { vertical-align: top; } .pairs td { overflow-wrap: anywhere; }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -212,7 +212,12 @@ def ladder(tempering: Tempering) -> Figure:
     handles = [Line2D([], [], color=_color(e), label=f"run {e + 1}") for e in runs]
     kinds = {"importance sampling": GREY, "tempering": "white"} if tempering.mixtures else {}
     for label, face in kinds.items():
-        point = {"marker": "o", "color": GREY, "markerfacecolor": face, "markersize": 5}
+        point: dict[str, Any] = {
+            "marker": "o",
+            "color": GREY,
+            "markerfacecolor": face,
+            "markersize": 5,
+        }
         handles.append(Line2D([], [], linestyle="none", label=label, **point))
     legend_below(fig, handles)
     return fig
