@@ -108,10 +108,12 @@ def find_basins(
     groups = batches(len(run.chain) - run.burnin, run.nwalkers, run.ensembles)[at]
     starts = np.vstack([top, fits.sgd.theta, fits.theta[trained], run.samples[at]])
     found = sort_into_basins(post, starts, spread)
+    home, sgd = (int(label) for label in found.labels[:2])
     own, of_draws = np.split(found.labels[2:], [len(trained)])
     basins = []
     for k, (theta, height) in enumerate(zip(found.theta, found.log_prob, strict=True)):
         members = fits.mse[trained[own == k]]
+        lowest = members.min(initial=fits.sgd.mse if k == sgd else np.inf)
         p = len(members) / len(trained)
         width = max(math.sqrt(p * (1 - p) / len(trained)), 1 / len(trained))
         basins.append(
@@ -121,10 +123,9 @@ def find_basins(
                 mse=float(post.mse(theta)),
                 restarts=Estimate(p, width),
                 mass=share(of_draws == k, groups),
-                best_mse=float(members.min()) if len(members) else math.nan,
+                best_mse=float(lowest) if np.isfinite(lowest) else math.nan,
             )
         )
-    home, sgd = (int(label) for label in found.labels[:2])
     others = float(np.mean(own == -1)), float(np.mean(of_draws == -1))
     valleys = Valleys(tuple(basins), sgd, home, len(trained), len(at), *others)
     return valleys, at[of_draws == home]
