@@ -59,7 +59,8 @@ th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align
 th:first-child, .pairs td { text-align: left; } .wide td { white-space: nowrap; }
 .wide th:first-child { min-width: 9rem; }
 th { font-weight: 500; } tr:first-child > th { font-weight: 600; vertical-align: bottom; }
-.pairs tr:first-child > th { font-weight: 500; vertical-align: top; } .pairs th { white-space: nowrap; }
+.pairs tr:first-child > th { font-weight: 500; vertical-align: top; }
+.pairs th { white-space: nowrap; }
 .pairs th, .pairs td { vertical-align: top; } .pairs td { overflow-wrap: anywhere; }
 p.note { font-size: .88rem; margin: .2rem 0; }
 figure { margin: 1.6rem 0; break-inside: avoid; }
