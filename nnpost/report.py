@@ -152,7 +152,8 @@ def answer(card: ScoreCard, comparison: Comparison) -> Iterator[str]:
         else f"with {level} of the posterior's draws above it"
     )
     crowd = f"the best of {comparison.restarts} SGD fits"
-    yield f"In density, {crowd} lies {best['gap']} nats below the MAP, {where}."
+    all_higher = f"{card.above_all.value:.0%} of all restarts lie above every draw"
+    yield f"In density, {crowd} lies {best['gap']} nats below the MAP, {where}; {all_higher}."
     yield _distance(card)
     share = best["coverage_inside"].value
     yield (

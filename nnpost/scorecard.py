@@ -15,7 +15,7 @@ import numpy as np
 
 from .approximate import Approximation, approximations
 from .compare import Comparison, plain
-from .estimate import Estimate, median_error, spread_out
+from .estimate import Estimate, binomial, median_error, spread_out
 from .fits import Fits
 from .posterior import Posterior
 from .run import Run
@@ -134,6 +134,7 @@ class ScoreCard:
                 "",
                 "",
             ]
+        yield ["restarts above every draw", "", str(self.above_all), ""]
         yield ["barrier on the line to the MAP, nats", f"{self.profile.barrier:.4g}", "", ""]
 
     def basin_rows(self) -> Iterator[list[str]]:
@@ -149,9 +150,9 @@ class ScoreCard:
             best = "" if math.isnan(basin.best_mse) else f"{basin.best_mse:.4g}"
             below = f"{max(top - basin.log_prob, 0):.2f}"
             yield [title, below, f"{basin.mse:.4g}", str(basin.restarts), str(basin.mass), best]
-        if self.valleys.other_restarts or self.valleys.other_mass:
-            shares = (f"{self.valleys.other_restarts:.3f}", f"{self.valleys.other_mass:.3f}")
-            yield ["others", "", "", *shares, ""]
+        others = (self.valleys.other_restarts, self.valleys.other_mass)
+        if any(one.value for one in others):
+            yield ["others", "", "", *map(str, others), ""]
 
     def approximation_rows(self) -> Iterator[list[str]]:
         """The approximations, within the data's range."""
@@ -257,7 +258,7 @@ def score(post: Posterior, fits: Fits, run: Run, comparison: Comparison) -> Scor
         best={k: Estimate(float(m.value[0]), float(m.error[0])) for k, m in best.items()},
         restarts={k: Spread.of(m) for k, m in crowd.items()},
         draws={k: Spread.of(m) for k, m in typical.items()},
-        above_all=_share(crowd["hpd_level"].value == 0),
+        above_all=binomial(crowd["hpd_level"].value == 0),
         shift=shift.value,
         shift_error=shift.error,
         labels=tuple(post.labels),
@@ -270,11 +271,6 @@ def score(post: Posterior, fits: Fits, run: Run, comparison: Comparison) -> Scor
         weighted=post.data.yerr is not None,
         converged=run.verdict.converged,
     )
-
-
-def _share(holds: np.ndarray) -> Estimate:
-    p, n = float(holds.mean()), len(holds)
-    return Estimate(p, max(math.sqrt(p * (1 - p) / n), 1 / n))
 
 
 def _evidence(run: Run) -> Estimate:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .estimate import Estimate, batches, share, spread_out
+from .estimate import Estimate, batches, binomial, share, spread_out
 from .fits import Fits
 from .optimum import climb
 from .posterior import Posterior
@@ -67,8 +67,8 @@ class Valleys:
     map: int
     climbed_restarts: int
     climbed_draws: int
-    other_restarts: float
-    other_mass: float
+    other_restarts: Estimate
+    other_mass: Estimate
 
     @property
     def top(self) -> Basin:
@@ -84,7 +84,8 @@ class Valleys:
         """What :meth:`to_tree` gave."""
         kept = tree.get("basins", {})
         found = tuple(Basin.from_tree(kept[str(k)]) for k in range(len(kept)))
-        return cls(**{**tree, "basins": found})
+        others = {k: Estimate.from_tree(tree[k]) for k in ("other_restarts", "other_mass")}
+        return cls(**{**tree, **others, "basins": found})
 
 
 class Sorted(NamedTuple):
@@ -114,19 +115,17 @@ def find_basins(
     for k, (theta, height) in enumerate(zip(found.theta, found.log_prob, strict=True)):
         members = fits.mse[trained[own == k]]
         lowest = members.min(initial=fits.sgd.mse if k == sgd else np.inf)
-        p = len(members) / len(trained)
-        width = max(math.sqrt(p * (1 - p) / len(trained)), 1 / len(trained))
         basins.append(
             Basin(
                 theta=theta,
                 log_prob=float(height),
                 mse=float(post.mse(theta)),
-                restarts=Estimate(p, width),
+                restarts=binomial(own == k),
                 mass=share(of_draws == k, groups),
                 best_mse=float(lowest) if np.isfinite(lowest) else math.nan,
             )
         )
-    others = float(np.mean(own == -1)), float(np.mean(of_draws == -1))
+    others = binomial(own == -1), share(of_draws == -1, groups)
     valleys = Valleys(tuple(basins), sgd, home, len(trained), len(at), *others)
     return valleys, at[of_draws == home]
 
