@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from .sample import sample as sample
     from .scan import scan as scan
     from .scanned import Scan as Scan
+    from .scorecard import ScoreCard as ScoreCard
+    from .scorecard import score as score
     from .temper import Tempering as Tempering
     from .temper import temper as temper
     from .train import Fits as Fits
@@ -60,6 +62,7 @@ _HOMES = {
     "RequestError": "errors",
     "Run": "run",
     "Scan": "scanned",
+    "ScoreCard": "scorecard",
     "Tempering": "temper",
     "closed_form": "closed_form",
     "compare": "compare",
@@ -69,6 +72,7 @@ _HOMES = {
     "run": "pipeline",
     "sample": "sample",
     "scan": "scan",
+    "score": "scorecard",
     "temper": "temper",
     "train": "train",
 }

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .estimate import Estimate, jackknife
+from .estimate import BATCHES, Estimate, jackknife
 from .fits import Fits
 from .laplace import laplace
 from .standing import Reference
@@ -87,12 +87,20 @@ def against(
     log_z: float | None = None,
     note: str = "",
 ) -> Approximation:
-    """One approximation, given its curves (S, m) at the reference's inputs."""
+    """One approximation, given its curves (S, m) at the reference's inputs.
+
+    Errors are of the posterior's draws and of the approximation's own, together.
+    """
     some = slice(None, None, -(-len(reference.curves) // SIZE))
     groups = reference.curve_groups[some]
-    value, error = jackknife(
-        lambda kept: _numbers(reference, curves, kept), groups, reference.curves[some]
+    draws = reference.curves[some]
+    value, known = jackknife(lambda kept: _numbers(reference, curves, kept), groups, draws)
+    _, own = jackknife(
+        lambda kept: _numbers(reference, kept, draws),
+        np.arange(len(curves)) * BATCHES // len(curves),
+        curves,
     )
+    error = np.hypot(known, own)
     names = [f"{kind}_{part}" for part in _parts(reference) for kind in KINDS]
     numbers = {n: Estimate(float(v), float(e)) for n, v, e in zip(names, value, error, strict=True)}
     low, high = np.quantile(curves, [0.05, 0.95], axis=0)

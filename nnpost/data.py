@@ -76,6 +76,11 @@ class Dataset:
         """Number of inputs, d."""
         return self.x.shape[1]
 
+    @property
+    def misfit(self) -> str:
+        """What the mean of the squared residuals is called: each is over yerr² where they are."""
+        return "mse" if self.yerr is None else "χ²/n"
+
     @cached_property
     def digest(self) -> str:
         """sha256 of the numbers and their shapes, in hexadecimal; names do not enter."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Estimate", "batches", "jackknife", "median_error", "share", "spread_out"]
+__all__ = ["Estimate", "batches", "binomial", "jackknife", "median_error", "share", "spread_out"]
 
 BATCHES = 20  # at least, of all ensembles together
 ROUNDING = 1e-12  # relative errors below this are of the arithmetic, not of the draws
@@ -99,6 +99,12 @@ def share(inside: np.ndarray, labels: np.ndarray, effective: float | None = None
     value, error = jackknife(np.mean, labels, inside)
     least = 1 / (effective or len(inside))
     return Estimate(float(value), float(np.fmax(error, least)))
+
+
+def binomial(holds: np.ndarray) -> Estimate:
+    """The share of independent trials for which ``holds`` (R,), its error at least that of one."""
+    p, n = float(holds.mean()), len(holds)
+    return Estimate(p, max(math.sqrt(p * (1 - p) / n), 1 / n))
 
 
 def median_error(values: np.ndarray, q: float = 0.5) -> float:

@@ -80,7 +80,7 @@ class Fits:
         optima = [(o.kind, _summary(o)) for o in (self.sgd, self.map, self.mle)]
         return [
             ("restarts", f"{len(self.mse)}{lost}, {int(self.epochs[-1])} epochs"),
-            ("mse", f"best {low:.6g}, median {middle:.6g}, worst {high:.6g}"),
+            (self.sgd.misfit, f"best {low:.6g}, median {middle:.6g}, worst {high:.6g}"),
             *optima,
             ("seconds", f"{self.seconds:.2f}"),
         ]
@@ -96,4 +96,4 @@ class Fits:
 def _summary(o: Optimum) -> str:
     gradient = "" if o.kind == "sgd" else f", gradient norm {o.gradient_norm:.1g}"
     short = "" if o.converged or o.kind == "sgd" else ", not converged"
-    return f"mse {o.mse:.6g}, log posterior {o.log_prob:.6g}{gradient}{short}"
+    return f"{o.misfit} {o.mse:.6g}, log posterior {o.log_prob:.6g}{gradient}{short}"

@@ -28,19 +28,24 @@ LISTED = 1000  # copies that are summed one by one; of more than this, as many a
 
 @dataclass(frozen=True, eq=False)
 class Laplace:
-    """N(theta, covariance), and the log evidence that goes with it.
+    """N(theta, rootᵀ root), and the log evidence that goes with it.
 
     ``log_z`` counts every copy of the network under the finite symmetries, with its own prior.
     """
 
     theta: np.ndarray  # (P,)
-    covariance: np.ndarray  # (P, P)
+    root: np.ndarray  # (P, P)
     log_z: float
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """C, (P, P)."""
+        return np.asarray(self.root.T @ self.root)
 
     def draw(self, size: int, seed: int = 0) -> np.ndarray:
         """Independent draws, (size, P)."""
         normal = np.random.default_rng(seed).standard_normal((size, len(self.theta)))
-        return self.theta + normal @ np.linalg.cholesky(self.covariance).T
+        return np.asarray(self.theta + normal @ self.root)
 
     def linearised(self, post: Posterior, theta: np.ndarray, x: np.ndarray) -> np.ndarray:
         """Outputs of the network that is linear in its parameters around the centre.
@@ -61,14 +66,14 @@ def laplace(post: Posterior, theta: np.ndarray) -> Laplace:
     precision = (slope @ slope.mT).numpy(force=True) + np.diag(post.scales**-2.0)
     if post.likelihood.infers_noise:
         precision[-1, -1] += 2 * post.data.n
-    # In units of the prior's scales no eigenvalue is below 1, and the root exists.
-    scaled = precision * post.scales * post.scales[:, None]
-    root = np.linalg.cholesky(scaled)
-    inverse = np.linalg.solve(root, np.diag(post.scales))
-    log_volume = np.log(post.scales).sum() - np.log(np.diag(root)).sum()
+    # In units of the prior's scales no eigenvalue is below 1; what is, is rounding.
+    values, vectors = np.linalg.eigh(precision * post.scales * post.scales[:, None])
+    values = np.maximum(values, 1.0)
+    root = (vectors / np.sqrt(values)).T * post.scales
+    log_volume = np.log(post.scales).sum() - 0.5 * np.log(values).sum()
     size = 0.5 * post.ndim * math.log(2 * math.pi)
     log_z = float(post.log_prob(theta)) + size + log_volume + log_copies(post, theta)
-    return Laplace(np.array(theta), inverse.T @ inverse, float(log_z))
+    return Laplace(np.array(theta), root, float(log_z))
 
 
 def jacobian(post: Posterior, theta: Tensor, x: Tensor) -> Tensor:

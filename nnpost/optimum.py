@@ -61,6 +61,7 @@ class Optimum:
     gradient_norm: float
     converged: bool
     kind: str  # "map", "mle", "sgd" or "best sample"
+    misfit: str = "mse"  # what tables call mse: "χ²/n" where the data bring errors
 
     def to_tree(self) -> dict[str, Any]:
         """A plain dict of arrays, numbers and strings."""
@@ -75,12 +76,13 @@ class Optimum:
             **{name: float(tree[name]) for name in numbers},
             converged=bool(tree["converged"]),
             kind=str(tree["kind"]),
+            misfit=str(tree.get("misfit", "mse")),
         )
 
     def rows(self) -> list[tuple[str, str]]:
         """What the tables show, as (name, value)."""
         return [
-            ("mse", f"{self.mse:.6g}"),
+            (self.misfit, f"{self.mse:.6g}"),
             ("log posterior", f"{self.log_prob:.6g}"),
             ("log likelihood", f"{self.log_likelihood:.6g}"),
             ("gradient norm", f"{self.gradient_norm:.2g}"),
@@ -165,6 +167,7 @@ def evaluate(post: Posterior, theta: np.ndarray, kind: str) -> Optimum:
         gradient_norm=float(gradient.norm()),
         converged=bool(isolated),
         kind=kind,
+        misfit=post.data.misfit,
     )
 
 

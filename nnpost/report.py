@@ -56,9 +56,11 @@ h2 { font-size: 1.2rem; margin: 2.2rem 0 .6rem; border-bottom: 1px solid var(--l
 .wide { overflow-x: auto; margin: .8rem 0; }
 table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right; }
-th:first-child, .pairs td { text-align: left; }
+th:first-child, .pairs td { text-align: left; } .wide td { white-space: nowrap; }
+.wide th:first-child { min-width: 9rem; }
 th { font-weight: 500; } tr:first-child > th { font-weight: 600; vertical-align: bottom; }
-.pairs tr:first-child > th { font-weight: 500; } .pairs th { white-space: nowrap; }
+.pairs tr:first-child > th { font-weight: 500; vertical-align: top; }
+.pairs th { white-space: nowrap; }
 .pairs th, .pairs td { vertical-align: top; } .pairs td { overflow-wrap: anywhere; }
 p.note { font-size: .88rem; margin: .2rem 0; }
 figure { margin: 1.6rem 0; break-inside: avoid; }
@@ -150,7 +152,8 @@ def answer(card: ScoreCard, comparison: Comparison) -> Iterator[str]:
         else f"with {level} of the posterior's draws above it"
     )
     crowd = f"the best of {comparison.restarts} SGD fits"
-    yield f"In density, {crowd} lies {best['gap']} nats below the MAP, {where}."
+    all_higher = f"{card.above_all.value:.0%} of all restarts lie above every draw"
+    yield f"In density, {crowd} lies {best['gap']} nats below the MAP, {where}; {all_higher}."
     yield _distance(card)
     share = best["coverage_inside"].value
     yield (

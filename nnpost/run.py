@@ -149,7 +149,8 @@ class Run:
     def rows(self) -> list[tuple[str, str]]:
         """What the tables show, as (name, value)."""
         size = f"{self.nsteps:,} steps of {self.nwalkers} walkers in {self.ensembles} ensembles"
-        value = f"{self.best_sample.log_prob:.3f} (mse {self.best_sample.mse:.4g})"
+        best = self.best_sample
+        value = f"{best.log_prob:.3f} ({self.post.data.misfit} {best.mse:.4g})"
         rows = [
             ("posterior", f"{self.post.ndim} parameters, {self.post.data.n} points"),
             ("chain", f"{size}, {self.discard:,} steps discarded"),

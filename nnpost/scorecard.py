@@ -15,7 +15,7 @@ import numpy as np
 
 from .approximate import Approximation, approximations
 from .compare import Comparison, plain
-from .estimate import Estimate, median_error, spread_out
+from .estimate import Estimate, binomial, median_error, spread_out
 from .fits import Fits
 from .posterior import Posterior
 from .run import Run
@@ -125,17 +125,24 @@ class ScoreCard:
                 middle, low, high = (f"{q.value:.3g}" for q in (crowd.median, crowd.q05, crowd.q95))
                 spread = f"{middle} [{low}, {high}]"
                 yield [text, str(self.best[name]), spread, str(typical.median)]
-        i = int(np.argmax(np.abs(self.shift)))
-        largest = Estimate(float(self.shift[i]), float(self.shift_error[i]))
-        yield [f"largest shift from the MAP, {plain(self.labels[i])}, in sd", str(largest), "", ""]
-        yield ["barrier on the line to the MAP, in nats", f"{self.profile.barrier:.4g}", "", ""]
+        if np.isfinite(self.shift).any():
+            i = int(np.nanargmax(np.abs(self.shift)))
+            largest = Estimate(float(self.shift[i]), float(self.shift_error[i]))
+            yield [
+                f"largest shift from the MAP ({plain(self.labels[i])}), sd",
+                str(largest),
+                "",
+                "",
+            ]
+        yield ["restarts above every draw", "", str(self.above_all), ""]
+        yield ["barrier on the line to the MAP, nats", f"{self.profile.barrier:.4g}", "", ""]
 
     def basin_rows(self) -> Iterator[list[str]]:
         """The basins, the highest first."""
         misfit = "χ²/n" if self.weighted else "mse"
         yield ["basin", "below the MAP", f"{misfit} of its top", "restarts", "posterior mass",
                f"best {misfit} of its restarts"]  # fmt: skip
-        top = self.valleys.basins[self.valleys.map].log_prob
+        top = self.valleys.top.log_prob
         for k, basin in enumerate(self.valleys.basins):
             inside = {"SGD": self.valleys.sgd, "MAP": self.valleys.map}
             names = ", ".join(name for name, at in inside.items() if at == k)
@@ -143,9 +150,9 @@ class ScoreCard:
             best = "" if math.isnan(basin.best_mse) else f"{basin.best_mse:.4g}"
             below = f"{max(top - basin.log_prob, 0):.2f}"
             yield [title, below, f"{basin.mse:.4g}", str(basin.restarts), str(basin.mass), best]
-        if self.valleys.other_restarts or self.valleys.other_mass:
-            shares = (f"{self.valleys.other_restarts:.3f}", f"{self.valleys.other_mass:.3f}")
-            yield ["others", "", "", *shares, ""]
+        others = (self.valleys.other_restarts, self.valleys.other_mass)
+        if any(one.value for one in others):
+            yield ["others", "", "", *map(str, others), ""]
 
     def approximation_rows(self) -> Iterator[list[str]]:
         """The approximations, within the data's range."""
@@ -241,7 +248,7 @@ def score(post: Posterior, fits: Fits, run: Run, comparison: Comparison) -> Scor
     some = run.samples[spread_out(len(run.samples), SPREAD, run.nwalkers)]
     valleys, home = find_basins(post, fits, run, top.theta, post.predict(some).std(axis=0))
     # One basin: all draws lie in it, and more of them than were climbed can be used.
-    whole = valleys.map >= 0 and valleys.basins[valleys.map].mass.value > 0.995
+    whole = valleys.map >= 0 and valleys.top.mass.value > 0.995
     reference = Reference.of(run, top.theta, None if whole else home)
     best = measure(reference, fits.sgd.theta[None])
     crowd = measure(reference, fits.theta[np.isfinite(fits.mse)])
@@ -251,7 +258,7 @@ def score(post: Posterior, fits: Fits, run: Run, comparison: Comparison) -> Scor
         best={k: Estimate(float(m.value[0]), float(m.error[0])) for k, m in best.items()},
         restarts={k: Spread.of(m) for k, m in crowd.items()},
         draws={k: Spread.of(m) for k, m in typical.items()},
-        above_all=_share(crowd["hpd_level"].value == 0),
+        above_all=binomial(crowd["hpd_level"].value == 0),
         shift=shift.value,
         shift_error=shift.error,
         labels=tuple(post.labels),
@@ -264,11 +271,6 @@ def score(post: Posterior, fits: Fits, run: Run, comparison: Comparison) -> Scor
         weighted=post.data.yerr is not None,
         converged=run.verdict.converged,
     )
-
-
-def _share(holds: np.ndarray) -> Estimate:
-    p, n = float(holds.mean()), len(holds)
-    return Estimate(p, max(math.sqrt(p * (1 - p) / n), 1 / n))
 
 
 def _evidence(run: Run) -> Estimate:

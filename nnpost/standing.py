@@ -22,7 +22,8 @@ __all__ = ["MEASURES", "Measured", "Reference", "measure", "shifts"]
 
 DRAWS = 4000  # whose curves are used
 EVERY = 2  # of them, where many quantiles are taken
-NEAR_TOP = 4000  # draws at most that make the covariance around the MAP
+# Draws that make the covariance around the MAP; aligning those of large networks takes long.
+NEAR_TOP, NEAR_LEAST, NEAR_NUMBERS = 4000, 1000, 60_000
 FEWEST = 5  # draws of the MAP's basin for every parameter, below which no covariance is taken
 
 MEASURES = {
@@ -77,7 +78,8 @@ class Reference:
         """From a run; ``home`` are the draws known to lie in the MAP's basin, None for all."""
         post = run.post
         groups = batches(len(run.chain) - run.burnin, run.nwalkers, run.ensembles)
-        near = spread_out(len(run.samples), NEAR_TOP, run.nwalkers) if home is None else home
+        most = max(NEAR_LEAST, min(NEAR_TOP, NEAR_NUMBERS // post.ndim))
+        near = spread_out(len(run.samples), most, run.nwalkers) if home is None else home
         some = spread_out(len(run.samples), DRAWS, run.nwalkers)
         x = grid(post.data.x)
         low, high = post.data.x.min(axis=0), post.data.x.max(axis=0)
@@ -108,8 +110,13 @@ def measure(reference: Reference, theta: np.ndarray) -> dict[str, Measured]:
 
 
 def shifts(reference: Reference, theta: np.ndarray) -> Measured:
-    """(theta − MAP)/sd for every parameter after alignment, sd robust, for one network: (P,)."""
+    """(theta − MAP)/sd for every parameter after alignment, sd robust, for one network: (P,).
+
+    NaN where too few draws lie in the MAP's basin.
+    """
     difference = align(reference.post.net, theta, reference.top) - reference.top
+    if _too_few(reference):
+        return Measured(np.full(len(difference), np.nan), np.full(len(difference), np.nan))
 
     def in_sd(near: np.ndarray) -> np.ndarray:
         cov = bulk(near)[1]
@@ -137,7 +144,7 @@ def _density(reference: Reference, theta: np.ndarray) -> dict[str, Measured]:
 
 
 def _distance(reference: Reference, theta: np.ndarray) -> dict[str, Measured]:
-    if len(reference.near) < FEWEST * reference.post.ndim:
+    if _too_few(reference):
         return {}
     difference = align(reference.post.net, theta, reference.top) - reference.top
 
@@ -145,6 +152,10 @@ def _distance(reference: Reference, theta: np.ndarray) -> dict[str, Measured]:
         return mahalanobis(difference, bulk(near)[1])
 
     return {"mahalanobis": Measured(*jackknife(distance, reference.near_groups, reference.near))}
+
+
+def _too_few(reference: Reference) -> bool:
+    return len(reference.near) < FEWEST * reference.post.ndim
 
 
 def _curves(reference: Reference, theta: np.ndarray) -> dict[str, Measured]:

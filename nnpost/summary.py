@@ -29,7 +29,8 @@ def summarise(path: str | os.PathLike[str]) -> dict[str, Any]:
     those on the disk, also of a run that was interrupted. ``theta`` of sgd, map, mle and
     best_sample is the vector as it was found, which has the log posterior beside it;
     ``theta_folded`` (None before the comparison) are the four in one copy of the network, that of
-    ``posterior.theta``. Numbers that are not finite are None.
+    ``posterior.theta``. ``mse`` is what ``data.misfit`` says, χ²/n where the data bring errors.
+    ``scorecard`` has every number as {value, error}. Numbers that are not finite are None.
 
     Raises:
         RequestError: the file is missing, damaged, or not a run file.
@@ -43,7 +44,12 @@ def summarise(path: str | os.PathLike[str]) -> dict[str, Any]:
         {
             "parameters": post.ndim,
             "labels": list(post.labels),
-            "data": {"n": post.data.n, "inputs": post.data.inputs, "name": post.data.name},
+            "data": {
+                "n": post.data.n,
+                "inputs": post.data.inputs,
+                "name": post.data.name,
+                "misfit": post.data.misfit,
+            },
             "network": {"sizes": post.net.sizes, "activation": post.net.activation},
             "chain": chain(path),
             "convergence": None if verdict is None else verdict.as_dict(),
@@ -196,7 +202,10 @@ def model_rows(found: Mapping[str, Any]) -> Rows:
     for name in ("sgd", "map", "mle", "best_sample"):
         if (kept := found[name]) is not None:
             mse, log_posterior = number(kept["mse"], ".4g"), number(kept["log_posterior"], ".3f")
-            yield name.replace("_", " "), f"MSE {mse}, log posterior {log_posterior}"
+            yield (
+                name.replace("_", " "),
+                f"{found['data']['misfit']} {mse}, log posterior {log_posterior}",
+            )
     if found["sgd"] is not None and found["sgd"]["hpd_level"] is not None:
         yield "", f"{found['sgd']['hpd_level']:.1%} of the posterior draws lie above SGD"
     if found["posterior"] is not None:

@@ -31,6 +31,7 @@ from .population import DRAWS, REFINED, from_prior
 from .posterior import Posterior
 from .progress import Progress, told
 from .resample import Ended
+from .tables import pairs_html
 from .threads import threads_for
 
 __all__ = ["Tempering", "temper"]
@@ -78,14 +79,22 @@ class Tempering:
         z = np.exp(self.log_z - self.log_evidence)
         return float(np.std(z, ddof=1) / math.sqrt(len(z))) if len(z) > 1 else math.nan
 
-    def __repr__(self) -> str:
+    def rows(self) -> list[tuple[str, str]]:
+        """What the tables show, as (name, value)."""
         runs = "  ".join(f"{z:.2f}" for z in self.log_z)
         rungs = np.isfinite(self.betas).sum(axis=1) - 1
-        return (
-            f"tempered runs   {len(self.log_z)} of {self.theta.shape[1]} particles from "
-            f"{self.start}, {rungs.min()} to {rungs.max()} steps, {self.seconds:.1f} s\n"
-            f"log evidence    {self.log_evidence:.3f} ± {self.error:.3f}   ({runs})"
-        )
+        size = f"{len(self.log_z)} of {self.theta.shape[1]} particles from {self.start}"
+        steps = f"{rungs.min()} to {rungs.max()} steps"
+        return [
+            ("tempered runs", f"{size}, {steps}, {self.seconds:.1f} s"),
+            ("log evidence", f"{self.log_evidence:.3f} ± {self.error:.3f}   ({runs})"),
+        ]
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{name:<16}{value}" for name, value in self.rows())
+
+    def _repr_html_(self) -> str:
+        return pairs_html(self.rows())
 
     def to_tree(self) -> dict[str, Any]:
         tree = {f.name: getattr(self, f.name) for f in fields(self)}

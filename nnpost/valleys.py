@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .estimate import Estimate, batches, share, spread_out
+from .estimate import Estimate, batches, binomial, share, spread_out
 from .fits import Fits
 from .optimum import climb
 from .posterior import Posterior
@@ -67,8 +67,13 @@ class Valleys:
     map: int
     climbed_restarts: int
     climbed_draws: int
-    other_restarts: float
-    other_mass: float
+    other_restarts: Estimate
+    other_mass: Estimate
+
+    @property
+    def top(self) -> Basin:
+        """The MAP's basin; the highest where the MAP's is not among them."""
+        return self.basins[max(self.map, 0)]
 
     def to_tree(self) -> dict[str, Any]:
         """A plain nested dict; the basins by their number."""
@@ -79,7 +84,8 @@ class Valleys:
         """What :meth:`to_tree` gave."""
         kept = tree.get("basins", {})
         found = tuple(Basin.from_tree(kept[str(k)]) for k in range(len(kept)))
-        return cls(**{**tree, "basins": found})
+        others = {k: Estimate.from_tree(tree[k]) for k in ("other_restarts", "other_mass")}
+        return cls(**{**tree, **others, "basins": found})
 
 
 class Sorted(NamedTuple):
@@ -103,24 +109,23 @@ def find_basins(
     groups = batches(len(run.chain) - run.burnin, run.nwalkers, run.ensembles)[at]
     starts = np.vstack([top, fits.sgd.theta, fits.theta[trained], run.samples[at]])
     found = sort_into_basins(post, starts, spread)
+    home, sgd = (int(label) for label in found.labels[:2])
     own, of_draws = np.split(found.labels[2:], [len(trained)])
     basins = []
     for k, (theta, height) in enumerate(zip(found.theta, found.log_prob, strict=True)):
         members = fits.mse[trained[own == k]]
-        p = len(members) / len(trained)
-        width = max(math.sqrt(p * (1 - p) / len(trained)), 1 / len(trained))
+        lowest = members.min(initial=fits.sgd.mse if k == sgd else np.inf)
         basins.append(
             Basin(
                 theta=theta,
                 log_prob=float(height),
                 mse=float(post.mse(theta)),
-                restarts=Estimate(p, width),
+                restarts=binomial(own == k),
                 mass=share(of_draws == k, groups),
-                best_mse=float(members.min()) if len(members) else math.nan,
+                best_mse=float(lowest) if np.isfinite(lowest) else math.nan,
             )
         )
-    home, sgd = (int(label) for label in found.labels[:2])
-    others = float(np.mean(own == -1)), float(np.mean(of_draws == -1))
+    others = binomial(own == -1), share(of_draws == -1, groups)
     valleys = Valleys(tuple(basins), sgd, home, len(trained), len(at), *others)
     return valleys, at[of_draws == home]
 

@@ -129,14 +129,14 @@ def test_info_as_a_table(made, capsys):
 
 def test_stages_that_have_not_run_are_null(run_file, capsys):
     with h5py.File(run_file, "r+") as file:
-        for name in ("fits", "tempering", "sampling", "mcmc", "resume", "verdict", "comparison"):
+        for name in ("fits", "tempering", "sampling", "mcmc", "resume", *pipeline.JUDGEMENT):
             del file[name]
     assert main(["info", str(run_file), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     absent = {name for name, value in found.items() if value is None}
     assert absent == {
         "chain", "convergence", "evidence", "sgd", "map", "mle", "best_sample", "posterior",
-        "predictions",
+        "predictions", "scorecard",
     }  # fmt: skip
     assert main(["info", str(run_file)]) == 0
     assert "none yet" in capsys.readouterr().out
@@ -174,9 +174,14 @@ def test_own_data_with_errors_from_one_command(tmp_path, capsys, monkeypatch):
     argv += ["--set", "network.hidden=3", "--set", "network.activation=tanh"]
     assert main([str(word) for word in argv]) in (0, 1)
     lines = capsys.readouterr().out.splitlines()
-    stems = ("corner", "fits", "losses", "log_posterior", "traces")
+    stems = (
+        "corner", "fits", "losses", "log_posterior", "traces", "ranks", "ladder", "basins",
+        "profile", "approximations",
+    )  # fmt: skip
     pictures = {f"{stem}.{kind}" for stem in stems for kind in ("png", "pdf")}
-    assert {path.name for path in (tmp_path / "figures").iterdir()} == pictures
+    written = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert written == pictures | {"report.html"}
+    assert sum(line.startswith("report") for line in lines) == 1
     assert sum(line.startswith("figure") for line in lines) == len(pictures)
     assert f"run file  {out}" in lines
     run = nnpost.load(out)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -150,9 +150,9 @@ def ranks(run: Run) -> Figure:
     kept = slice(run.burnin, None, -(-(len(run.chain) - run.burnin) // ROWS))
     series = _series(run, kept, ())
     fig = new_figure(7.2, 4.4)
-    axes = fig.subplots(2, 2, sharex=True, sharey=True).flat
+    panels = fig.subplots(2, 2, sharex=True, sharey=True)
     edges = np.linspace(0, 1, RANKED + 1)
-    for ax, (label, values) in zip(axes, series.items(), strict=False):
+    for ax, (label, values) in zip(panels.flat, series.items(), strict=False):
         rank = (np.argsort(np.argsort(values.ravel())) + 0.5) / values.size
         rank = rank.reshape(values.shape)
         effective = float(effective_size(values)) / run.ensembles
@@ -164,8 +164,10 @@ def ranks(run: Run) -> Figure:
         ax.set_title(label)
         ax.set_xlim(0, 1)
         ax.set_ylim(bottom=0)
-    fig.supxlabel("rank among all draws", fontsize=10)
-    fig.supylabel("share, 1 where even", fontsize=10)
+    for ax in panels[-1]:
+        ax.set_xlabel("rank among all draws")
+    for ax in panels[:, 0]:
+        ax.set_ylabel("share, 1 if even")
     handles = _ensemble_handles(run)[: min(run.ensembles, len(PALETTE))]
     handles.append(Line2D([], [], color=LIGHT, lw=6, label="chance"))
     legend_below(fig, handles)
@@ -179,7 +181,7 @@ def ladder(tempering: Tempering) -> Figure:
     Right: log Z of every run, by importance sampling filled, by tempering hollow, with the mean of
     Z and its standard error as the line and the band.
     """
-    fig = new_figure(7.2, 2.9)
+    fig = new_figure(7.2, 3.1)
     left, middle, right = fig.subplots(1, 3, width_ratios=[1.2, 1.2, 1])
     for e, (beta, taken) in enumerate(zip(tempering.betas, tempering.acceptance, strict=True)):
         left.plot(beta, ".-", color=_color(e), linewidth=1.0, markersize=4)
@@ -206,6 +208,18 @@ def ladder(tempering: Tempering) -> Figure:
     right.ticklabel_format(axis="y", useOffset=False)
     for ax in (left, middle):
         ax.minorticks_off()
+    runs = range(min(len(tempering.log_z), len(PALETTE)))
+    handles = [Line2D([], [], color=_color(e), label=f"run {e + 1}") for e in runs]
+    kinds = {"importance sampling": GREY, "tempering": "white"} if tempering.mixtures else {}
+    for label, face in kinds.items():
+        point: dict[str, Any] = {
+            "marker": "o",
+            "color": GREY,
+            "markerfacecolor": face,
+            "markersize": 5,
+        }
+        handles.append(Line2D([], [], linestyle="none", label=label, **point))
+    legend_below(fig, handles)
     return fig
 
 

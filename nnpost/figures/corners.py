@@ -216,7 +216,8 @@ def _ellipses(
     color = MARKS[name].color
     for row, column in _below_diagonal(len(centre)):
         pair = np.ix_([column, row], [column, row])
-        x, y = np.linalg.cholesky(covariance[pair]) @ circle
+        values, vectors = np.linalg.eigh(covariance[pair])
+        x, y = vectors * np.sqrt(np.maximum(values, 0)) @ circle
         axes[row, column].plot(
             centre[column] + x, centre[row] + y, color=color, linewidth=1.0, zorder=4
         )

@@ -53,13 +53,13 @@ def basins(card: ScoreCard) -> Figure:
         values = np.array([s.value for s in shares])
         ax.barh(rows + shift, values, BAR, color=color, linewidth=0)
         errors = np.array([s.error for s in shares])
-        low = np.minimum(errors, values)
+        low, high = np.minimum(errors, values), np.minimum(errors, 1 - values)
         ax.errorbar(
-            values, rows + shift, xerr=[low, errors], fmt="none", ecolor=BLACK, elinewidth=0.8
+            values, rows + shift, xerr=[low, high], fmt="none", ecolor=BLACK, elinewidth=0.8
         )
         for row, s in zip(rows, shares, strict=True):
             text = f" {s.value:.1%}" if s.value else " none seen"
-            ax.text(s.value + s.error, row + shift, text, va="center", fontsize=8)
+            ax.text(min(s.value + s.error, 1), row + shift, text, va="center", fontsize=8)
     ax.set_yticks(rows, [_basin_name(card, k) for k in range(len(found))])
     ax.tick_params(axis="y", length=0)
     ax.invert_yaxis()
@@ -75,7 +75,7 @@ def basins(card: ScoreCard) -> Figure:
 
 
 def _basin_name(card: ScoreCard, k: int) -> str:
-    basin, home = card.valleys.basins[k], card.valleys.basins[card.valleys.map]
+    basin, home = card.valleys.basins[k], card.valleys.top
     below = max(home.log_prob - basin.log_prob, 0.0)
     first = "basin of the MAP" if k == card.valleys.map else f"{number(below, '.3g')} nats below"
     inside = " (and SGD)" if k == card.valleys.sgd == card.valleys.map else ""
@@ -130,7 +130,7 @@ def approximations(card: ScoreCard, comparison: Comparison, data: Dataset) -> Fi
     axes = fig.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False)
     for ax, one in zip(axes.flat, found, strict=False):
         (_bands if data.inputs == 1 else _widths)(ax, one, card, comparison, data)
-        ax.set_title(one.name.replace(", linearised", ",\nlinearised"), fontsize=8.5)
+        ax.set_title(one.name, fontsize=8.5)
         label = rf"$W_1$ {one.numbers['w1_inside'].value:.3g}"
         if "floor_inside" in one.numbers:
             label += f", floor {one.numbers['floor_inside'].value:.2g}"
@@ -141,7 +141,9 @@ def approximations(card: ScoreCard, comparison: Comparison, data: Dataset) -> Fi
         fig.supxlabel("half-width of the posterior's 90 % band")
         fig.supylabel("of the approximation's")
         return fig
-    fig.supxlabel(f"${data.x_names[0]}$" if len(data.x_names[0]) == 1 else data.x_names[0])
+    name = data.x_names[0]
+    for ax in axes[-1]:  # a label of the whole figure would lie on the legend
+        ax.set_xlabel(f"${name}$" if len(name) == 1 else name)
     handles = [
         Patch(color=SKY, alpha=0.45, lw=0, label="90 % of the posterior"),
         Line2D([], [], color=VERMILION, lw=1.2, label="90 % of the approximation, and its mean"),
