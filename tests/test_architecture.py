@@ -11,9 +11,10 @@ import nnpost
 
 PACKAGE = Path(nnpost.__file__).parent
 LAYERS = [
-    "errors settings progress threads network data columns datasets store runfile chain commit",
-    "posterior output_layer quotient mixture moves leaps hamiltonian gradient symmetry units align "
-    "orbit jumps",
+    "errors settings progress threads network data gather columns datasets store runfile chain "
+    "commit",
+    "posterior output_layer quotient mixture moves leaps curvature hamiltonian gradient symmetry "
+    "units align orbit jumps",
     "optimum hill train fits ascent basins anneal explore population resample temper run "
     "sample diagnose mixing",
     "until compare",
