@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses=8
 
 .DEFAULT_GOAL := help
-.PHONY: help setup parabola test lint analyses bench exactness calibration nested clean
+.PHONY: help setup parabola test lint analyses bench exactness calibration nested sine clean
 
 help:           ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -45,6 +45,9 @@ calibration: $(STAMP) ## simulation-based calibration over 200 data sets, with i
 
 nested: $(STAMP) ## log Z of the parabola by nested sampling
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/nested.py
+
+sine: $(STAMP)   ## the sharp sine for five seeds: log Z, bands, seconds (half an hour)
+	$(BIN)/python benchmarks/sine.py
 
 clean:          ## remove the environment and what tools left behind; chains and figures stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

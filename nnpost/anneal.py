@@ -10,9 +10,8 @@ by the same ladder as in temper.py: each step keeps half of the effective sample
 of the mean weights, times the share of m inside D, estimates Z, because m is normalised
 (Neal 2001, Stat. Comput. 11, 125; Del Moral, Doucet & Jasra 2006).
 
-D holds one copy of every network, so permutations and flips are dealt with exactly: a proposal
-outside D is refused by its density of zero; one that replaces a unit is first folded into D,
-which is right because it treats all copies alike.
+D holds one copy of every network, so permutations and flips are dealt with exactly: what is
+proposed outside D is folded into it, which is right because the proposals treat all copies alike.
 """
 
 from __future__ import annotations
@@ -25,17 +24,20 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import logsumexp
 
+from .curvature import CurvedStep
 from .errors import RequestError
 from .leaps import UnitReplacement
 from .mixture import StudentMixture
-from .moves import DifferentialEvolution, Proposal, Snooker, Stretch, UnitEvolution, decide, halves
+from .moves import decide
 from .quotient import Quotient
 from .resample import log_effective_size, systematic
 
 __all__ = ["Annealing", "anneal", "settle"]
 
 KEEP = 0.5  # share of the effective sample size that a step of the ladder keeps
-LOCAL = 2  # steps with a component's own covariance in each sweep
+STEPS = 5  # along the curvature in each sweep
+SHARING = 25  # networks that compete with the same fresh units
+LEAST_POWER = 0.05  # of the likelihood in the curvature that steps follow
 LEAST_INSIDE = 1e-3  # share of the mixture inside D below which drawing goes no further
 
 
@@ -44,7 +46,7 @@ class Annealing:
     """N particles between mixture and posterior."""
 
     quotient: Quotient
-    mixture: StudentMixture
+    mixture: StudentMixture | None  # None where β is 1
     h: np.ndarray  # (N, H), all inside D
     posterior: np.ndarray  # (N,)  log p̄
     start: np.ndarray  # (N,)  log m
@@ -64,7 +66,7 @@ class Annealing:
         """Densities of h (B, H); m counts for nothing outside D, nor where β is 1."""
         posterior, start = self.quotient.log_prob(h), np.zeros(len(h))
         inside = np.isfinite(posterior)
-        if self.beta < 1:
+        if self.beta < 1 and self.mixture is not None:
             start[inside] = self.mixture.log_prob(h[inside])
         value = self.beta * posterior + (1 - self.beta) * start
         return _Places(h, posterior, start, np.where(inside, value, -np.inf))
@@ -88,7 +90,7 @@ def anneal(
     h, share = draw_inside(quotient, mixture, particles, rng)
     run = Annealing(quotient, mixture, h, quotient.log_prob(h), mixture.log_prob(h))
     run.log_z = math.log(share)
-    moves = Moves(quotient, mixture)
+    moves = Moves(quotient)
     while run.beta < 1:
         _climb(run, rng)
         taken = [moves.sweep(run, rng) for _ in range(sweeps)]
@@ -98,15 +100,11 @@ def anneal(
 
 
 def settle(
-    quotient: Quotient,
-    mixture: StudentMixture,
-    h: np.ndarray,
-    sweeps: int,
-    rng: np.random.RandomState,
+    quotient: Quotient, h: np.ndarray, sweeps: int, rng: np.random.RandomState
 ) -> np.ndarray:
     """Move places h (N, H) inside D by sweeps that leave p̄ as it is."""
-    run = Annealing(quotient, mixture, h.copy(), quotient.log_prob(h), np.zeros(len(h)), beta=1.0)
-    moves = Moves(quotient, mixture)
+    run = Annealing(quotient, None, h.copy(), quotient.log_prob(h), np.zeros(len(h)), beta=1.0)
+    moves = Moves(quotient)
     for _ in range(sweeps):
         moves.sweep(run, rng)
     return run.h
@@ -159,61 +157,40 @@ def _climb(run: Annealing, rng: np.random.RandomState) -> None:
 
 
 class Moves:
-    """One sweep: a unit replaced, steps with a component's own covariance, steps by differences."""
+    """One sweep: a unit of each network replaced, then steps along the curvature.
 
-    def __init__(self, quotient: Quotient, mixture: StudentMixture) -> None:
-        self.replacement = UnitReplacement(quotient.layer.post)
-        self.mixture = mixture
-        blocks = tuple(tuple(int(i) for i in block) for block in quotient.blocks)
-        self.steps: list[tuple[Proposal, float]] = [
-            (UnitEvolution(blocks), 0.3),
-            (Snooker(), 0.25),
-            (Stretch(a=3.0), 0.2),
-            (DifferentialEvolution(sigma=0.3), 0.15),
-            (DifferentialEvolution(gamma0=1.0, sigma=0.01), 0.1),
-        ]
+    Both treat all copies of a network alike, so a place outside D may stand for its copy inside.
+    """
+
+    def __init__(self, quotient: Quotient) -> None:
+        post = quotient.layer.post
+        self.replacement = UnitReplacement(post, sharing=SHARING)
+        self.curved = CurvedStep(post)
 
     def sweep(self, run: Annealing, rng: np.random.RandomState) -> float:
-        """All moves once, in place; the share of accepted proposals."""
-        taken = [self._replace(run, rng), *(self._local(run, rng) for _ in range(LOCAL))]
-        pick = int(rng.choice(len(self.steps), p=[w for _, w in self.steps]))
-        return float(np.mean([*taken, self._difference(run, self.steps[pick][0], rng)]))
+        """All moves once, in place; the share of accepted steps."""
+        self._replace(run, rng)
+        return self._walk(run, rng)
 
-    def _replace(self, run: Annealing, rng: np.random.RandomState) -> float:
-        q, factors = self.replacement.propose(run.h[None], run.h[None], rng)
-        moved = np.flatnonzero((q[0] != run.h).any(axis=1))
-        new = run.places(run.quotient.fold(q[0][moved]))
-        ratio = factors[0][moved] + new.density - run.density()[moved]
+    def _replace(self, run: Annealing, rng: np.random.RandomState) -> None:
+        q, log_ratio = self.replacement.replace(run.h, rng)
+        moved = np.flatnonzero((q != run.h).any(axis=1))
+        new = run.places(run.quotient.fold(q[moved]))
+        ratio = new.density - log_ratio[moved] - run.density()[moved]
         rows, chosen = decide(ratio, moved, rng)
         run.take(rows, new, chosen)
-        return len(rows) / len(run.h)
 
-    def _local(self, run: Annealing, rng: np.random.RandomState) -> float:
-        """q = h + σ L_k n with k drawn from the shares of the components at h.
-
-        The share of k at the other end over that at this one is the Hastings factor.
-        """
-        n, d = run.h.shape
-        row, before = np.arange(n), self.mixture.log_shares(run.h)
-        k = np.argmax(before - np.log(-np.log(rng.random_sample(before.shape))), axis=1)
-        sigma = 2.0 / math.sqrt(d) * np.exp(0.7 * rng.standard_normal(n))
-        normal = rng.standard_normal((n, d, 1))
-        q = run.h + sigma[:, None] * (self.mixture.roots[k] @ normal)[..., 0]
-        new = run.places(q)
-        ratio = new.density - run.density()
-        near = np.flatnonzero(np.isfinite(ratio))
-        after = self.mixture.log_shares(q[near])
-        ratio[near] += after[np.arange(len(near)), k[near]] - before[near, k[near]]
-        rows, chosen = decide(ratio, row, rng)
-        run.take(rows, new, chosen)
-        return len(rows) / n
-
-    def _difference(self, run: Annealing, proposal: Proposal, rng: np.random.RandomState) -> float:
-        accepted = 0
-        for s, c in halves(len(run.h), 1, rng):
-            q, factors = proposal.propose(run.h[s], run.h[c], rng)
-            new = run.places(q[0])
-            rows, chosen = decide(factors[0] + new.density - run.density()[s[0]], s, rng)
+    def _walk(self, run: Annealing, rng: np.random.RandomState) -> float:
+        h, taken, row = run.h.copy(), 0, np.arange(len(run.h))
+        beta = max(run.beta, LEAST_POWER)
+        here = self.curved.geometry(h, beta)
+        for _ in range(STEPS):
+            step = self.curved.step(h, here, rng, beta)
+            new = run.places(run.quotient.fold(step.q))
+            rows, chosen = decide(step.factor + new.density - run.density(), row, rng)
             run.take(rows, new, chosen)
-            accepted += len(rows)
-        return accepted / len(run.h)
+            h[rows] = step.q[chosen]
+            for mine, other in zip(here, step.geometry, strict=True):
+                mine[rows] = other[chosen]
+            taken += len(rows)
+        return taken / (STEPS * len(h))

@@ -23,11 +23,11 @@ from .quotient import Quotient
 
 __all__ = ["Basins", "around", "search"]
 
-RESTARTS, CLIMB = 200, 120  # climbs at the beginning, and evaluations of each
-HOPS, HOPPERS, HOP_CLIMB = 12, 120, 70  # rounds of hopping, climbs of each
+RESTARTS, CLIMB = 500, 120  # climbs at the beginning, and evaluations of each
+HOPS, HOPPERS, HOP_CLIMB = 20, 150, 70  # rounds of hopping, climbs of each
 WARM = 0.05  # power of the likelihood at which the units of hoppers are drawn
 DEEP = 20.0  # nats below the best top from which on tops are dropped
-MOST = 200  # tops that make the mixture
+MOST = 300  # tops that make the mixture
 APART = 0.1  # tops nearer than this in every coordinate, in units of asinh(h), are one
 STEP = 1e-4  # of the finite differences, in the coordinates' own units
 
@@ -53,21 +53,20 @@ class Basins(NamedTuple):
 def search(
     quotient: Quotient,
     rng: np.random.RandomState,
-    from_prior: bool = False,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Basins:
     """Look for the basins of ``quotient``; everything depends on the state of ``rng`` alone.
 
-    Restarts have units that switch somewhere in the data, or with ``from_prior`` are drawn from
-    the prior. ``progress`` is called with the share of the work that is done.
+    A fifth of the restarts are drawn from the prior, the others have units that switch somewhere
+    in the data. ``progress`` is called with the share of the work that is done.
     """
     post = quotient.layer.post
     warm = UnitReplacement(post, beta=WARM)
     scales = post.scales[quotient.layer.hidden_index]
     start = scales * rng.standard_normal((RESTARTS, quotient.ndim))
-    if not from_prior:
-        units = warm.near(RESTARTS * len(quotient.blocks), rng)
-        start[:, quotient.blocks] = units.reshape(RESTARTS, *quotient.blocks.shape)
+    near = RESTARTS - RESTARTS // 5
+    units = warm.near(near * len(quotient.blocks), rng)
+    start[:near, quotient.blocks] = units.reshape(near, *quotient.blocks.shape)
     basins = around(quotient, start)
     for hop in range(HOPS):
         progress(hop / HOPS)

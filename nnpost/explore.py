@@ -11,20 +11,21 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from scipy.special import logsumexp
 
-from .anneal import anneal, draw_inside, settle
+from .anneal import anneal, draw_inside
 from .basins import search
 from .mixture import fit_mixture
 from .output_layer import OutputLayer
+from .population import DRAWS
 from .quotient import Quotient
 from .resample import Ended, log_effective_size, systematic
 
 __all__ = ["from_basins"]
 
-DRAWS = 4000  # of a mixture, to be weighted
-FITS, PIECES = 2, 60  # fits of a mixture to draws from the basins, and components of each
+FITS, PIECES = 1, 100  # mixtures fitted to what was annealed before, and components of each
+EFFICIENT = 0.1  # share of effective draws from which on importance sampling beats tempering
 BASINS_SHARE = 0.25  # of the basins' own mixture in what is tempered from
-SETTLE = 3  # times as many sweeps at the end of the ladder as on a rung of it
 
 
 def from_basins(
@@ -32,39 +33,36 @@ def from_basins(
     particles: int,
     steps: int,
     rng: np.random.RandomState,
-    from_prior: bool,
     tell: Callable[[float, str], None],
 ) -> Ended:
     """Search, fit a mixture, temper from it, and fit a mixture to what came out.
 
     The fits only steer: nothing but the efficiency depends on how good they are.
     """
-    quotient = Quotient(layer)
-    sweeps = max(1, steps // 2)
-    basins = search(quotient, rng, from_prior, lambda done: tell(0.5 * done, "search"))
+    exact, quotient = Quotient(layer), Quotient(layer.gathered())
+    sweeps = max(1, steps // 4)
+    basins = search(quotient, rng, lambda done: tell(0.1 * done, "search"))
     mixture = basins.mixture
     for i in range(FITS):
-        tell(0.5 + 0.1 * i, f"{len(basins.h)} basins")
-        h, _ = draw_inside(quotient, mixture, DRAWS, rng)
-        log_weights = _softened(quotient.log_prob(h) - mixture.log_prob(h))
-        h = h[systematic(log_weights, rng)[rng.permutation(DRAWS)[:particles]]]
-        h = settle(quotient, mixture, h, sweeps, rng)
-        mixture = basins.mixture.joined(fit_mixture(h, PIECES, rng), BASINS_SHARE)
-    tell(0.7, f"{len(basins.h)} basins")
+        tell(0.1 + 0.5 * i / FITS, f"{len(basins.h)} basins")
+        first = anneal(quotient, mixture, particles, sweeps, rng)
+        mixture = basins.mixture.joined(fit_mixture(first.h, PIECES, rng), BASINS_SHARE)
+    tell(0.6, f"{len(basins.h)} basins")
     run = anneal(quotient, mixture, particles, sweeps, rng)
-    h = settle(quotient, mixture, run.h, SETTLE * sweeps, rng)
+    log_weights = exact.log_prob(run.h) - run.posterior
+    log_z = run.log_z + float(logsumexp(log_weights)) - math.log(particles)
+    h = run.h[systematic(log_weights, rng)]
     fitted = fit_mixture(h, PIECES, rng)
-    tell(1.0, f"log Z {run.log_z:.1f}")
-    q, _ = draw_inside(quotient, fitted, DRAWS, rng)
-    size = log_effective_size(quotient.log_prob(q) - fitted.log_prob(q))
-    return Ended(
-        rng, quotient.unfold(h, rng), run.log_z, run.betas, run.acceptance,
-        efficiency=math.exp(size) / DRAWS, mixture=fitted,
+    tell(1.0, f"log Z {log_z:.1f}")
+    q, share = draw_inside(exact, fitted, DRAWS, rng)
+    log_weights = exact.log_prob(q) - fitted.log_prob(q)
+    efficiency = math.exp(log_effective_size(log_weights)) / DRAWS
+    ended = Ended(
+        rng, exact.unfold(h, rng), log_z, run.betas, run.acceptance,
+        refined_log_z=log_z, efficiency=efficiency, mixture=fitted,
     )  # fmt: skip
-
-
-def _softened(log_weights: np.ndarray) -> np.ndarray:
-    """The highest power, among those of 0.8, at which the weights keep a tenth of the draws."""
-    while log_effective_size(log_weights) < math.log(0.1 * len(log_weights)):
-        log_weights = 0.8 * log_weights
-    return log_weights
+    if efficiency < EFFICIENT:
+        return ended
+    again = q[rng.permutation(systematic(log_weights, rng))[:particles]]
+    refined_log_z = float(logsumexp(log_weights)) - math.log(DRAWS) + math.log(share)
+    return ended._replace(refined=exact.unfold(again, rng), refined_log_z=refined_log_z)

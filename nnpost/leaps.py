@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.special import logsumexp
+from torch import Tensor
 
+from .gather import gather
 from .mixture import StudentMixture
 from .moves import Random, unit_blocks
 from .network import ACTIVATIONS
@@ -24,7 +26,6 @@ __all__ = ["FoldedIndependent", "UnitReplacement"]
 
 CANDIDATES = 250  # fresh units that compete with the present one
 BATCH = 100  # networks at a time, to stay near the processor
-POINTS = 125  # the data are gathered into about this many points, where there is one input
 STEEPNESS = (0.1, 0.3, 1.0, 3.0, 10.0)  # of candidates, over the range of the inputs
 FROM_PRIOR = 0.3  # share of the candidates drawn from the prior
 
@@ -57,71 +58,109 @@ class UnitReplacement:
     compete with weights p̃(u_m)/r(u_m): iterated sampling importance resampling, which leaves p̃
     invariant and is reversible (Tjelmeland 2004, NTNU statistics report 4/2004; Andrieu, Lee &
     Vihola 2018, Bernoulli 24, 842). p̃ is the collapsed posterior with two short cuts, for which
-    the factor p̃(old)/p̃(new) makes up: the data are gathered into a few points where there is one
-    input, and the output bias has no prior, which makes p̃ the same for all flips of units.
+    the factor p̃(old)/p̃(new) makes up: the data are gathered into a few points (gather.py), and
+    the output bias has no prior, which makes p̃ the same for all flips of units.
 
     With the other units' A = τ F Fᵀ + D and m = A⁻¹ τ F y, a candidate with values φ has
 
         log p̃ = ½ (τ φ·y − k·m)²/s − ½ log s + log prior,   k = τ F φ,   s = τ|φ|² + 1/s_a² − kᵀA⁻¹k
 
-    so that a candidate costs a few percent of a pass over the data.
+    so that a candidate costs a few percent of a pass over the data. With ``sharing`` above 1, so
+    many networks compete with the same candidates, which is cheaper still. Each of them moves as it
+    would alone, but not independently of the others: fit for particles, not for walkers of emcee.
     """
 
-    def __init__(self, post: Posterior, candidates: int = CANDIDATES, beta: float = 1.0) -> None:
-        self.post, self.candidates, self.beta = post, candidates, beta
+    def __init__(
+        self, post: Posterior, candidates: int = CANDIDATES, beta: float = 1.0, sharing: int = 1
+    ) -> None:
+        self.post, self.candidates, self.beta, self.sharing = post, candidates, beta, sharing
         self.blocks = np.array(unit_blocks(post))  # (U, d + 1)
         self.scales = post.scales[self.blocks[0]]
         self.output_precision = float(post.scales[post.net.n_hidden]) ** -2
-        x, y, weights = _gathered(post)
-        self.x, self.root = torch.tensor(x), torch.tensor(np.sqrt(weights))
-        self.y = torch.tensor(y) * self.root
-        spread = x.std(axis=0)
-        self.middle, self.spread = x.mean(axis=0), np.where(spread > 0, spread, 1.0)
+        few = gather(post.data)
+        self.x, self.root, self.y = map(torch.tensor, few[:3])
+        spread = post.data.x.std(axis=0)
+        self.middle, self.spread = post.data.x.mean(axis=0), np.where(spread > 0, spread, 1.0)
 
     def propose(self, s: np.ndarray, c: np.ndarray, rng: Random) -> tuple[np.ndarray, np.ndarray]:
-        flat = s.reshape(-1, s.shape[2])
-        parts = [self.replace(flat[i : i + BATCH], rng) for i in range(0, len(flat), BATCH)]
-        q, log_ratio = (np.concatenate(part) for part in zip(*parts, strict=True))
+        q, log_ratio = self.replace(s.reshape(-1, s.shape[2]), rng)
         return q.reshape(s.shape), -log_ratio.reshape(s.shape[:2])
 
     def replace(self, h: np.ndarray, rng: Random) -> tuple[np.ndarray, np.ndarray]:
         """h (B, H) with one unit each replaced, and log p̃(new) − log p̃(old), (B,)."""
-        batch, count = len(h), len(self.blocks)
-        which, row = rng.randint(count, size=batch), np.arange(batch)
-        units = np.concatenate([h[:, self.blocks], self._draw(batch, rng)], axis=1)
-        # The unit that may go comes first, then the candidates, then those that stay.
-        rest = np.array([[k for k in range(count) if k != j] for j in range(count)], dtype=int)
-        order = np.broadcast_to(np.arange(count, units.shape[1]), (batch, self.candidates))
-        order = np.c_[which, order, rest[which].reshape(batch, -1)]
-        units = units[row[:, None], order]
-        pool = units[:, : 1 + self.candidates]
-        log_p = self._evidence(units, self._precision(h)) + self._log_prior(pool)
-        log_w = log_p - self._log_density(pool)
-        pick = np.argmax(log_w - np.log(-np.log(rng.random_sample(log_w.shape))), axis=1)
-        q = h.copy()
-        np.put_along_axis(q, self.blocks[which], pool[row, pick], 1)
-        return q, log_p[row, pick] - log_p[:, 0]
+        size = self.sharing * max(1, BATCH // self.sharing)
+        parts = [self._replace(h[i : i + size], rng) for i in range(0, len(h), size)]
+        q, log_ratio = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return q, log_ratio
 
-    def _evidence(self, units: np.ndarray, tau: np.ndarray) -> np.ndarray:
-        """log p̃(y | unit) up to a constant for the pool in front: (B, ·, d + 1) -> (B, 1 + M)."""
-        w, b = torch.from_numpy(units).split([units.shape[2] - 1, 1], dim=2)
-        values = ACTIVATIONS[self.post.net.activation].function(w @ self.x.T + b) * self.root
-        pool, others = values.tensor_split([1 + self.candidates], dim=1)
-        others = torch.cat([others, self.root.expand(len(units), 1, -1)], dim=1)
-        t = torch.from_numpy(tau)[:, None]
-        precision = self.output_precision
-        diagonal = torch.full((others.shape[1],), precision, dtype=torch.float64)
+    def _replace(self, h: np.ndarray, rng: Random) -> tuple[np.ndarray, np.ndarray]:
+        """The same for a batch; ``sharing`` networks after each other have the same candidates."""
+        batch, count = len(h), len(self.blocks)
+        groups = -(-batch // self.sharing)
+        group = np.arange(batch) // self.sharing
+        which, row = rng.randint(count, size=batch), np.arange(batch)
+        fresh = self._draw(groups, rng)
+        old = h[:, self.blocks][row, which]
+        now, new = self._evidence(h, which, fresh)
+        now += self._log_prior(old)
+        new += self._log_prior(fresh)[group]
+        log_w = np.c_[now - self._log_density(old), new - self._log_density(fresh)[group]]
+        chance = np.cumsum(np.exp(log_w - log_w.max(axis=1, keepdims=True)), axis=1)
+        pick = (chance < rng.random_sample((batch, 1)) * chance[:, -1:]).sum(axis=1)
+        moved, chosen = pick > 0, np.maximum(pick - 1, 0)
+        q = h.copy()
+        units = np.where(moved[:, None], fresh[group, chosen], old)
+        np.put_along_axis(q, self.blocks[which], units, 1)
+        return q, np.where(moved, new[row, chosen] - now, 0.0)
+
+    def _evidence(
+        self, h: np.ndarray, which: np.ndarray, fresh: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """log p̃(y | unit), up to a constant: of the present units (B,), of candidates (B, M)."""
+        batch, units = h[:, self.blocks].shape[:2]
+        row, own = torch.arange(batch), torch.from_numpy(which)
+        rest = [[k for k in range(units + 1) if k != j] for j in range(units)]
+        others = torch.tensor(rest, dtype=torch.long).reshape(units, -1)[own]  # and the bias
+        f = self._values(torch.from_numpy(h[:, self.blocks]))
+        f = torch.cat([f, self.root.expand(batch, 1, -1)], dim=1)
+        t = torch.from_numpy(self._precision(h))[:, None, None]
+        gram, moment = t * (f @ f.mT), t[:, 0] * (f @ self.y)
+        diagonal = torch.full((units,), self.output_precision, dtype=torch.float64)
         diagonal[-1] = 0.0
-        a = t.unsqueeze(2) * (others @ others.mT) + torch.diag(diagonal)
-        k = t.unsqueeze(2) * (others @ pool.mT)
-        cholesky, failed = torch.linalg.cholesky_ex(a)
-        mean = torch.cholesky_solve((t * (others @ self.y)).unsqueeze(2), cholesky)
-        half = torch.linalg.solve_triangular(cholesky, k, upper=False)
-        free = t * pool.square().sum(2) + precision - half.square().sum(1)
-        free = free.clamp(min=precision)  # what rounding may take away
-        along = t * (pool @ self.y) - (mean.mT @ k).squeeze(1)
-        value = 0.5 * along.square() / free - 0.5 * torch.log(free)
-        return torch.where((failed > 0).unsqueeze(1), 0.0, value).nan_to_num(-1e300).numpy()
+        a = gram[row[:, None, None], others.unsqueeze(2), others.unsqueeze(1)]
+        cholesky, failed = torch.linalg.cholesky_ex(a + torch.diag(diagonal))
+        inverse = torch.cholesky_inverse(torch.where((failed > 0)[:, None, None], 1.0, cholesky))
+        mean = inverse @ moment[row[:, None], others].unsqueeze(2)
+        phi = self._values(torch.from_numpy(fresh))
+        k = self._products(f, phi)[row[:, None], others] * t
+        squares, along = self._shared(phi.square().sum(2), batch), self._shared(phi @ self.y, batch)
+
+        def value(k: Tensor, along: Tensor, square: Tensor) -> np.ndarray:
+            free = square + self.output_precision - (k * (inverse @ k)).sum(1)
+            free = free.clamp(min=self.output_precision)  # what rounding may take away
+            found = 0.5 * (along - (mean.mT @ k).squeeze(1)).square() / free - 0.5 * torch.log(free)
+            return torch.where((failed > 0).unsqueeze(1), 0.0, found).nan_to_num(-1e300).numpy()
+
+        here = gram[row, own][row[:, None], others].unsqueeze(2)
+        now = value(here, moment[row, own].unsqueeze(1), gram[row, own, own].unsqueeze(1))
+        return now[:, 0], value(k, t[:, 0] * along, t[:, 0] * squares)
+
+    def _values(self, units: Tensor) -> Tensor:
+        """Values of units (..., d + 1) at the gathered data, times the roots: (..., m)."""
+        w, b = units.split([units.shape[-1] - 1, 1], dim=-1)
+        return ACTIVATIONS[self.post.net.activation].function(w @ self.x.T + b) * self.root
+
+    def _products(self, f: Tensor, phi: Tensor) -> Tensor:
+        """f (B, K, m) with the candidates phi (G, M, m) of each group: (B, K, M)."""
+        batch, count, points = f.shape
+        spare = len(phi) * self.sharing - batch
+        f = torch.cat([f, f.new_zeros(spare, count, points)])
+        k = f.reshape(len(phi), -1, points) @ phi.mT
+        return k.reshape(batch + spare, count, -1)[:batch]
+
+    def _shared(self, x: Tensor, batch: int) -> Tensor:
+        """(G, M) -> (B, M)"""
+        return x.repeat_interleave(self.sharing, dim=0)[:batch]
 
     def _precision(self, h: np.ndarray) -> np.ndarray:
         noise = self.post.likelihood.infers_noise
@@ -163,15 +202,3 @@ class UnitReplacement:
 
     def _width(self, w: np.ndarray) -> np.ndarray:
         return np.sqrt(1 + 1.5 * ((w * self.spread) ** 2).sum(axis=-1))
-
-
-def _gathered(post: Posterior) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The data as fewer points (n', d), their means (n',) and weights 1/yerr² (n',)."""
-    data = post.data
-    weights = np.ones(data.n) if data.yerr is None else data.yerr**-2.0
-    if data.inputs > 1 or data.n <= 2 * POINTS:
-        return data.x, data.y, weights
-    groups = np.array_split(np.argsort(data.x[:, 0], kind="stable"), POINTS)
-    total = np.array([weights[g].sum() for g in groups])
-    x = np.array([weights[g] @ data.x[g] for g in groups]) / total[:, None]
-    return x, np.array([weights[g] @ data.y[g] for g in groups]) / total, total

@@ -15,12 +15,15 @@ the output layer: all hidden layers, and log σ where the noise is inferred.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from copy import copy
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from .gather import gather
 from .posterior import Posterior, as_tensor, finite_or_never
 
 __all__ = ["Collapsed", "Draws", "OutputLayer", "Statistics"]
@@ -78,8 +81,20 @@ class OutputLayer:
         self._prior_slopes = -0.5 * scales[self.hidden_index] ** -2
         rest = -torch.log(scales[self.hidden_index]).sum() - self.ndim / 2 * np.log(2 * np.pi)
         self._log_prior_constant = float(rest)
-        self._weights = post._inverse_yerr
+        self._x, self._weights, self._lost = post._x, post._inverse_yerr, 0.0
         self._y = post._y if self._weights is None else post._y * self._weights
+
+    def gathered(self) -> OutputLayer:
+        """The same on few points that stand for many (gather.py): close to it, and faster."""
+        few, layer = gather(self.post.data), copy(self)
+        tensors = (as_tensor(part, self.post.device) for part in few[:3])
+        layer._x, layer._weights, layer._y = tensors
+        layer._lost = few.lost
+        return layer
+
+    def blocks(self, rows: int) -> Iterator[slice]:
+        """Slices of ``rows`` networks that are worked through together."""
+        return self.post.blocks(rows, len(self._x))
 
     # -- between theta and its parts --------------------------------------------------------------
 
@@ -102,14 +117,14 @@ class OutputLayer:
         with torch.no_grad():
             parts = [
                 self.collapsed(self._features(t[rows]), t[rows], beta).log_prob
-                for rows in self.post.blocks(len(t))
+                for rows in self.blocks(len(t))
             ]
         return torch.cat(parts).numpy(force=True)
 
     def log_prob_and_grad(self, h: np.ndarray, beta: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
         """log p(y, h) and its gradient: (B, H) -> (B,), (B, H); zero gradient where it is −inf."""
         t = as_tensor(h, self.post.device)
-        parts = [self._value_and_grad(t[rows], beta) for rows in self.post.blocks(len(t))]
+        parts = [self._value_and_grad(t[rows], beta) for rows in self.blocks(len(t))]
         value, grad = (torch.cat(part).numpy(force=True) for part in zip(*parts, strict=True))
         return value, grad
 
@@ -118,7 +133,7 @@ class OutputLayer:
         t = as_tensor(h, self.post.device)
         normal = as_tensor(rng.standard_normal((len(h), len(self.output_index))), self.post.device)
         with torch.no_grad():
-            parts = [self._draw(t[rows], normal[rows]) for rows in self.post.blocks(len(t))]
+            parts = [self._draw(t[rows], normal[rows]) for rows in self.blocks(len(t))]
         o, collapsed, log_prob = (torch.cat(p).numpy(force=True) for p in zip(*parts, strict=True))
         return Draws(self.join(h, o), collapsed, log_prob)
 
@@ -128,7 +143,7 @@ class OutputLayer:
         with torch.no_grad():
             parts = [
                 self.collapsed(self._features(t[rows]), t[rows]).mean
-                for rows in self.post.blocks(len(t))
+                for rows in self.blocks(len(t))
             ]
         return self.join(h, torch.cat(parts).numpy(force=True))
 
@@ -138,10 +153,10 @@ class OutputLayer:
         """Sufficient statistics of the data for each h: (B, H) -> Statistics of B."""
         t = as_tensor(h, self.post.device)
         with torch.no_grad():
-            features = [self._features(t[rows]) for rows in self.post.blocks(len(t))]
+            features = [self._features(t[rows]) for rows in self.blocks(len(t))]
             gram = torch.cat([f @ f.mT for f in features])
             moment = torch.cat([f @ self._y for f in features])
-        square = self._y.square().sum()
+        square = self._y.square().sum() + self._lost
         return Statistics(gram, moment, square, self._log_sigma(t), self._log_prior(t))
 
     def from_statistics(self, s: Statistics, beta: float = 1.0) -> Collapsed:
@@ -180,7 +195,7 @@ class OutputLayer:
             shift = torch.linalg.solve_triangular(cholesky.mT, normal.unsqueeze(-1), upper=True)
             layers = torch.stack([mean, mean + shift.squeeze(-1)], dim=1)
         r = torch.baddbmm(self._y, layers, features, alpha=-1)
-        sse = torch.linalg.vecdot(r, r)
+        sse = torch.linalg.vecdot(r, r) + self._lost
         log_prob = self._evidence(tau, constant, sse[:, 0], mean, cholesky) + self._log_prior(h)
         return Collapsed(finite_or_never(log_prob), mean, cholesky), layers[:, -1], sse[:, -1]
 
@@ -198,13 +213,14 @@ class OutputLayer:
         (grad,) = torch.autograd.grad(features, leaf, slope)
         grad = grad + 2 * self._prior_slopes * h
         if self.post.likelihood.infers_noise:
-            fit = tau.reshape(-1) * (r.square().sum(-1) + (inverse * (f @ f.mT)).sum((1, 2)))
+            misfit = r.square().sum(-1) + self._lost
+            fit = tau.reshape(-1) * (misfit + (inverse * (f @ f.mT)).sum((1, 2)))
             grad[:, -1] += fit - beta * self.post.data.n
         value = layer.log_prob
         return value, torch.where(torch.isfinite(value).unsqueeze(1), grad, 0.0)
 
     def _features(self, h: Tensor) -> Tensor:
-        features = self.post.net.features(h, self.post._x)
+        features = self.post.net.features(h, self._x)
         return features if self._weights is None else features * self._weights
 
     def _solve(self, scaled_gram: Tensor, scaled_moment: Tensor) -> tuple[Tensor, Tensor]:

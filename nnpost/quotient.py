@@ -98,7 +98,7 @@ class Quotient:
             return self.any_copy(h, rng)
         t = as_tensor(h, self.layer.post.device)
         with torch.no_grad():
-            parts = [self._summed(t[r])[0].terms for r in self.layer.post.blocks(len(t))]
+            parts = [self._summed(t[r])[0].terms for r in self.layer.blocks(len(t))]
         terms = torch.cat(parts).numpy(force=True)
         gumbel = -np.log(-np.log(rng.random_sample(terms.shape)))
         flipped = self._patterns[np.argmax(terms + gumbel, axis=1)] > 0
@@ -133,13 +133,13 @@ class Quotient:
         """log Σ_g p(y, g h), which is the same for all copies: (B, H) -> (B,)."""
         t = as_tensor(h, self.layer.post.device)
         with torch.no_grad():
-            parts = [self._summed(t[r])[0].log_prob for r in self.layer.post.blocks(len(t))]
+            parts = [self._summed(t[r])[0].log_prob for r in self.layer.blocks(len(t))]
         return torch.cat(parts).numpy(force=True) if parts else np.empty(0)
 
     def log_prob_and_grad(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """log Σ_g p(y, g h) anywhere, and its gradient: (B, H) -> (B,), (B, H)."""
         t = as_tensor(h, self.layer.post.device)
-        parts = [self._value_and_grad(t[r]) for r in self.layer.post.blocks(len(t))]
+        parts = [self._value_and_grad(t[r]) for r in self.layer.blocks(len(t))]
         value, grad = (torch.cat(part).numpy(force=True) for part in zip(*parts, strict=True))
         return value, grad
 
@@ -158,7 +158,9 @@ class Quotient:
         v = torch.cholesky_inverse(cholesky)
         m = torch.cholesky_solve(tau * (f @ layer._y).unsqueeze(-1), cholesky).squeeze(-1)
         r = torch.baddbmm(layer._y, m.unsqueeze(1), f, alpha=-1).squeeze(1)
-        misfit = tau.reshape(-1) * torch.linalg.vecdot(r, r) + (self._precisions * m**2).sum(-1)
+        misfit = tau.reshape(-1) * (torch.linalg.vecdot(r, r) + layer._lost) + (
+            self._precisions * m**2
+        ).sum(-1)
         volume = cholesky.diagonal(dim1=-2, dim2=-1).log().sum(-1)
         prior = 0.5 * self._precisions[:-1].log().sum() + layer._log_prior(h) + self._log_copies
         # p₀ has no prior of c, so neither its constant: that comes with the terms.
@@ -191,7 +193,7 @@ class Quotient:
         grad = grad + 2 * self.layer._prior_slopes * h
         post = self.layer.post
         if post.likelihood.infers_noise:
-            fit = r.square().sum(-1) + (s.covariance * (f @ f.mT)).sum((1, 2))
+            fit = r.square().sum(-1) + self.layer._lost + (s.covariance * (f @ f.mT)).sum((1, 2))
             grad[:, -1] += tau.reshape(-1) * fit - post.data.n
         good = torch.isfinite(s.log_prob).unsqueeze(1)
         return s.log_prob, torch.where(good, grad, 0.0)

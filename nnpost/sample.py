@@ -18,6 +18,7 @@ import numpy as np
 
 from . import store
 from .chain import MemoryChain
+from .curvature import CurvedStep
 from .errors import RequestError, choose
 from .gradient import (
     GRADIENT_MOVES,
@@ -267,7 +268,7 @@ def _move(post: Posterior, settings: Sampling, tempering: Tempering | None) -> e
     if settings.start == "tempered" and tempering is not None and tempering.mixtures:
         proposals.append((FoldedIndependent(tempering.mixtures, Quotient(layer)), 0.5))
         if tempering.start == "basins":
-            proposals.append((UnitReplacement(post), 0.5))
+            proposals += [(UnitReplacement(post), 0.5), (CurvedStep(post), 2.0)]
     return CollapsedMove(layer, proposals, settings.ensembles)
 
 

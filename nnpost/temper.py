@@ -6,8 +6,8 @@ One independent run for each ensemble, all in the collapsed space: they agree, o
   importance sampling in few dimensions.
 - start="basins" (explore.py), for sharp posteriors of one hidden layer, whose many narrow basins
   particles from the prior do not find: every run searches for basins by itself, fits a heavy-tailed
-  mixture to them, and tempers from that mixture instead. Every second search starts from draws of
-  the prior. What one run misses and another finds shows up as disagreement.
+  mixture to them, and tempers from that mixture instead. What one run misses and another finds
+  shows up as disagreement.
 
 Either way exp(log Z) is an unbiased estimate of Z.
 """
@@ -18,6 +18,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,18 +28,18 @@ from .errors import RequestError, choose
 from .explore import from_basins
 from .mixture import StudentMixture
 from .output_layer import OutputLayer
-from .population import DRAWS, REFINED, from_prior
+from .population import DRAWS, from_prior
 from .posterior import Posterior
 from .progress import Progress, told
 from .resample import Ended
 from .tables import pairs_html
-from .threads import threads_for
+from .threads import side_by_side, threads_for
 
 __all__ = ["Tempering", "temper"]
 
 STARTS = ("auto", "prior", "basins")
 EFFECTIVE = 100  # importance draws that an estimate of Z must be worth
-SEARCHED = 16  # dimensions of the collapsed space up to which "auto" searches for basins
+SEARCHED = range(5, 17)  # dimensions of the collapsed space where "auto" searches for basins
 SHARP = 1000.0  # nats that a fit can gain from which on "auto" searches for basins
 
 
@@ -51,11 +52,11 @@ class Tempering:
     share of accepted moves on every rung, padded with NaN.
 
     ``efficiency`` (E,) is the effective share of the last importance draws, NaN where there were
-    none. From the prior, if it gives at least 100 effective draws in every run, ``log_z`` is by
-    importance sampling and ``mixtures`` has what was drawn from; otherwise ``log_z`` is by
-    tempering and ``mixtures`` is empty. From basins ``log_z`` is by tempering and ``mixtures`` has
-    what was fitted to the draws, on the domain D of quotient.py. ``tempered_log_z`` (E,) is by
-    tempering always. ``start`` says from where, "prior" or "basins".
+    none. If it gives at least 100 effective draws in every run, ``theta`` and ``log_z`` are by
+    importance sampling (from basins, in those runs where a tenth of the draws is effective),
+    otherwise by tempering. ``mixtures`` has what was drawn from, on the domain
+    D of quotient.py; from the prior it is empty where the draws were too few. ``tempered_log_z``
+    (E,) is by tempering always. ``start`` says from where, "prior" or "basins".
     """
 
     theta: np.ndarray
@@ -121,11 +122,11 @@ def temper(
     Args:
         ensembles: E, the number of independent runs.
         particles: N of each run, even.
-        steps: moves of every particle after each step of the ladder; from basins, every
-            two of them are a sweep of four kinds of moves.
+        steps: moves of every particle after each step of the ladder; from basins, every four
+            of them are a sweep: a unit replaced, and five steps along the curvature.
         seed: run e depends on (seed, e) alone.
         progress: True for a bar, or a function called as ``progress(done, total, text)``.
-        start: "prior", "basins", or "auto", which takes "basins" for one hidden layer with 9 to
+        start: "prior", "basins", or "auto", which takes "basins" for one hidden layer with 5 to
             16 hidden parameters and given noise whose data outweigh the prior by more than
             1,000 nats (τ/2 · Σ(y − ȳ)², from the best constant to a perfect fit). The result says
             which it was.
@@ -147,17 +148,22 @@ def temper(
     began = time.perf_counter()
     numbers = particles * post.data.n * (max(post.net.sizes) + 1)
     with threads_for(numbers), told(progress, "temper") as tell:
-        runs = [
-            _one_run(layer, particles, steps, seed, e, start, _share(tell, e, ensembles))
-            for e in range(ensembles)
-        ]
+        shares = _shares(tell, ensembles)
+        if start == "basins":
+            runs = side_by_side(
+                lambda e: _one_run(layer, particles, steps, seed, e, start, shares[e]), ensembles
+            )
+        else:
+            runs = [
+                _one_run(layer, particles, steps, seed, e, start, shares[e])
+                for e in range(ensembles)
+            ]
     efficiency = np.array([r.efficiency for r in runs])
     good = bool((efficiency * DRAWS >= EFFECTIVE).all())
-    refined = good and start == "prior"
     mixtures = tuple(r.mixture for r in runs if r.mixture is not None)
     return Tempering(
-        theta=np.stack([layer.draw(_places(r, refined), r.rng).theta for r in runs]),
-        log_z=np.array([r.refined_log_z if refined else r.log_z for r in runs]),
+        theta=np.stack([layer.draw(_places(r, good), r.rng).theta for r in runs]),
+        log_z=np.array([r.refined_log_z if good else r.log_z for r in runs]),
         tempered_log_z=np.array([r.log_z for r in runs]),
         efficiency=efficiency,
         betas=_padded([r.betas for r in runs]),
@@ -168,8 +174,8 @@ def temper(
     )
 
 
-def _places(run: Ended, refined: bool) -> np.ndarray:
-    return run.refined if refined and run.refined is not None else run.h
+def _places(run: Ended, good: bool) -> np.ndarray:
+    return run.refined if good and run.refined is not None else run.h
 
 
 def _one_run(
@@ -184,12 +190,19 @@ def _one_run(
     """Run e of a tempering, which depends on (seed, e) alone."""
     rng = np.random.RandomState(np.random.SeedSequence([seed, e]).generate_state(8))
     if start == "basins":
-        return from_basins(layer, particles, steps, rng, e % 2 == 1, tell)
+        return from_basins(layer, particles, steps, rng, tell)
     return from_prior(layer, particles, steps, rng, tell)
 
 
-def _share(tell: Progress, e: int, ensembles: int) -> Callable[[float, str], None]:
-    return lambda share, text: tell(e + share, ensembles, text)
+def _shares(tell: Progress, ensembles: int) -> list[Callable[[float, str], None]]:
+    """What each run calls with the share of its work that is done."""
+    done = [0.0] * ensembles
+
+    def advance(e: int, share: float, text: str) -> None:
+        done[e] = share
+        tell(sum(done), ensembles, text)
+
+    return [partial(advance, e) for e in range(ensembles)]
 
 
 def _choose_start(post: Posterior, layer: OutputLayer, start: str) -> str:
@@ -202,7 +215,7 @@ def _choose_start(post: Posterior, layer: OutputLayer, start: str) -> str:
         )
     if start != "auto":
         return start
-    if not one or post.likelihood.infers_noise or not REFINED < layer.ndim <= SEARCHED:
+    if not one or post.likelihood.infers_noise or layer.ndim not in SEARCHED:
         return "prior"
     flat = post.data.y if post.data.yerr is None else post.data.y / post.data.yerr
     tau = post.likelihood.precision(post.data.n, None)

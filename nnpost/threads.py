@@ -4,12 +4,17 @@ Splitting a small batch over threads costs more than it saves, a lot more on a m
 busy with other things, and the walkers of a usual run are a small batch.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 
-__all__ = ["threads_for"]
+__all__ = ["side_by_side", "threads_for"]
+
+Result = TypeVar("Result")
 
 SMALL = 2**23  # numbers in one step, all walkers, points and units together
 
@@ -23,3 +28,14 @@ def threads_for(numbers: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def side_by_side(work: Callable[[int], Result], count: int) -> list[Result]:
+    """``work(0)`` … ``work(count − 1)``, as many at once as there are cores, one thread each."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    with ThreadPoolExecutor(min(count, cores or 1), initializer=_alone) as pool:
+        return list(pool.map(work, range(count)))
+
+
+def _alone() -> None:
+    torch.set_num_threads(1)
