@@ -13,8 +13,8 @@ PACKAGE = Path(nnpost.__file__).parent
 LAYERS = [
     "errors settings progress threads tables network data gather columns datasets store runfile "
     "chain commit",
-    "posterior output_layer closed_form quotient mixture moves leaps curvature hamiltonian gradient "
-    "symmetry units align orbit jumps estimate robust",
+    "posterior output_layer closed_form quotient mixture moves leaps curvature hamiltonian "
+    "gradient symmetry units align orbit jumps estimate robust",
     "optimum hill train fits ascent basins anneal explore population resample temper run "
     "sample diagnose doubts overlooked mixing reach laplace trajectory",
     "until compare scanned scan valleys standing approximate scorecard",
