@@ -118,5 +118,7 @@ def draw_corner(
     formats = ("png", "pdf") if out is None else (target.suffix[1:],)
     judged = store.read_group(path, "comparison")
     comparison = None if judged is None else Comparison.from_tree(judged)
-    figure = figures.corner(load(path), unfolded=unfolded, comparison=comparison)
+    figure = figures.corner(
+        load(path), unfolded=unfolded, comparison=comparison, population=True, laplace=True
+    )
     return figures.save(figure, target.with_suffix(""), formats)

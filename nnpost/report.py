@@ -38,7 +38,6 @@ CAPTIONS = {
     "traces": "The chain, one colour an independent ensemble.",
     "ranks": "Ranks of the draws in each ensemble: even where the ensembles agree.",
     "ladder": "The tempered runs that started the chain and gave the evidence.",
-    "corner_unfolded": "The chain as it was sampled, all copies of the network side by side.",
 }
 CSS = """
 :root { color-scheme: light dark; --ink: #1b1b1b; --paper: #ffffff; --line: #d0d0d0;
