@@ -1,11 +1,12 @@
 """The basins of a sharp posterior: many restarts, polished, folded, and hopped between.
 
 Restarts of the collapsed density p̄ (quotient.py) are climbed as one batch. Then, over and over,
-good tops have two of their units replaced by units drawn at a higher temperature (leaps.py), and
-are climbed again (basin hopping; Wales & Doye 1997, J. Phys. Chem. A 101, 5111): sharp posteriors
-of networks are built of units, and a good network differs from a better one in a few of them.
-A Gaussian fitted to the curvature of every top gives a mixture that is broad where the posterior
-is; it only has to be a fair start, because what uses it corrects for it exactly.
+good tops have two of their units replaced by units drawn at a higher temperature (leaps.py), or
+one of them put beside another one to share its task, and are climbed again (basin hopping; Wales &
+Doye 1997, J. Phys. Chem. A 101, 5111): sharp posteriors of networks are built of units, and a good
+network differs from a better one in a few of them. A Gaussian fitted to the curvature of every top
+gives a mixture that is broad where the posterior is; it only has to be a fair start, because what
+uses it corrects for it exactly.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from .quotient import Quotient
 __all__ = ["Basins", "around", "search"]
 
 RESTARTS, CLIMB = 500, 120  # climbs at the beginning, and evaluations of each
-HOPS, HOPPERS, HOP_CLIMB = 20, 150, 70  # rounds of hopping, climbs of each
+HOPS, HOPPERS, HOP_CLIMB = 20, 200, 70  # rounds of hopping, climbs of each
+WIDTH, JITTER = 1.0, 0.2  # of what a split unit is moved by, in b, and as a factor
 WARM = 0.05  # power of the likelihood at which the units of hoppers are drawn
 DEEP = 20.0  # nats below the best top from which on tops are dropped
 MOST = 300  # tops that make the mixture
@@ -72,8 +74,10 @@ def search(
         progress(hop / HOPS)
         chance = np.exp(0.3 * (basins.log_mass - basins.log_mass.max()))
         h = basins.h[rng.choice(len(chance), p=chance / chance.sum(), size=HOPPERS)]
+        half = HOPPERS // 2
         for _ in range(2):
-            h, _ = warm.replace(h, rng)
+            h[:half], _ = warm.replace(h[:half], rng)
+        h[half:] = split(h[half:], quotient.blocks, rng)
         found, height = _climbed(quotient, h, HOP_CLIMB)
         basins = _merged(quotient, basins, found, height)
     return basins
@@ -82,6 +86,24 @@ def search(
 def around(quotient: Quotient, h: np.ndarray) -> Basins:
     """The tops above places h (B, H), with their curvatures."""
     return _laplace(quotient, *_climbed(quotient, h, CLIMB))
+
+
+def split(h: np.ndarray, blocks: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+    """One unit of each network h (B, H) leaves its task and shares another one's, some way apart.
+
+    ``blocks`` (U, d + 1) holds the coordinates of each unit.
+    """
+    batch, units = len(h), len(blocks)
+    gone = rng.randint(units, size=batch)
+    kept = (gone + rng.randint(1, max(units, 2), size=batch)) % units
+    old = np.take_along_axis(h, blocks[kept], 1)
+    q = h.copy()
+    apart = WIDTH * np.abs(rng.standard_normal(batch))
+    for unit, sign in ((gone, 1.0), (kept, -1.0)):
+        new = old * np.exp(JITTER * rng.standard_normal((batch, 1)))
+        new[:, -1] += sign * apart
+        np.put_along_axis(q, blocks[unit], new, 1)
+    return q
 
 
 def _climbed(quotient: Quotient, start: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:

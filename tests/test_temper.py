@@ -149,7 +149,7 @@ def test_leaps_and_sweeps_leave_the_posterior_alone(activation):
         FoldedIndependent((mixture,), quotient),
     ):
         h = draws.copy()
-        for _ in range(10):
+        for _ in range(6):
             q, factors = proposal.propose(h[None], h[None], rng)
             ratio = factors[0] + layer.log_prob(q[0]) - layer.log_prob(h)
             taken = np.log(rng.random_sample(size)) < ratio
