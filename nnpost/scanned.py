@@ -139,8 +139,8 @@ class Scan:
         first, *rest = self.ranking
         if (doubted := self.above(first)) is not None:
             return (
-                f"Undecided: log Z is highest for {doubted.name}, where it is not to be trusted; of "
-                f"those that are it is highest for {first.name}."
+                f"Undecided: log Z is highest for {doubted.name}, where it is not to be trusted; "
+                f"of those that are it is highest for {first.name}."
             )
         text = f"The evidence is highest for {first.name}"
         if rest:
