@@ -145,6 +145,11 @@ class Scan:
         if not self.ranking:
             return "No log Z is to be trusted: temper with more particles or more steps."
         first, *rest = self.ranking
+        if (doubted := self.above(first)) is not None:
+            return (
+                f"Undecided: log Z is highest for {doubted.name}, where it is not to be trusted; "
+                f"of those that are it is highest for {first.name}."
+            )
         text = f"The evidence is highest for {first.name}"
         if rest:
             lead = first.log_evidence - rest[0].log_evidence
@@ -154,6 +159,16 @@ class Scan:
         missing = len(self.sizes) - len(self.ranking)
         left_out = f" {missing} of {len(self.sizes)} sizes are left out of this." if missing else ""
         return f"{text}.{left_out}"
+
+    @property
+    def decided(self) -> bool:
+        """Whether the highest log Z of all is one that is trusted."""
+        return bool(self.ranking) and self.above(self.ranking[0]) is None
+
+    def above(self, first: Size) -> Size | None:
+        """The size with the highest log Z where that is above ``first``'s, trusted or not."""
+        higher = [size for size in self.sizes if size.log_evidence > first.log_evidence]
+        return max(higher, key=lambda size: size.log_evidence, default=None)
 
     def table(self) -> Iterator[list[str]]:
         """Rows of the table, the heading first. :meth:`notes` are to stand below it."""
@@ -195,7 +210,7 @@ class Scan:
             "extrapolated": self.extrapolated,
             "sizes": [size.as_dict() for size in self.sizes],
             "trusted": self.trusted,
-            "best": None if not self.ranking else _called(self.ranking[0]),
+            "best": _called(self.ranking[0]) if self.decided else None,
             "answer": self.answer(),
         }
 

@@ -147,6 +147,10 @@ def test_answer_is_the_bayes_factor_between_the_two_best_that_are_trusted():
     )
     close = a_scan(a_size([0, 0], units=1), a_size([0.2, 0.2], units=2))
     assert close.answer().endswith("0.20 ± 0.14 nats above 1 sigmoid unit: undecided.")
+    far = a_scan(a_size([-99, -99], units=1), doubted)
+    assert far.answer().startswith("Undecided: log Z is highest for 8 sigmoid units, where it is")
+    assert far.as_dict()["best"] is None
+    assert found.as_dict()["best"]["units"] == 2
     assert a_scan(doubted).answer().startswith("No log Z is to be trusted")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import RequestError
@@ -43,6 +44,7 @@ def parts(post: Posterior, networks: Mapping[str, ArrayLike]) -> Figure:
         ax.set_title(f"{name}\n{misfit(post.data)} {mse:.3g}", fontsize=8.5)
     for ax in axes.flat[len(networks) :]:
         ax.set_axis_off()
+    axes[0, 0].xaxis.set_major_locator(MaxNLocator(3))  # neighbours' labels would meet
     low, high = post.data.y.min(), post.data.y.max()
     axes[0, 0].set_ylim(low - 0.15 * (high - low), high + 0.3 * (high - low))
     for ax in axes[-1]:
