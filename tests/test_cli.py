@@ -83,7 +83,8 @@ def test_info_as_json(made, capsys):
         assert inner is None or set(inner.split()) <= set(found[name]), name
     assert set(found["convergence"]["rhat"]) == {"log_prob", "predictions", "theta"}
     assert (found["parameters"], len(found["labels"])) == (7, 7)
-    assert found["data"] == {"n": 500, "inputs": 1, "name": "parabola"}
+    about = {"n": 500, "inputs": 1, "name": "parabola", "misfit": "mse"}
+    assert found["data"] == about
     assert found["network"] == {"sizes": [1, 2, 1], "activation": "sigmoid"}
     chain = found["chain"]
     assert (chain["steps"], chain["walkers"], chain["ensembles"]) == (60, 128, 4)
