@@ -76,13 +76,15 @@ def test_info_as_json(made, capsys):
         "best_sample": "mse log_posterior theta",
         "posterior": "log_posterior log_likelihood theta",
         "predictions": "x mean sd q05 q95",
+        "scorecard": "best restarts draws valleys barrier shift approximations log_evidence",
     }
     assert set(found) == set(keys)
     for name, inner in keys.items():
         assert inner is None or set(inner.split()) <= set(found[name]), name
     assert set(found["convergence"]["rhat"]) == {"log_prob", "predictions", "theta"}
     assert (found["parameters"], len(found["labels"])) == (7, 7)
-    assert found["data"] == {"n": 500, "inputs": 1, "name": "parabola"}
+    about = {"n": 500, "inputs": 1, "name": "parabola", "misfit": "mse"}
+    assert found["data"] == about
     assert found["network"] == {"sizes": [1, 2, 1], "activation": "sigmoid"}
     chain = found["chain"]
     assert (chain["steps"], chain["walkers"], chain["ensembles"]) == (60, 128, 4)
@@ -171,7 +173,7 @@ def test_own_data_with_errors_from_one_command(tmp_path, capsys, monkeypatch):
     np.savetxt(data, rows, delimiter=",", header="t,flux,err", comments="")
     out = tmp_path / "mine.h5"
     argv = ["run", "--data", data, "--x", "t", "--y", "flux", "--yerr", "err", *quick(out)]
-    argv += ["--set", "network.hidden=3", "--set", "network.activation=tanh"]
+    argv += ["--set", "network.hidden=1", "--set", "network.activation=tanh"]
     assert main([str(word) for word in argv]) in (0, 1)
     lines = capsys.readouterr().out.splitlines()
     stems = (
@@ -185,10 +187,10 @@ def test_own_data_with_errors_from_one_command(tmp_path, capsys, monkeypatch):
     assert sum(line.startswith("figure") for line in lines) == len(pictures)
     assert f"run file  {out}" in lines
     run = nnpost.load(out)
-    assert run.post.net == nnpost.MLP(1, (3,), "tanh")
+    assert run.post.net == nnpost.MLP(1, (1,), "tanh")
     assert run.post.likelihood == nnpost.Gaussian(1.0)
     assert run.post.data.yerr is not None
-    assert (run.post.data.name, run.fits.theta.shape) == ("mine", (8, 10))
+    assert (run.post.data.name, run.fits.theta.shape) == ("mine", (8, 4))
 
 
 def test_article_recipe_is_told_that_it_did_not_converge(tmp_path, capsys):
@@ -337,7 +339,7 @@ def test_thinned_copy_keeps_the_verdict_on_the_whole_chain(made, tmp_path, capsy
 
 def test_compare_draws_where_it_is_told(run_file, tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr(pipeline, "draw", lambda run, cmp, folder: asked.append(folder) or [])
+    monkeypatch.setattr(pipeline, "draw", lambda *given: asked.append(given[-1]) or [])
     folder = tmp_path / "pictures"
     assert main(["compare", str(run_file), "--quiet", "--figures", str(folder)]) == 1
     assert main(["compare", str(run_file), "--quiet"]) == 1
