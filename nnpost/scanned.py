@@ -84,7 +84,10 @@ class Size:
 
     def as_dict(self) -> dict[str, Any]:
         """Numbers, arrays and strings."""
-        levels = {f"q{q:02}": float(np.quantile(self.mse, q / 100)) for q in (5, 25, 50, 75, 95)}
+        levels = {
+            f"q{q:02}": float(np.quantile(self.mse, q / 100, method="nearest"))
+            for q in (5, 25, 50, 75, 95)
+        }
         return {
             "units": self.units,
             "activation": self.activation,
