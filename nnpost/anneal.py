@@ -32,7 +32,7 @@ from .moves import decide
 from .quotient import Quotient
 from .resample import log_effective_size, systematic
 
-__all__ = ["Annealing", "anneal", "settle"]
+__all__ = ["Annealing", "Moves", "anneal", "draw_inside"]
 
 KEEP = 0.5  # share of the effective sample size that a step of the ladder keeps
 STEPS = 5  # along the curvature in each sweep
@@ -97,17 +97,6 @@ def anneal(
         run.betas.append(run.beta)
         run.acceptance.append(float(np.mean(taken)))
     return run
-
-
-def settle(
-    quotient: Quotient, h: np.ndarray, sweeps: int, rng: np.random.RandomState
-) -> np.ndarray:
-    """Move places h (N, H) inside D by sweeps that leave p̄ as it is."""
-    run = Annealing(quotient, None, h.copy(), quotient.log_prob(h), np.zeros(len(h)), beta=1.0)
-    moves = Moves(quotient)
-    for _ in range(sweeps):
-        moves.sweep(run, rng)
-    return run.h
 
 
 def draw_inside(

@@ -40,11 +40,6 @@ class StudentMixture:
         """Log density: (N, d) -> (N,)."""
         return _log_sum(self._joint(x)[0])
 
-    def log_shares(self, x: np.ndarray) -> np.ndarray:
-        """Log probability that x came from each component: (N, d) -> (N, K)."""
-        joint = self._joint(x)[0]
-        return joint - _log_sum(joint)[:, None]
-
     def joined(self, other: StudentMixture, share: float) -> StudentMixture:
         """``share`` of this mixture and 1 − share of another one."""
         return StudentMixture(

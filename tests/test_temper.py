@@ -8,7 +8,7 @@ import pytest
 from scipy.special import logsumexp
 
 from nnpost import MLP, MSE, Dataset, Gaussian, GaussianPrior, Posterior, RequestError, datasets
-from nnpost.anneal import anneal, draw_inside, settle
+from nnpost.anneal import Annealing, Moves, anneal, draw_inside
 from nnpost.ascent import climb
 from nnpost.curvature import CurvedStep
 from nnpost.leaps import FoldedIndependent, UnitReplacement
@@ -157,7 +157,12 @@ def test_leaps_and_sweeps_leave_the_posterior_alone(activation):
         assert taken.mean() > 0.02
         moments = np.stack([h, np.abs(h)], 1).reshape(size, -1).mean(axis=0)
         assert (abs(moments - mean) < 5 * sd / math.sqrt(size)).all()
-    h = quotient.unfold(settle(quotient, quotient.fold(draws), 8, rng), rng)
+    h = quotient.fold(draws)
+    run = Annealing(quotient, None, h, quotient.log_prob(h), np.zeros(size), beta=1.0)
+    moves = Moves(quotient)
+    for _ in range(8):
+        moves.sweep(run, rng)
+    h = quotient.unfold(run.h, rng)
     moments = np.stack([h, np.abs(h)], 1).reshape(size, -1).mean(axis=0)
     assert (abs(moments - mean) < 5 * sd / math.sqrt(size)).all()
 
