@@ -1,7 +1,9 @@
 """The notebook runs from its first cell to its last, and carries nothing of the machine."""
 
+import ast
 import json
 import re
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +22,25 @@ def code_of(cell: dict[str, Any]) -> str:
     return "".join(cell["source"])
 
 
+def as_script(sources: list[str]) -> str:
+    """The cells one after the other; what a cell shows at its end is kept as shown_0, shown_1 …"""
+    body: list[ast.stmt] = []
+    for k, source in enumerate(sources):
+        *before, last = ast.parse(source).body
+        if isinstance(last, ast.Expr):
+            last = ast.Assign([ast.Name(f"shown_{k}", ast.Store())], last.value)
+        body += [*before, last]
+    return ast.unparse(ast.fix_missing_locations(ast.Module(body, [])))
+
+
 def test_notebook_runs_from_import_to_corner_plot(monkeypatch, tmp_path):
     monkeypatch.setenv("NNPOST_QUICK", "1")
     monkeypatch.chdir(tmp_path)
-    seen: dict[str, Any] = {}
-    shown = []
-    for cell in cells():
-        if cell["cell_type"] == "code":
-            *statements, last = re.split(r"\n(?=\S)(?![)}\]])", code_of(cell))
-            exec("\n".join(statements), seen)
-            try:
-                expression = compile(last, "the last line of a cell", "eval")
-            except SyntaxError:
-                exec(last, seen)
-            else:
-                shown.append(eval(expression, seen))
+    sources = [code_of(cell) for cell in cells() if cell["cell_type"] == "code"]
+    script = tmp_path / "notebook.py"
+    script.write_text(as_script(sources), "utf-8")
+    seen = runpy.run_path(str(script))
+    shown = [value for name, value in seen.items() if name.startswith("shown_")]
     assert seen["run"].nsteps == 60
     assert seen["comparison"].sgd.mse == min(seen["fits"].mse)
     pictures = [value for value in shown if isinstance(value, Figure)]
@@ -43,7 +49,7 @@ def test_notebook_runs_from_import_to_corner_plot(monkeypatch, tmp_path):
     FigureCanvasAgg(pictures[0]).draw()
     others = [value for value in shown if not isinstance(value, Figure)]
     tables = [value._repr_html_() for value in others if hasattr(value, "_repr_html_")]
-    assert len(tables) == 4  # data, fits, run, comparison
+    assert len(tables) == 5  # data, fits, tempering, run, comparison
     assert all("<table>" in table for table in tables)
 
 
@@ -61,4 +67,4 @@ def test_notebook_is_stripped_and_names_no_machine():
 def test_analyses_say_how_to_run_them(file):
     text = file.read_text("utf-8")
     assert f"python analyses/{file.name} --quick" in text
-    assert "--quick" in text.split('"""')[2]
+    assert "--quick" in text.split('"""', 2)[2]
