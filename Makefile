@@ -40,8 +40,8 @@ bench: $(STAMP) ## measure speeds, as ratios within one run
 exactness: $(STAMP) ## print what the statistical tests found beside what is exact
 	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -q -s tests/statistical
 
-calibration: $(STAMP) ## simulation-based calibration over 200 data sets, with its figure
-	$(BIN)/python benchmarks/calibration.py --datasets 200 --seed 0
+calibration: $(STAMP) ## simulation-based calibration over 400 data sets, with its figure
+	$(BIN)/python benchmarks/calibration.py --datasets 400 --seed 1
 
 nested: $(STAMP) ## log Z of the parabola by nested sampling
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/nested.py
