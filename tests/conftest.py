@@ -36,6 +36,24 @@ def small_cards(monkeypatch: pytest.MonkeyPatch) -> None:
     make_cards_small(monkeypatch)
 
 
+def shrink_card(patch: pytest.MonkeyPatch) -> None:
+    """A score card from few draws and a short trajectory, where one has to be there."""
+    from nnpost import approximate, standing, trajectory, valleys
+
+    sizes = {
+        (valleys, "DRAWS"): 20, (valleys, "RESTARTS"): 8, (standing, "DRAWS"): 200,
+        (approximate, "SIZE"): 40, (trajectory, "STEPS"): 200,
+    }  # fmt: skip
+    for (module, name), size in sizes.items():
+        patch.setattr(module, name, size)
+
+
+@pytest.fixture
+def small_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the whole test."""
+    shrink_card(monkeypatch)
+
+
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run file of the parabola, which tests must not change."""
@@ -46,6 +64,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         make_cards_small(patch)
         patch.setattr(pipeline, "draw", lambda *_: iter(()))
+        shrink_card(patch)
         assert main(["run", "parabola", "--quiet", *quick(out)]) == 1
     return out
 

@@ -20,6 +20,8 @@ from nnpost import cli, pipeline
 from nnpost.cli import main
 from nnpost.store import committed_rows, read_chain
 
+pytestmark = pytest.mark.usefixtures("small_card")
+
 DRAW = pipeline.draw
 
 

@@ -14,6 +14,8 @@ from nnpost.figures.style import MARKS
 from nnpost.laplace import laplace
 from nnpost.scorecard import ScoreCard
 
+pytestmark = pytest.mark.usefixtures("small_card")
+
 
 class Page(HTMLParser):
     """What a page refers to, its tags in balance, and its text."""

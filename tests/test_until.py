@@ -13,6 +13,8 @@ from nnpost.errors import RequestError
 from nnpost.run import load
 from nnpost.until import Budget, next_length, standing, until_converged
 
+pytestmark = pytest.mark.usefixtures("small_card")
+
 GOOD = {"log_prob": 1.001, "predictions": 1.004, "theta": 1.5}
 SIZES = {"log_prob": 900.0, "predictions": 800.0, "theta": 20.0}
 YES = Verdict(True, (), (), GOOD, SIZES, 40.0, True)
