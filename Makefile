@@ -31,8 +31,9 @@ lint: $(STAMP)  ## check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-analyses: $(STAMP) ## run every script in analyses/
-	@set -e; for script in analyses/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+analyses: $(STAMP) ## run every script in analyses/, two at a time; each is printed when it has ended
+	@ls analyses/*.py | OMP_NUM_THREADS=1 xargs -P 2 -I{} sh -c 'said=$$($(BIN)/python {} 2>&1); \
+	  status=$$?; printf "== %s\n%s\n\n" {} "$$said"; exit $$status'
 
 bench: $(STAMP) ## measure speeds, as ratios within one run
 	$(BIN)/python benchmarks/speed.py

@@ -1,6 +1,6 @@
 """A single neuron learns to add two numbers. How sure can it be of 9 + 90?
 
-    python analyses/neuron_addition.py            # a quarter of a minute
+    python analyses/neuron_addition.py            # about a minute
     python analyses/neuron_addition.py --quick    # seconds
 
 The network is one linear unit, so its posterior is a Gaussian known in closed form: every sampled
