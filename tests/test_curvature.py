@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from scipy.stats import multivariate_normal
 
 from nnpost import MLP, Dataset, Gaussian, GaussianPrior, Posterior
-from nnpost.curvature import CurvedStep
+from nnpost.curvature import SCALE, SPREAD, CurvedStep
 from nnpost.network import ACTIVATIONS
 from nnpost.output_layer import OutputLayer
 
@@ -79,3 +80,27 @@ def test_what_floats_cannot_hold_is_never_accepted():
     q, factors = step.propose(s, s, np.random.RandomState(0))
     assert np.isfinite(q).all()
     assert not np.isnan(factors).any()
+
+
+@pytest.mark.parametrize("sigma", [0.2, "infer"])
+def test_the_hastings_factor_is_the_ratio_of_the_two_gaussians(sigma):
+    """log q(h | q) − log q(q | h) with q ~ N(h + ½ ε² G⁻¹ g, ε² G⁻¹), among what moves."""
+    post = curve(sigma=sigma)
+    step = CurvedStep(post)
+    h = np.random.default_rng(4).normal(size=(12, OutputLayer(post).ndim))
+    here = step.geometry(h)
+    q, there, factor = step.step(h, here, np.random.RandomState(6))
+    same = np.random.RandomState(6)
+    moved = step._moved(len(h), same).numpy() == 1
+    scale = SCALE * np.exp(SPREAD * same.standard_normal(len(h)))
+
+    def log_density(k, to, start, geometry):
+        at = moved[k]
+        cov = np.linalg.inv(geometry.metric[k].numpy()[np.ix_(at, at)])
+        mean = start[k, at] + 0.5 * scale[k] ** 2 * cov @ geometry.grad[k].numpy()[at]
+        return multivariate_normal(mean, scale[k] ** 2 * cov).logpdf(to[k, at])
+
+    np.testing.assert_array_equal(q[~moved], h[~moved])
+    for k in np.flatnonzero(moved.any(axis=1)):
+        expected = log_density(k, h, q, there) - log_density(k, q, h, here)
+        assert factor[k] == pytest.approx(expected, rel=1e-6, abs=1e-6)
