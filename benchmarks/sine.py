@@ -6,24 +6,25 @@ ensembles of each run, and the predictive bands:
     python benchmarks/sine.py [--seeds 0,1,2,3,4] [--set section.key=value]
 
 log Z' is log Z without the Gaussian's constant n/2 log 2πσ². A band is the mean and the standard
-deviation of the network's output at 16 inputs; its Monte-Carlo error is the spread of its four
-ensembles over √4, and differences between two seeds are given in units of both errors together.
+deviation of the network's output at 16 inputs, from what tempering and sampling leave; training,
+score card and figures are left out. Its Monte-Carlo errors are those of as many independent draws
+as the chain is worth by its autocorrelation time at that input, and differences between two seeds
+are given in units of both errors together.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
-import tempfile
 import time
 from itertools import combinations
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 import nnpost
 from nnpost.experiment import load_experiment
+from nnpost.mixing import effective_size
 
 PLACES = np.linspace(-10, 10, 16)
 
@@ -36,31 +37,30 @@ class Found(NamedTuple):
     error: np.ndarray  # (2, 16)  their Monte-Carlo errors
 
 
-def one(seed: int, settings: list[str], folder: Path) -> Found:
-    """Run one seed and print its line."""
-    began = time.perf_counter()
+def one(seed: int, settings: list[str]) -> Found:
+    """Temper and sample with one seed and print its line."""
     asked = load_experiment("sine-gaussian").with_settings(settings)
-    run = nnpost.run(asked, folder / f"{seed}.h5", folder / "figures", seed=seed, progress=False)
+    post = asked.build()
+    began = time.perf_counter()
+    found = nnpost.temper(post, asked.sample.ensembles, **asked.temper.table(), seed=seed)
+    run = nnpost.sample(post, **asked.sample.table(), seed=seed, tempering=found)
     seconds = time.perf_counter() - began
-    constant = 0.5 * run.post.data.n * math.log(2 * math.pi * run.post.likelihood.sigma**2)
-    chain = run.get_chain(discard=run.discard, thin=20)
-    width = chain.shape[1] // run.ensembles
-    parts = [
-        run.post.predict(chain[:, e * width : (e + 1) * width].reshape(-1, chain.shape[2]), PLACES)
-        for e in range(run.ensembles)
-    ]
-    bands = np.array([[p.mean(axis=0), p.std(axis=0)] for p in parts])
-    z = run.tempering.log_z + constant
+    constant = 0.5 * post.data.n * math.log(2 * math.pi * post.likelihood.sigma**2)
+    f = post.predict(run.get_chain(discard=run.discard, thin=4), PLACES)
+    mean, sd = f.mean(axis=(0, 1)), f.std(axis=(0, 1))
+    square = (f - mean) ** 2
+    error = np.array([sd / np.sqrt(effective_size(f)),
+                      square.std(axis=(0, 1)) / np.sqrt(effective_size(square)) / (2 * sd)])  # fmt: skip
     rhat = {name: run.verdict.rhat[name] for name in ("log_prob", "predictions")}
     print(
-        f"seed {seed}: log Z' {run.log_evidence + constant:.2f} "
-        f"({', '.join(f'{v:.2f}' for v in z)})  {seconds:.0f} s (tempering "
-        f"{run.tempering.seconds:.0f} s, sampling {run.seconds:.0f} s)  R-hat "
-        f"{rhat['log_prob']:.3f}, {rhat['predictions']:.3f}  converged {run.verdict.converged}",
+        f"seed {seed}: log Z' {found.log_evidence + constant:.2f} "
+        f"({', '.join(f'{v + constant:.2f}' for v in found.log_z)})  {seconds:.0f} s (tempering "
+        f"{found.seconds:.0f} s, sampling {run.seconds:.0f} s)  R-hat "
+        f"{rhat['log_prob']:.3f}, {rhat['predictions']:.3f}  tau {run.verdict.tau:.0f}  "
+        f"converged {run.verdict.converged}",
         flush=True,
     )
-    error = bands.std(axis=0, ddof=1) / math.sqrt(len(bands))
-    return Found(run.log_evidence + constant, bands.mean(axis=0), error)
+    return Found(found.log_evidence + constant, np.array([mean, sd]), error)
 
 
 def main() -> None:
@@ -68,8 +68,7 @@ def main() -> None:
     parser.add_argument("--seeds", default="0,1,2,3,4")
     parser.add_argument("--set", action="append", default=[], dest="settings")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        found = [one(int(s), options.settings, Path(folder)) for s in options.seeds.split(",")]
+    found = [one(int(s), options.settings) for s in options.seeds.split(",")]
     log_z = [f.log_z for f in found]
     print(f"log Z' from {min(log_z):.2f} to {max(log_z):.2f}")
     for a, b in combinations(found, 2):

@@ -17,6 +17,7 @@ proposed outside D is folded into it, which is right because the proposals treat
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -85,15 +86,22 @@ def anneal(
     particles: int,
     sweeps: int,
     rng: np.random.RandomState,
+    tell: Callable[[float], None] = lambda beta: None,
 ) -> Annealing:
-    """Bring ``particles`` draws of ``mixture`` to the posterior, ``sweeps`` sweeps a rung."""
+    """Bring ``particles`` draws of ``mixture`` to the posterior, ``sweeps`` sweeps a rung.
+
+    ``tell`` is called with β before every sweep.
+    """
     h, share = draw_inside(quotient, mixture, particles, rng)
     run = Annealing(quotient, mixture, h, quotient.log_prob(h), mixture.log_prob(h))
     run.log_z = math.log(share)
     moves = Moves(quotient)
     while run.beta < 1:
         _climb(run, rng)
-        taken = [moves.sweep(run, rng) for _ in range(sweeps)]
+        taken = []
+        for _ in range(sweeps):
+            tell(run.beta)
+            taken.append(moves.sweep(run, rng))
         run.betas.append(run.beta)
         run.acceptance.append(float(np.mean(taken)))
     return run

@@ -11,7 +11,7 @@ uses it corrects for it exactly.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ from .leaps import UnitReplacement
 from .mixture import StudentMixture
 from .quotient import Quotient
 
-__all__ = ["Basins", "around", "search"]
+__all__ = ["Basins", "around", "pooled", "search"]
 
 RESTARTS, CLIMB = 500, 120  # climbs at the beginning, and evaluations of each
 HOPS, HOPPERS, HOP_CLIMB = 20, 200, 70  # rounds of hopping, climbs of each
@@ -83,6 +83,14 @@ def search(
     return basins
 
 
+def pooled(found: Sequence[Basins]) -> Basins:
+    """What several searches found, every top once."""
+    h, log_prob, roots, log_mass = (np.concatenate(part) for part in zip(*found, strict=True))
+    least = log_prob.max(initial=-np.inf) - DEEP
+    keep = _distinct(h, log_prob, np.empty((0, h.shape[1])), least)
+    return Basins(h[keep], log_prob[keep], roots[keep], log_mass[keep])
+
+
 def around(quotient: Quotient, h: np.ndarray) -> Basins:
     """The tops above places h (B, H), with their curvatures."""
     return _laplace(quotient, *_climbed(quotient, h, CLIMB))
@@ -126,14 +134,16 @@ def _merged(quotient: Quotient, old: Basins, h: np.ndarray, height: np.ndarray) 
 
 def _distinct(h: np.ndarray, height: np.ndarray, known: np.ndarray, least: float) -> list[int]:
     """Rows of h, the highest first, that are neither low nor near to a known or earlier one."""
-    keys, seen = np.arcsinh(h), list(np.arcsinh(known))
+    keys, count = np.arcsinh(h), len(known)
+    seen = np.concatenate([np.arcsinh(known), np.empty_like(keys)])
     kept: list[int] = []
     for i in np.argsort(-height, kind="stable"):
         if height[i] < least:
             break
-        if seen and np.abs(np.array(seen) - keys[i]).max(axis=1).min() < APART:
+        if count and np.abs(seen[:count] - keys[i]).max(axis=1).min() < APART:
             continue
-        seen.append(keys[i])
+        seen[count] = keys[i]
+        count += 1
         kept.append(int(i))
     return kept
 

@@ -1,68 +1,106 @@
-"""One tempered run from basins: search, fit a mixture, temper from it.
+"""Tempered runs from basins: search, fit a mixture, temper from it.
 
 For sharp posteriors of one hidden layer, whose many narrow basins particles from the prior do not
-find. What the search misses, the run misses unless its moves find it, and its log Z is then too low
-by as much; so each run makes its own search, and runs that disagree give it away.
+find. The runs tell each other where to look: all basins that any of them found, and mixtures fitted
+to the particles of all, are what each of them is tempered from next (population Monte Carlo; Cappé
+et al. 2008, Stat. Comput. 18, 447). Given that, their particles and their estimates of Z are
+independent, and unbiased whatever the mixture is. A basin that all searches and all moves miss is
+missed, and log Z is then too low by as much; that no other way of starting would tell either.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from scipy.special import logsumexp
 
-from .anneal import anneal, draw_inside
-from .basins import search
-from .mixture import fit_mixture
+from .anneal import Annealing, anneal, draw_inside
+from .basins import Basins, pooled, search
+from .mixture import StudentMixture, fit_mixture
 from .output_layer import OutputLayer
 from .population import DRAWS
 from .quotient import Quotient
 from .resample import Ended, log_effective_size, systematic
+from .threads import SideBySide
 
 __all__ = ["from_basins"]
 
-FITS, PIECES = 1, 100  # mixtures fitted to what was annealed before, and components of each
+STAGES = 5  # times that all particles are annealed; the estimates of Z come from the last
+PIECES = 100  # components of the mixture fitted to each run's particles
 EFFICIENT = 0.1  # share of effective draws from which on importance sampling beats tempering
 BASINS_SHARE = 0.25  # of the basins' own mixture in what is tempered from
+SEARCH = 0.25  # share of the work, for progress
 
 
 def from_basins(
     layer: OutputLayer,
     particles: int,
     steps: int,
-    rng: np.random.RandomState,
-    tell: Callable[[float, str], None],
-) -> Ended:
-    """Search, fit a mixture, temper from it, and fit a mixture to what came out.
+    rngs: Sequence[np.random.RandomState],
+    tells: Sequence[Callable[[float, str], None]],
+) -> list[Ended]:
+    """One run for each of ``rngs``: search, then anneal and fit a mixture to all, STAGES times.
 
     The fits only steer: nothing but the efficiency depends on how good they are.
     """
     exact, quotient = Quotient(layer), Quotient(layer.gathered())
-    sweeps = max(1, steps // 4)
-    basins = search(quotient, rng, lambda done: tell(0.1 * done, "search"))
+    every, sweeps = SideBySide(len(rngs)), max(1, steps // 4)
+
+    def tell(e: int, done: float, text: str) -> None:
+        every.check()
+        tells[e](done, text)
+
+    def look(e: int) -> Basins:
+        return search(quotient, rngs[e], lambda done: tell(e, SEARCH * done, "search"))
+
+    def annealed(number: int, e: int) -> Annealing:
+        def hear(beta: float) -> None:
+            done = SEARCH + (1 - SEARCH) * (number + beta) / STAGES
+            tell(e, done, f"{len(basins.h)} basins")
+
+        return anneal(quotient, mixture, particles, sweeps, rngs[e], hear)
+
+    basins = pooled(every(look))
     mixture = basins.mixture
-    for i in range(FITS):
-        tell(0.1 + 0.5 * i / FITS, f"{len(basins.h)} basins")
-        first = anneal(quotient, mixture, particles, sweeps, rng)
-        mixture = basins.mixture.joined(fit_mixture(first.h, PIECES, rng), BASINS_SHARE)
-    tell(0.6, f"{len(basins.h)} basins")
-    run = anneal(quotient, mixture, particles, sweeps, rng)
+    for number in range(STAGES):
+        runs = every(partial(annealed, number))
+        if number < STAGES - 1:
+            fits = every(partial(_fitted, runs, rngs))
+            mixture = basins.mixture.joined(StudentMixture.mean(fits), BASINS_SHARE)
+    return every(lambda e: _corrected(exact, runs[e], rngs[e], tells[e]))
+
+
+def _fitted(
+    runs: Sequence[Annealing], rngs: Sequence[np.random.RandomState], e: int
+) -> StudentMixture:
+    return fit_mixture(runs[e].h, PIECES, rngs[e])
+
+
+def _corrected(
+    exact: Quotient,
+    run: Annealing,
+    rng: np.random.RandomState,
+    tell: Callable[[float, str], None],
+) -> Ended:
+    """What is annealed to the gathered data, weighed and resampled for all of the data."""
+    size = len(run.h)
     log_weights = exact.log_prob(run.h) - run.posterior
-    log_z = run.log_z + float(logsumexp(log_weights)) - math.log(particles)
+    log_z = run.log_z + float(logsumexp(log_weights)) - math.log(size)
     h = run.h[systematic(log_weights, rng)]
-    fitted = fit_mixture(h, PIECES, rng)
-    tell(1.0, f"log Z {log_z:.1f}")
-    q, share = draw_inside(exact, fitted, DRAWS, rng)
-    log_weights = exact.log_prob(q) - fitted.log_prob(q)
+    mixture = fit_mixture(h, PIECES, rng)
+    q, share = draw_inside(exact, mixture, DRAWS, rng)
+    log_weights = exact.log_prob(q) - mixture.log_prob(q)
     efficiency = math.exp(log_effective_size(log_weights)) / DRAWS
+    tell(1.0, f"log Z {log_z:.1f}")
     ended = Ended(
         rng, exact.unfold(h, rng), log_z, run.betas, run.acceptance,
-        refined_log_z=log_z, efficiency=efficiency, mixture=fitted,
+        refined_log_z=log_z, efficiency=efficiency, mixture=mixture,
     )  # fmt: skip
     if efficiency < EFFICIENT:
         return ended
-    again = q[rng.permutation(systematic(log_weights, rng))[:particles]]
+    again = q[rng.permutation(systematic(log_weights, rng))[:size]]
     refined_log_z = float(logsumexp(log_weights)) - math.log(DRAWS) + math.log(share)
     return ended._replace(refined=exact.unfold(again, rng), refined_log_z=refined_log_z)

@@ -29,7 +29,7 @@ from torch import Tensor
 from .errors import RequestError, choose
 from .hill import Hill, Target
 from .posterior import BLOCK, Posterior, as_tensor
-from .threads import threads_for
+from .threads import SideBySide, threads_for
 
 __all__ = ["Optimum", "climb", "evaluate", "maximise"]
 
@@ -131,9 +131,10 @@ def climb(post: Posterior, starts: Any) -> tuple[np.ndarray, np.ndarray]:
     do not matter.
     """
     theta, hill = as_tensor(starts, post.device), Hill(post, "posterior")
-    rows = max(1, 4 * BLOCK // (post.data.n * post.ndim))
+    rows = max(1, BLOCK // (post.data.n * post.ndim))
     with threads_for(theta.numel() * post.data.n):
-        tops = torch.cat([_climb(hill, part) for part in theta.split(rows)])
+        parts = theta.split(rows)
+        tops = torch.cat(SideBySide(len(parts))(lambda i: _climb(hill, parts[i])))
         return tops.numpy(force=True), hill.value(tops).numpy(force=True)
 
 

@@ -266,9 +266,11 @@ def _move(post: Posterior, settings: Sampling, tempering: Tempering | None) -> e
         return collapsed_hamiltonian(layer, settings.ensembles, warmup)
     proposals = collapsed_proposals(post)
     if settings.start == "tempered" and tempering is not None and tempering.mixtures:
-        proposals.append((FoldedIndependent(tempering.mixtures, Quotient(layer)), 0.5))
-        if tempering.start == "basins":
-            proposals += [(UnitReplacement(post), 0.5), (CurvedStep(post), 2.0)]
+        fresh = FoldedIndependent(tempering.mixtures, Quotient(layer))
+        if tempering.start == "basins":  # where steps along other walkers lead nowhere
+            proposals = [(fresh, 2.0), (UnitReplacement(post), 0.4), (CurvedStep(post), 2.0)]
+        else:
+            proposals.append((fresh, 0.5))
     return CollapsedMove(layer, proposals, settings.ensembles)
 
 

@@ -1,13 +1,12 @@
 """Tempered runs: independent starts for every ensemble, and the evidence.
 
-One independent run for each ensemble, all in the collapsed space: they agree, or visibly do not.
+One run for each ensemble, all in the collapsed space: they agree, or visibly do not.
 
 - start="prior" (population.py): sequential Monte Carlo from the prior to the posterior, refined by
   importance sampling in few dimensions.
 - start="basins" (explore.py), for sharp posteriors of one hidden layer, whose many narrow basins
-  particles from the prior do not find: every run searches for basins by itself, fits a heavy-tailed
-  mixture to them, and tempers from that mixture instead. What one run misses and another finds
-  shows up as disagreement.
+  particles from the prior do not find: every run searches for basins, and all temper from a
+  heavy-tailed mixture that is fitted to what any of them found.
 
 Either way exp(log Z) is an unbiased estimate of Z.
 """
@@ -33,7 +32,7 @@ from .posterior import Posterior
 from .progress import Progress, told
 from .resample import Ended
 from .tables import pairs_html
-from .threads import side_by_side, threads_for
+from .threads import threads_for
 
 __all__ = ["Tempering", "temper"]
 
@@ -124,7 +123,7 @@ def temper(
         particles: N of each run, even.
         steps: moves of every particle after each step of the ladder; from basins, every four
             of them are a sweep: a unit replaced, and five steps along the curvature.
-        seed: run e depends on (seed, e) alone.
+        seed: run e depends on (seed, e) alone; from basins, on the number of ensembles too.
         progress: True for a bar, or a function called as ``progress(done, total, text)``.
         start: "prior", "basins", or "auto", which takes "basins" for one hidden layer with 5 to
             16 hidden parameters and given noise whose data outweigh the prior by more than
@@ -147,16 +146,15 @@ def temper(
     start = _choose_start(post, layer, start)
     began = time.perf_counter()
     numbers = particles * post.data.n * (max(post.net.sizes) + 1)
+    rngs = [_generator(seed, e) for e in range(ensembles)]
     with threads_for(numbers), told(progress, "temper") as tell:
         shares = _shares(tell, ensembles)
         if start == "basins":
-            runs = side_by_side(
-                lambda e: _one_run(layer, particles, steps, seed, e, start, shares[e]), ensembles
-            )
+            runs = from_basins(layer, particles, steps, rngs, shares)
         else:
             runs = [
-                _one_run(layer, particles, steps, seed, e, start, shares[e])
-                for e in range(ensembles)
+                from_prior(layer, particles, steps, rng, share)
+                for rng, share in zip(rngs, shares, strict=True)
             ]
     efficiency = np.array([r.efficiency for r in runs])
     good = bool((efficiency * DRAWS >= EFFECTIVE).all())
@@ -178,20 +176,9 @@ def _places(run: Ended, good: bool) -> np.ndarray:
     return run.refined if good and run.refined is not None else run.h
 
 
-def _one_run(
-    layer: OutputLayer,
-    particles: int,
-    steps: int,
-    seed: int,
-    e: int,
-    start: str,
-    tell: Callable[[float, str], None],
-) -> Ended:
-    """Run e of a tempering, which depends on (seed, e) alone."""
-    rng = np.random.RandomState(np.random.SeedSequence([seed, e]).generate_state(8))
-    if start == "basins":
-        return from_basins(layer, particles, steps, rng, tell)
-    return from_prior(layer, particles, steps, rng, tell)
+def _generator(seed: int, e: int) -> np.random.RandomState:
+    """That of run e of a tempering."""
+    return np.random.RandomState(np.random.SeedSequence([seed, e]).generate_state(8))
 
 
 def _shares(tell: Progress, ensembles: int) -> list[Callable[[float, str], None]]:

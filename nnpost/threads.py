@@ -8,11 +8,12 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Event
 from typing import TypeVar
 
 import torch
 
-__all__ = ["side_by_side", "threads_for"]
+__all__ = ["SideBySide", "threads_for"]
 
 Result = TypeVar("Result")
 
@@ -30,11 +31,30 @@ def threads_for(numbers: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def side_by_side(work: Callable[[int], Result], count: int) -> list[Result]:
-    """``work(0)`` … ``work(count − 1)``, as many at once as there are cores, one thread each."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    with ThreadPoolExecutor(min(count, cores or 1), initializer=_alone) as pool:
-        return list(pool.map(work, range(count)))
+class SideBySide:
+    """Calls of one function for 0 … count − 1, as many at once as there are cores, a thread each.
+
+    A call that takes long asks :meth:`check` now and then, which ends it where the others failed or
+    were interrupted.
+    """
+
+    def __init__(self, count: int) -> None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        self.count, self.workers = count, min(count, cores or 1)
+        self._over = Event()
+
+    def __call__(self, work: Callable[[int], Result]) -> list[Result]:
+        with ThreadPoolExecutor(self.workers, initializer=_alone) as pool:
+            try:
+                return list(pool.map(work, range(self.count)))
+            except BaseException:
+                self._over.set()  # before leaving the pool, which waits for what is running
+                raise
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if nobody waits for the result any more."""
+        if self._over.is_set():
+            raise KeyboardInterrupt
 
 
 def _alone() -> None:

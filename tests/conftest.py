@@ -19,30 +19,13 @@ def quick(out: Path, *more: str) -> list[str]:
     return [*options, "--out", str(out), "--figures", str(out.parent / "figures")]
 
 
-def make_cards_small(patch: pytest.MonkeyPatch) -> None:
-    """Score cards of few draws, for tests of what they are put into."""
-    import nnpost.standing
-    import nnpost.trajectory
-    import nnpost.valleys
-
-    patch.setattr(nnpost.standing, "DRAWS", 200)
-    patch.setattr(nnpost.trajectory, "STEPS", 40)
-    patch.setattr(nnpost.valleys, "DRAWS", 12)
-
-
-@pytest.fixture
-def small_cards(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same for one test."""
-    make_cards_small(monkeypatch)
-
-
 def shrink_card(patch: pytest.MonkeyPatch) -> None:
     """A score card from few draws and a short trajectory, where one has to be there."""
     from nnpost import approximate, standing, trajectory, valleys
 
     sizes = {
-        (valleys, "DRAWS"): 20, (valleys, "RESTARTS"): 8, (standing, "DRAWS"): 200,
-        (approximate, "SIZE"): 40, (trajectory, "STEPS"): 200,
+        (valleys, "DRAWS"): 12, (valleys, "RESTARTS"): 8, (standing, "DRAWS"): 200,
+        (approximate, "SIZE"): 40, (trajectory, "STEPS"): 40,
     }  # fmt: skip
     for (module, name), size in sizes.items():
         patch.setattr(module, name, size)
@@ -62,7 +45,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     out = tmp_path_factory.mktemp("made") / "parabola.h5"
     with pytest.MonkeyPatch.context() as patch:
-        make_cards_small(patch)
         patch.setattr(pipeline, "draw", lambda *_: iter(()))
         shrink_card(patch)
         assert main(["run", "parabola", "--quiet", *quick(out)]) == 1

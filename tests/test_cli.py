@@ -26,7 +26,7 @@ DRAW = pipeline.draw
 
 
 @pytest.fixture(autouse=True)
-def no_pictures(monkeypatch, small_cards):
+def no_pictures(monkeypatch):
     """Figures have their own tests; the one that must see them here puts DRAW back."""
     monkeypatch.setattr(pipeline, "draw", lambda *_: iter(()))
 
@@ -267,7 +267,7 @@ def test_interrupted_before_anything_was_kept(
 
 def test_killed_process_is_resumed_to_the_same_chain(tmp_path):
     whole, killed = tmp_path / "whole.h5", tmp_path / "killed.h5"
-    more = ["sample.nsteps=900", "train.restarts=2", "train.epochs=2"]
+    more = ["sample.nsteps=600", "train.restarts=2", "train.epochs=2"]
     command = [sys.executable, "-m", "nnpost", "run", "parabola", "--quiet", *quick(killed, *more)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, env=environment)
@@ -276,7 +276,7 @@ def test_killed_process_is_resumed_to_the_same_chain(tmp_path):
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert 0 < committed_rows(killed) < 900
+    assert 0 < committed_rows(killed) < 600
     assert main([*command[3:], "--resume"]) in (0, 1)
     only_chain(whole, *more)
     assert np.array_equal(read_chain(killed).chain, read_chain(whole).chain)

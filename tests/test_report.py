@@ -103,7 +103,7 @@ def test_the_pages_numbers_are_those_of_the_run(page, card, made):
     assert rows["mse"] == next(row for row in comparison.table() if row[0] == "mse")[1:]
 
 
-def test_compare_prints_every_number_with_its_error(run_file, capsys, small_cards):
+def test_compare_prints_every_number_with_its_error(run_file, capsys):
     assert main(["compare", str(run_file), "--json"]) == 1
     found = json.loads(capsys.readouterr().out)["scorecard"]
     for part in ("best", "barrier", "log_evidence", "above_all"):
@@ -129,7 +129,7 @@ def json_of(path, capsys):
 
 
 @pytest.mark.parametrize("inputs", [1, 2])
-def test_a_run_made_from_python_is_compared_and_reported(tmp_path, capsys, small_cards, inputs):
+def test_a_run_made_from_python_is_compared_and_reported(tmp_path, capsys, inputs):
     rng = np.random.default_rng(0)
     x = rng.uniform(-1, 1, (30, inputs))
     data = nnpost.Dataset(x, x[:, 0] + 0.1 * rng.normal(size=30), np.full(30, 0.1))

@@ -1,7 +1,9 @@
+import time
+
 import pytest
 import torch
 
-from nnpost.threads import SMALL, threads_for
+from nnpost.threads import SMALL, SideBySide, threads_for
 
 
 @pytest.fixture(autouse=True)
@@ -22,3 +24,26 @@ def test_small_batches_take_one_thread_and_the_number_comes_back(numbers, thread
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert torch.get_num_threads() == 2
+
+
+def test_work_side_by_side_comes_back_in_order_on_one_thread_each():
+    every = SideBySide(5)
+    assert every(lambda i: (i * i, torch.get_num_threads())) == [(i * i, 1) for i in range(5)]
+
+
+def test_work_that_nobody_waits_for_any_more_ends():
+    every, rounds = SideBySide(2), []
+    every.workers = 2
+
+    def work(i):
+        if i == 0:
+            raise ValueError("the first one fails")
+        while True:
+            rounds.append(i)
+            every.check()
+            time.sleep(0.001)
+
+    with pytest.raises(ValueError, match="the first one"):
+        every(work)
+    with pytest.raises(KeyboardInterrupt):
+        every.check()
