@@ -32,7 +32,7 @@ def curve(units=1, activation="sigmoid", sigma=0.2, std=3.0, n=20, inputs=1):
 
 def quadrature(post):
     """log ∫∫ p(y, w, b) dw db on a grid that takes in ten standard deviations of the prior."""
-    w, b = (np.linspace(-6 * s, 6 * s, 601) for s in post.scales[:2])
+    w, b = (np.linspace(-6 * s, 6 * s, 1201) for s in post.scales[:2])
     h = np.stack(np.meshgrid(w, b, indexing="ij"), axis=-1).reshape(-1, 2)
     return logsumexp(OutputLayer(post).log_prob(h)) + math.log((w[1] - w[0]) * (b[1] - b[0]))
 
@@ -124,7 +124,7 @@ def test_leaps_and_sweeps_leave_the_posterior_alone(activation):
     post = curve(1, activation, sigma=0.5)
     layer = OutputLayer(post)
     quotient = Quotient(layer)
-    w, b = (np.linspace(-6 * s, 6 * s, 601) for s in post.scales[:2])
+    w, b = (np.linspace(-6 * s, 6 * s, 1201) for s in post.scales[:2])
     grid = np.stack(np.meshgrid(w, b, indexing="ij"), axis=-1).reshape(-1, 2)
     p = np.exp(layer.log_prob(grid) - quadrature(post))
     p /= p.sum()
