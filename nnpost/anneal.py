@@ -35,7 +35,8 @@ from .resample import log_effective_size, systematic
 
 __all__ = ["Annealing", "Moves", "anneal", "draw_inside"]
 
-KEEP = 0.5  # share of the effective sample size that a step of the ladder keeps
+KEEP = 0.5  # effective sample size that a step of the ladder keeps, as a share of the particles
+FRESH = 20  # draws of the mixture for every particle: they cost little beside what follows
 STEPS = 5  # along the curvature in each sweep
 SHARING = 25  # networks that compete with the same fresh units
 LEAST_POWER = 0.05  # of the likelihood in the curvature that steps follow
@@ -92,12 +93,12 @@ def anneal(
 
     ``tell`` is called with β before every sweep.
     """
-    h, share = draw_inside(quotient, mixture, particles, rng)
+    h, share = draw_inside(quotient, mixture, FRESH * particles, rng)
     run = Annealing(quotient, mixture, h, quotient.log_prob(h), mixture.log_prob(h))
     run.log_z = math.log(share)
     moves = Moves(quotient)
     while run.beta < 1:
-        _climb(run, rng)
+        _climb(run, particles, rng)
         taken = []
         for _ in range(sweeps):
             tell(run.beta)
@@ -135,10 +136,10 @@ def draw_inside(
     return np.concatenate(found), size / (drawn - 1)
 
 
-def _climb(run: Annealing, rng: np.random.RandomState) -> None:
-    """Raise β as far as the weights allow, and resample."""
+def _climb(run: Annealing, particles: int, rng: np.random.RandomState) -> None:
+    """Raise β as far as the weights allow, and resample ``particles``."""
     gap = run.posterior - run.start
-    goal = math.log(KEEP * len(gap))
+    goal = math.log(KEEP * particles)
 
     def excess(step: float) -> float:
         return log_effective_size(step * gap) - goal
@@ -149,7 +150,7 @@ def _climb(run: Annealing, rng: np.random.RandomState) -> None:
     log_weights = step * gap
     run.log_z += float(logsumexp(log_weights) - math.log(len(gap)))
     run.beta = 1.0 if step == last else run.beta + step
-    i = systematic(log_weights, rng)
+    i = systematic(log_weights, rng, particles)
     run.h, run.posterior, run.start = run.h[i], run.posterior[i], run.start[i]
 
 

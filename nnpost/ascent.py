@@ -2,11 +2,13 @@
 
 Nocedal & Wright 2006, Numerical Optimization, algorithm 6.1 with the update 6.17; a step is taken
 if it gains (Armijo's rule), and the update is skipped where the curvature along it has the wrong
-sign.
+sign. On a long bent ridge a climb that begins with steepest ascent stalls far below the top, and
+one that is told the curvature where it begins does not.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -14,24 +16,31 @@ import numpy as np
 __all__ = ["climb"]
 
 ValueAndGrad = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-LONGEST = 2.0  # of a step, in the units of ``scale``
+LONGEST = 2.0  # of a step where no curvature is known
 
 
 def climb(
-    function: ValueAndGrad, x: np.ndarray, scale: np.ndarray, steps: int, enough: float = 1e-4
+    function: ValueAndGrad,
+    x: np.ndarray,
+    steps: int,
+    enough: float = 1e-4,
+    inverse: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Climb ``function`` (B, d) -> (B,), (B, d) from every row of x; the tops and their values.
 
-    ``scale`` (d,) are units in which the coordinates vary alike. A climb ends where the gain that
+    ``inverse`` (B, d, d) are inverse Hessians of minus the function where the climbs begin,
+    positive definite; without them coordinates should vary alike. A climb ends where the gain that
     a quasi-Newton step expects is below ``enough``, or after ``steps`` evaluations.
     """
-    x = x / scale
-    value, grad = function(x * scale)
-    grad = grad * scale
+    x = x.copy()
+    value, grad = function(x)
     batch, d = x.shape
-    eye = np.eye(d)
-    inverse = np.tile(eye, (batch, 1, 1)) / (1 + np.linalg.norm(grad, axis=1))[:, None, None]
-    fresh = np.ones(batch, dtype=bool)
+    fresh = np.full(batch, inverse is None)
+    longest = LONGEST if inverse is None else math.inf
+    if inverse is None:
+        steep = 1 + np.linalg.norm(grad, axis=1)
+        inverse = np.tile(np.eye(d), (batch, 1, 1)) / steep[:, None, None]
+    inverse = inverse.copy()
     shrink = np.ones(batch)
     idle = np.zeros(batch, dtype=int)
     going = np.flatnonzero(np.isfinite(value))
@@ -41,10 +50,9 @@ def climb(
         g = grad[going]
         step = np.einsum("bij,bj->bi", inverse[going], g)
         length = np.linalg.norm(step, axis=1)
-        step *= (shrink[going] * np.minimum(1, LONGEST / (length + 1e-300)))[:, None]
+        step *= (shrink[going] * np.minimum(1, longest / (length + 1e-300)))[:, None]
         expected = (step * g).sum(axis=1)
-        new, slope = function((x[going] + step) * scale)
-        slope = slope * scale
+        new, slope = function(x[going] + step)
         gain = new - value[going]
         good = gain > 1e-4 * expected
         rows = going[good]
@@ -56,7 +64,7 @@ def climb(
         small = np.where(good, gain, expected) < enough
         idle[going] = np.where(small, idle[going] + 1, 0)
         going = going[idle[going] < 3]
-    return x * scale, value
+    return x, value
 
 
 def _update(

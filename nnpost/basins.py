@@ -4,9 +4,11 @@ Restarts of the collapsed density p̄ (quotient.py) are climbed as one batch. Th
 good tops have two of their units replaced by units drawn at a higher temperature (leaps.py), or
 one of them put beside another one to share its task, and are climbed again (basin hopping; Wales &
 Doye 1997, J. Phys. Chem. A 101, 5111): sharp posteriors of networks are built of units, and a good
-network differs from a better one in a few of them. A Gaussian fitted to the curvature of every top
-gives a mixture that is broad where the posterior is; it only has to be a fair start, because what
-uses it corrects for it exactly.
+network differs from a better one in a few of them. Ridges are long and bent, and a climb that knows
+nothing of their curvature stalls nats below the top, so every climb goes on from where it stalled
+with the curvature that it has there, some times over. A Gaussian fitted to the curvature of every
+top gives a mixture that is broad where the posterior is; it only has to be a fair start, because
+what uses it corrects for it exactly.
 """
 
 from __future__ import annotations
@@ -25,11 +27,13 @@ from .quotient import Quotient
 __all__ = ["Basins", "around", "pooled", "search"]
 
 RESTARTS, CLIMB = 500, 120  # climbs at the beginning, and evaluations of each
-HOPS, HOPPERS, HOP_CLIMB = 20, 200, 70  # rounds of hopping, climbs of each
+HOPS, HOPPERS, HOP_CLIMB = 6, 200, 70  # rounds of hopping, climbs of each
 WIDTH, JITTER = 1.0, 0.2  # of what a split unit is moved by, in b, and as a factor
 WARM = 0.05  # power of the likelihood at which the units of hoppers are drawn
 DEEP = 20.0  # nats below the best top from which on tops are dropped
 MOST = 300  # tops that make the mixture
+ROUNDS, RIDGE_CLIMB = 3, 60  # of climbing on with the curvature known, evaluations of each
+STALLED = 15.0  # nats that these may gain
 APART = 0.1  # tops nearer than this in every coordinate, in units of asinh(h), are one
 STEP = 1e-4  # of the finite differences, in the coordinates' own units
 
@@ -78,22 +82,20 @@ def search(
         for _ in range(2):
             h[:half], _ = warm.replace(h[:half], rng)
         h[half:] = split(h[half:], quotient.blocks, rng)
-        found, height = _climbed(quotient, h, HOP_CLIMB)
-        basins = _merged(quotient, basins, found, height)
+        basins = _merged(quotient, basins, h, HOP_CLIMB)
     return basins
 
 
 def pooled(found: Sequence[Basins]) -> Basins:
     """What several searches found, every top once."""
-    h, log_prob, roots, log_mass = (np.concatenate(part) for part in zip(*found, strict=True))
-    least = log_prob.max(initial=-np.inf) - DEEP
-    keep = _distinct(h, log_prob, np.empty((0, h.shape[1])), least)
-    return Basins(h[keep], log_prob[keep], roots[keep], log_mass[keep])
+    tops = Basins(*(np.concatenate(part) for part in zip(*found, strict=True)))
+    keep = _distinct(tops.h, tops.log_prob, DEEP)
+    return Basins(*(part[keep] for part in tops))
 
 
 def around(quotient: Quotient, h: np.ndarray) -> Basins:
-    """The tops above places h (B, H), with their curvatures."""
-    return _laplace(quotient, *_climbed(quotient, h, CLIMB))
+    """The tops above places h (B, H), with their curvatures, near ones once."""
+    return _merged(quotient, _none(quotient.ndim), h, CLIMB)
 
 
 def split(h: np.ndarray, blocks: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
@@ -114,36 +116,39 @@ def split(h: np.ndarray, blocks: np.ndarray, rng: np.random.RandomState) -> np.n
     return q
 
 
-def _climbed(quotient: Quotient, start: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    unit = np.ones(quotient.ndim)
-    h, height = climb(quotient.log_prob_and_grad, start, unit, steps, enough=1e-2)
+def _merged(quotient: Quotient, old: Basins, start: np.ndarray, steps: int) -> Basins:
+    """``old`` and the tops above ``start``, every one once, but those that are too low."""
+    new = _climbed(quotient, start, steps)
+    for _ in range(ROUNDS):
+        new = _climbed(quotient, new.h, RIDGE_CLIMB, new.roots)
+    return pooled([old, new])
+
+
+def _climbed(
+    quotient: Quotient, start: np.ndarray, steps: int, roots: np.ndarray | None = None
+) -> Basins:
+    """Places that climbs from ``start`` lead to, every one once, with their curvatures."""
+    if len(start) == 0:
+        return _none(quotient.ndim)
+    inverse = None if roots is None else roots @ roots.swapaxes(1, 2)
+    h, height = climb(quotient.log_prob_and_grad, start, steps, 1e-2, inverse)
     good = np.isfinite(height) & np.isfinite(h).all(axis=1)
-    return quotient.fold(h[good]), height[good]
+    h, height = quotient.fold(h[good]), height[good]
+    keep = _distinct(h, height, DEEP + STALLED)
+    return _laplace(quotient, h[keep], height[keep])
 
 
-def _merged(quotient: Quotient, old: Basins, h: np.ndarray, height: np.ndarray) -> Basins:
-    """``old`` and new tops together; the curvature is worked out for the new ones only."""
-    best = max(height.max(initial=-np.inf), old.log_prob.max(initial=-np.inf))
-    new = _distinct(h, height, old.h, best - DEEP)
-    more = _laplace(quotient, h[new], height[new])
-    joined = Basins(*(np.concatenate(pair) for pair in zip(old, more, strict=True)))
-    keep = np.flatnonzero(joined.log_prob > best - DEEP)
-    keep = keep[np.argsort(-joined.log_prob[keep], kind="stable")]
-    return Basins(*(part[keep] for part in joined))
-
-
-def _distinct(h: np.ndarray, height: np.ndarray, known: np.ndarray, least: float) -> list[int]:
-    """Rows of h, the highest first, that are neither low nor near to a known or earlier one."""
-    keys, count = np.arcsinh(h), len(known)
-    seen = np.concatenate([np.arcsinh(known), np.empty_like(keys)])
+def _distinct(h: np.ndarray, height: np.ndarray, deep: float) -> list[int]:
+    """Rows of h, the highest first, not lower than ``deep`` below it nor near to an earlier one."""
+    keys, seen = np.arcsinh(h), np.empty_like(h)
     kept: list[int] = []
     for i in np.argsort(-height, kind="stable"):
-        if height[i] < least:
+        if height[i] < height.max() - deep:
             break
+        count = len(kept)
         if count and np.abs(seen[:count] - keys[i]).max(axis=1).min() < APART:
             continue
         seen[count] = keys[i]
-        count += 1
         kept.append(int(i))
     return kept
 
@@ -152,7 +157,7 @@ def _laplace(quotient: Quotient, h: np.ndarray, height: np.ndarray) -> Basins:
     """Curvatures by central differences of the gradient, no flatter than the prior."""
     d = quotient.ndim
     if len(h) == 0:
-        return Basins(h, height, np.empty((0, d, d)), height)
+        return _none(d)
     eye = STEP * np.eye(d)
     around = np.concatenate([h[:, None] + eye, h[:, None] - eye], axis=1)
     _, slopes = quotient.log_prob_and_grad(around.reshape(-1, d))
@@ -166,3 +171,7 @@ def _laplace(quotient: Quotient, h: np.ndarray, height: np.ndarray) -> Basins:
     roots = np.linalg.cholesky(cov + 1e-14 * np.eye(d) * scales**2)
     volume = np.log(np.diagonal(roots, axis1=1, axis2=2)).sum(axis=1)
     return Basins(h, height, roots, height + volume + d / 2 * np.log(2 * np.pi))
+
+
+def _none(d: int) -> Basins:
+    return Basins(np.empty((0, d)), np.empty(0), np.empty((0, d, d)), np.empty(0))

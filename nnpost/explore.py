@@ -29,7 +29,7 @@ from .threads import SideBySide
 __all__ = ["from_basins"]
 
 STAGES = 5  # times that all particles are annealed; the estimates of Z come from the last
-PIECES = 100  # components of the mixture fitted to each run's particles
+PIECES = 200  # components of the mixture fitted to the particles of all runs
 EFFICIENT = 0.1  # share of effective draws from which on importance sampling beats tempering
 BASINS_SHARE = 0.25  # of the basins' own mixture in what is tempered from
 SEARCH = 0.25  # share of the work, for progress
@@ -67,21 +67,15 @@ def from_basins(
     mixture = basins.mixture
     for number in range(STAGES):
         runs = every(partial(annealed, number))
-        if number < STAGES - 1:
-            fits = every(partial(_fitted, runs, rngs))
-            mixture = basins.mixture.joined(StudentMixture.mean(fits), BASINS_SHARE)
-    return every(lambda e: _corrected(exact, runs[e], rngs[e], tells[e]))
-
-
-def _fitted(
-    runs: Sequence[Annealing], rngs: Sequence[np.random.RandomState], e: int
-) -> StudentMixture:
-    return fit_mixture(runs[e].h, PIECES, rngs[e])
+        fit = fit_mixture(np.concatenate([run.h for run in runs]), PIECES, rngs[0])
+        mixture = basins.mixture.joined(fit, BASINS_SHARE)
+    return every(lambda e: _corrected(exact, runs[e], fit, rngs[e], tells[e]))
 
 
 def _corrected(
     exact: Quotient,
     run: Annealing,
+    mixture: StudentMixture,
     rng: np.random.RandomState,
     tell: Callable[[float, str], None],
 ) -> Ended:
@@ -90,7 +84,6 @@ def _corrected(
     log_weights = exact.log_prob(run.h) - run.posterior
     log_z = run.log_z + float(logsumexp(log_weights)) - math.log(size)
     h = run.h[systematic(log_weights, rng)]
-    mixture = fit_mixture(h, PIECES, rng)
     q, share = draw_inside(exact, mixture, DRAWS, rng)
     log_weights = exact.log_prob(q) - mixture.log_prob(q)
     efficiency = math.exp(log_effective_size(log_weights)) / DRAWS

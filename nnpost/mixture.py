@@ -9,7 +9,6 @@ McLachlan 2000, Stat. Comput. 10, 339, eqs. 8 and 15–18).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -48,16 +47,6 @@ class StudentMixture:
             np.concatenate([self.means, other.means]),
             np.concatenate([self.roots, other.roots]),
             self.freedom,
-        )
-
-    @classmethod
-    def mean(cls, parts: Sequence[StudentMixture]) -> StudentMixture:
-        """The mean of the densities of several mixtures."""
-        return cls(
-            np.concatenate([p.weights for p in parts]) / len(parts),
-            np.concatenate([p.means for p in parts]),
-            np.concatenate([p.roots for p in parts]),
-            parts[0].freedom,
         )
 
     def draw(self, size: int, rng: np.random.RandomState) -> np.ndarray:

@@ -27,10 +27,13 @@ class Ended(NamedTuple):
     mixture: StudentMixture | None = None
 
 
-def systematic(log_weights: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-    """Systematic resampling: indices (N,) with expected counts N w/Σw (Kitagawa 1996)."""
-    weights = np.exp(log_weights - logsumexp(log_weights))
-    points = (np.arange(len(weights)) + rng.random_sample()) / len(weights)
+def systematic(
+    log_weights: np.ndarray, rng: np.random.RandomState, size: int | None = None
+) -> np.ndarray:
+    """Systematic resampling: ``size`` indices, or as many as there are weights w, with expected
+    counts size · w/Σw (Kitagawa 1996, J. Comput. Graph. Stat. 5, 1)."""
+    weights, size = np.exp(log_weights - logsumexp(log_weights)), size or len(log_weights)
+    points = (np.arange(size) + rng.random_sample()) / size
     return np.minimum(np.searchsorted(np.cumsum(weights), points), len(weights) - 1)
 
 

@@ -61,16 +61,3 @@ def test_draws_that_differ_by_rounding_alone_give_a_density():
     x = np.array([3.8, 0.01, 15.2, -14.4]) * (1 + 1e-15 * np.random.RandomState(0).randn(4000, 4))
     fitted = fit_mixture(x, 24, np.random.RandomState(0))
     assert np.isfinite(fitted.log_prob(x)).all()
-
-
-def test_the_mean_of_mixtures_has_the_mean_of_their_densities():
-    rng = np.random.default_rng(0)
-    parts = [
-        StudentMixture(
-            np.full(k, 1 / k), rng.normal(size=(k, 2)), np.tile(np.eye(2) * (k + 1), (k, 1, 1))
-        )
-        for k in (1, 3)
-    ]
-    x = rng.normal(size=(5, 2))
-    expected = np.mean([np.exp(p.log_prob(x)) for p in parts], axis=0)
-    np.testing.assert_allclose(np.exp(StudentMixture.mean(parts).log_prob(x)), expected)

@@ -10,12 +10,13 @@ from scipy.special import logsumexp
 from nnpost import MLP, MSE, Dataset, Gaussian, GaussianPrior, Posterior, RequestError, datasets
 from nnpost.anneal import Annealing, Moves, anneal, draw_inside
 from nnpost.ascent import climb
-from nnpost.basins import Basins, pooled
+from nnpost.basins import Basins, around, pooled
 from nnpost.curvature import CurvedStep
 from nnpost.leaps import FoldedIndependent, UnitReplacement
 from nnpost.mixture import StudentMixture
 from nnpost.output_layer import OutputLayer
 from nnpost.quotient import Quotient
+from nnpost.resample import systematic
 from nnpost.temper import Tempering, temper
 
 
@@ -169,6 +170,15 @@ def test_a_mixture_that_is_never_in_order_is_refused_in_words():
         draw_inside(quotient, mixture, 10, np.random.RandomState(0))
 
 
+@pytest.mark.parametrize("size", [None, 7, 400])
+def test_resampling_gives_every_draw_its_weight_s_share_rounded_up_or_down(size):
+    log_weights = np.random.RandomState(1).standard_normal(40) * 2 - 500
+    counts = np.bincount(systematic(log_weights, np.random.RandomState(2), size), minlength=40)
+    expected = np.exp(log_weights - logsumexp(log_weights)) * (size or 40)
+    assert counts.sum() == (size or 40)
+    assert (abs(counts - expected) < 1).all()
+
+
 def test_the_share_of_a_mixture_inside_its_domain_is_unbiased():
     quotient = Quotient(OutputLayer(curve(2)))
     mixture = StudentMixture(np.ones(1), np.zeros((1, 4)), np.eye(4)[None])
@@ -187,9 +197,26 @@ def test_a_climb_reaches_the_top_of_a_narrow_valley():
         r = (x - top) @ root
         return -0.5 * (r**2).sum(axis=1), -r @ root.T
 
-    x, value = climb(hill, rng.standard_normal((20, 5)), np.ones(5), 500, enough=1e-9)
+    start = rng.standard_normal((20, 5))
+    x, value = climb(hill, start, 500, enough=1e-9)
     np.testing.assert_allclose(value, 0, atol=1e-3)
     np.testing.assert_allclose(hill(x)[0], value, atol=1e-9)
+    inverse = np.linalg.inv(root @ root.T)
+    _, value = climb(hill, start, 1, inverse=np.tile(inverse, (20, 1, 1)))
+    np.testing.assert_allclose(value, 0, atol=1e-8)  # one step, where the curvature is known
+
+
+def test_tops_are_where_the_slope_vanishes():
+    """On long bent ridges, too, where climbs stall that do not know the curvature."""
+    quotient = Quotient(OutputLayer(curve(3, "sigmoid", sigma=0.02)))
+    start = np.random.RandomState(0).standard_normal((60, quotient.ndim)) * 2
+    tops = around(quotient, start)
+    value, slope = quotient.log_prob_and_grad(tops.h)
+    np.testing.assert_allclose(tops.log_prob, value, atol=1e-8)
+    left = np.linalg.norm(np.einsum("bji,bj->bi", tops.roots, slope), axis=1)
+    high = value > value.max() - 10
+    assert high.any()
+    assert (left[high] < 0.1).all()  # in standard deviations of the ridge
 
 
 def test_tempering_from_basins_is_tempering_from_the_prior(monkeypatch):
