@@ -27,7 +27,7 @@ def teacher(activation: str, size: int = 300, seed: int = 0) -> nnpost.Dataset:
     return nnpost.Dataset(blank.x, y, name=f"{activation} teacher")
 
 
-def main(activation: str = "tanh", moves: str = "collapsed", nsteps: str = "900") -> None:
+def main(activation: str = "tanh", moves: str = "collapsed", nsteps: str = "600") -> None:
     """Sample from prior draws with four ensembles, and print the verdict with the time."""
     net, noise = nnpost.MLP(10, (10,), activation), nnpost.Gaussian("infer")
     post = nnpost.Posterior(net, teacher(activation), noise, nnpost.GaussianPrior(1.0))

@@ -221,10 +221,11 @@ def test_tops_are_where_the_slope_vanishes():
 
 def test_tempering_from_basins_is_tempering_from_the_prior(monkeypatch):
     """Two ways without a step in common, on two units: within both standard errors."""
-    from nnpost import basins
+    from nnpost import basins, explore
 
     for name, value in {"RESTARTS": 30, "CLIMB": 40, "HOPS": 2, "HOPPERS": 20}.items():
         monkeypatch.setattr(basins, name, value)
+    monkeypatch.setattr(explore, "STAGES", 3)
     post = curve(2, "sigmoid", sigma=0.2)
     one = temper(post, 4, particles=600, seed=3, start="basins")
     two = temper(post, 4, particles=1000, seed=3, start="prior")
@@ -257,6 +258,7 @@ def test_runs_from_basins_are_told_what_the_others_found(monkeypatch):
         used.append(mixture)
         return anneal(quotient, mixture, *args)
 
+    monkeypatch.setattr(explore, "STAGES", 3)
     monkeypatch.setattr(explore, "search", search)
     monkeypatch.setattr(explore, "anneal", recorded)
     found = temper(post, 3, particles=200, steps=4, seed=1, start="basins")
