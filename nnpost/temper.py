@@ -32,7 +32,7 @@ from .posterior import Posterior
 from .progress import Progress, told
 from .resample import Ended
 from .tables import pairs_html
-from .threads import threads_for
+from .threads import SideBySide, threads_for
 
 __all__ = ["Tempering", "temper"]
 
@@ -152,10 +152,7 @@ def temper(
         if start == "basins":
             runs = from_basins(layer, particles, steps, rngs, shares)
         else:
-            runs = [
-                from_prior(layer, particles, steps, rng, share)
-                for rng, share in zip(rngs, shares, strict=True)
-            ]
+            runs = _from_prior(layer, particles, steps, rngs, shares)
     efficiency = np.array([r.efficiency for r in runs])
     good = bool((efficiency * DRAWS >= EFFECTIVE).all())
     mixtures = tuple(r.mixture for r in runs if r.mixture is not None)
@@ -170,6 +167,22 @@ def temper(
         seconds=time.perf_counter() - began,
         start=start,
     )
+
+
+def _from_prior(
+    layer: OutputLayer,
+    particles: int,
+    steps: int,
+    rngs: Sequence[np.random.RandomState],
+    tells: Sequence[Callable[[float, str], None]],
+) -> list[Ended]:
+    every = SideBySide(len(rngs))
+
+    def tell(e: int, done: float, text: str) -> None:
+        every.check()
+        tells[e](done, text)
+
+    return every(lambda e: from_prior(layer, particles, steps, rngs[e], partial(tell, e)))
 
 
 def _places(run: Ended, good: bool) -> np.ndarray:
