@@ -82,7 +82,7 @@ def search(
         for _ in range(2):
             h[:half], _ = warm.replace(h[:half], rng)
         h[half:] = split(h[half:], quotient.blocks, rng)
-        basins = _merged(quotient, basins, h, HOP_CLIMB)
+        basins = pooled([basins, around(quotient, h, HOP_CLIMB)])
     return basins
 
 
@@ -93,9 +93,12 @@ def pooled(found: Sequence[Basins]) -> Basins:
     return Basins(*(part[keep] for part in tops))
 
 
-def around(quotient: Quotient, h: np.ndarray) -> Basins:
-    """The tops above places h (B, H), with their curvatures, near ones once."""
-    return _merged(quotient, _none(quotient.ndim), h, CLIMB)
+def around(quotient: Quotient, h: np.ndarray, steps: int = CLIMB) -> Basins:
+    """The tops above places h (B, H), every one once, but those that are too low."""
+    tops = _climbed(quotient, h, steps)
+    for _ in range(ROUNDS):
+        tops = _climbed(quotient, tops.h, RIDGE_CLIMB, tops.roots)
+    return pooled([tops])
 
 
 def split(h: np.ndarray, blocks: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
@@ -116,20 +119,10 @@ def split(h: np.ndarray, blocks: np.ndarray, rng: np.random.RandomState) -> np.n
     return q
 
 
-def _merged(quotient: Quotient, old: Basins, start: np.ndarray, steps: int) -> Basins:
-    """``old`` and the tops above ``start``, every one once, but those that are too low."""
-    new = _climbed(quotient, start, steps)
-    for _ in range(ROUNDS):
-        new = _climbed(quotient, new.h, RIDGE_CLIMB, new.roots)
-    return pooled([old, new])
-
-
 def _climbed(
     quotient: Quotient, start: np.ndarray, steps: int, roots: np.ndarray | None = None
 ) -> Basins:
     """Places that climbs from ``start`` lead to, every one once, with their curvatures."""
-    if len(start) == 0:
-        return _none(quotient.ndim)
     inverse = None if roots is None else roots @ roots.swapaxes(1, 2)
     h, height = climb(quotient.log_prob_and_grad, start, steps, 1e-2, inverse)
     good = np.isfinite(height) & np.isfinite(h).all(axis=1)
@@ -156,8 +149,6 @@ def _distinct(h: np.ndarray, height: np.ndarray, deep: float) -> list[int]:
 def _laplace(quotient: Quotient, h: np.ndarray, height: np.ndarray) -> Basins:
     """Curvatures by central differences of the gradient, no flatter than the prior."""
     d = quotient.ndim
-    if len(h) == 0:
-        return _none(d)
     eye = STEP * np.eye(d)
     around = np.concatenate([h[:, None] + eye, h[:, None] - eye], axis=1)
     _, slopes = quotient.log_prob_and_grad(around.reshape(-1, d))
@@ -171,7 +162,3 @@ def _laplace(quotient: Quotient, h: np.ndarray, height: np.ndarray) -> Basins:
     roots = np.linalg.cholesky(cov + 1e-14 * np.eye(d) * scales**2)
     volume = np.log(np.diagonal(roots, axis1=1, axis2=2)).sum(axis=1)
     return Basins(h, height, roots, height + volume + d / 2 * np.log(2 * np.pi))
-
-
-def _none(d: int) -> Basins:
-    return Basins(np.empty((0, d)), np.empty(0), np.empty((0, d, d)), np.empty(0))

@@ -40,6 +40,7 @@ def from_basins(
     particles: int,
     steps: int,
     rngs: Sequence[np.random.RandomState],
+    every: SideBySide,
     tells: Sequence[Callable[[float, str], None]],
 ) -> list[Ended]:
     """One run for each of ``rngs``: search, then anneal and fit a mixture to all, STAGES times.
@@ -47,19 +48,15 @@ def from_basins(
     The fits only steer: nothing but the efficiency depends on how good they are.
     """
     exact, quotient = Quotient(layer), Quotient(layer.gathered())
-    every, sweeps = SideBySide(len(rngs)), max(1, steps // 4)
-
-    def tell(e: int, done: float, text: str) -> None:
-        every.check()
-        tells[e](done, text)
+    sweeps = max(1, steps // 4)
 
     def look(e: int) -> Basins:
-        return search(quotient, rngs[e], lambda done: tell(e, SEARCH * done, "search"))
+        return search(quotient, rngs[e], lambda done: tells[e](SEARCH * done, "search"))
 
     def annealed(number: int, e: int) -> Annealing:
         def hear(beta: float) -> None:
             done = SEARCH + (1 - SEARCH) * (number + beta) / STAGES
-            tell(e, done, f"{len(basins.h)} basins")
+            tells[e](done, f"{len(basins.h)} basins")
 
         return anneal(quotient, mixture, particles, sweeps, rngs[e], hear)
 

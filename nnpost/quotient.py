@@ -139,6 +139,8 @@ class Quotient:
     def log_prob_and_grad(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """log Σ_g p(y, g h) anywhere, and its gradient: (B, H) -> (B,), (B, H)."""
         t = as_tensor(h, self.layer.post.device)
+        if len(t) == 0:
+            return np.empty(0), np.empty((0, self.ndim))
         parts = [self._value_and_grad(t[r]) for r in self.layer.blocks(len(t))]
         value, grad = (torch.cat(part).numpy(force=True) for part in zip(*parts, strict=True))
         return value, grad

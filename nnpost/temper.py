@@ -148,11 +148,12 @@ def temper(
     numbers = particles * post.data.n * (max(post.net.sizes) + 1)
     rngs = [_generator(seed, e) for e in range(ensembles)]
     with threads_for(numbers), told(progress, "temper") as tell:
-        shares = _shares(tell, ensembles)
+        every = SideBySide(ensembles)
+        tells = _shares(tell, every)
         if start == "basins":
-            runs = from_basins(layer, particles, steps, rngs, shares)
+            runs = from_basins(layer, particles, steps, rngs, every, tells)
         else:
-            runs = _from_prior(layer, particles, steps, rngs, shares)
+            runs = every(lambda e: from_prior(layer, particles, steps, rngs[e], tells[e]))
     efficiency = np.array([r.efficiency for r in runs])
     good = bool((efficiency * DRAWS >= EFFECTIVE).all())
     mixtures = tuple(r.mixture for r in runs if r.mixture is not None)
@@ -169,22 +170,6 @@ def temper(
     )
 
 
-def _from_prior(
-    layer: OutputLayer,
-    particles: int,
-    steps: int,
-    rngs: Sequence[np.random.RandomState],
-    tells: Sequence[Callable[[float, str], None]],
-) -> list[Ended]:
-    every = SideBySide(len(rngs))
-
-    def tell(e: int, done: float, text: str) -> None:
-        every.check()
-        tells[e](done, text)
-
-    return every(lambda e: from_prior(layer, particles, steps, rngs[e], partial(tell, e)))
-
-
 def _places(run: Ended, good: bool) -> np.ndarray:
     return run.refined if good and run.refined is not None else run.h
 
@@ -194,15 +179,16 @@ def _generator(seed: int, e: int) -> np.random.RandomState:
     return np.random.RandomState(np.random.SeedSequence([seed, e]).generate_state(8))
 
 
-def _shares(tell: Progress, ensembles: int) -> list[Callable[[float, str], None]]:
-    """What each run calls with the share of its work that is done."""
-    done = [0.0] * ensembles
+def _shares(tell: Progress, every: SideBySide) -> list[Callable[[float, str], None]]:
+    """What each run calls with the share of its work that is done, and where it may be ended."""
+    done = [0.0] * every.count
 
     def advance(e: int, share: float, text: str) -> None:
+        every.check()
         done[e] = share
-        tell(sum(done), ensembles, text)
+        tell(sum(done), every.count, text)
 
-    return [partial(advance, e) for e in range(ensembles)]
+    return [partial(advance, e) for e in range(every.count)]
 
 
 def _choose_start(post: Posterior, layer: OutputLayer, start: str) -> str:

@@ -217,6 +217,7 @@ def test_tops_are_where_the_slope_vanishes():
     high = value > value.max() - 10
     assert high.any()
     assert (left[high] < 0.1).all()  # in standard deviations of the ridge
+    assert len(around(quotient, start[:0]).h) == 0
 
 
 def test_tempering_from_basins_is_tempering_from_the_prior(monkeypatch):
@@ -248,7 +249,7 @@ def test_runs_from_basins_are_told_what_the_others_found(monkeypatch):
     from nnpost import explore
 
     post = curve(2, "sigmoid", sigma=0.2)
-    own, used = [], []
+    own, used, fitted = [], [], []
 
     def search(quotient, rng, progress):
         own.append(quotient.fold(rng.standard_normal((1, 4))))
@@ -261,6 +262,8 @@ def test_runs_from_basins_are_told_what_the_others_found(monkeypatch):
     monkeypatch.setattr(explore, "STAGES", 3)
     monkeypatch.setattr(explore, "search", search)
     monkeypatch.setattr(explore, "anneal", recorded)
+    fit = explore.fit_mixture
+    monkeypatch.setattr(explore, "fit_mixture", lambda x, *more: fitted.append(x) or fit(x, *more))
     found = temper(post, 3, particles=200, steps=4, seed=1, start="basins")
     assert not np.allclose(own[0], own[1])
     assert len(own) == 3
@@ -271,6 +274,8 @@ def test_runs_from_basins_are_told_what_the_others_found(monkeypatch):
         for top in own:
             assert (np.abs(stage[0].means - top).max(axis=1) == 0).any()
     assert len(stages[1][0].means) > len(stages[0][0].means)
+    for x in fitted:  # the particles of all runs
+        assert len(np.unique(x, axis=0)) > 2 * 200
     again = temper(post, 3, particles=200, steps=4, seed=1, start="basins")
     np.testing.assert_array_equal(again.theta, found.theta)
 
