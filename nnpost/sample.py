@@ -41,15 +41,14 @@ from .posterior import Posterior
 from .progress import Progress, told
 from .quotient import Quotient
 from .run import Run, describe, holds, load
+from .starts import STARTS, starting_places
 from .temper import Tempering, temper
 from .threads import threads_for
 from .train import Fits
 
-__all__ = ["MOVES", "STARTS", "Run", "Sampling", "choose_walkers", "sample"]
+__all__ = ["MOVES", "Run", "Sampling", "choose_walkers", "sample"]
 
 MOVES = ("collapsed", *PROPOSALS, *GRADIENT_MOVES)
-STARTS = ("tempered", "fits", "prior", "ball")
-BALL = 1e-4  # the article's: standard deviation of a "ball", around zero or around a fit
 
 
 @dataclass(frozen=True)
@@ -242,7 +241,9 @@ def _first_state(
 ) -> emcee.State:
     """Places, log densities and random state before the first step; by the seed alone."""
     rng = np.random.RandomState(np.random.SeedSequence(settings.seed).generate_state(8))
-    coords = _start(post, settings, rng, fits, tempering)
+    coords = starting_places(
+        post, settings.start, (settings.ensembles, settings.nwalkers), rng, fits, tempering
+    )
     log_prob = post.log_prob(coords)
     lost = np.count_nonzero(~np.isfinite(log_prob))
     if lost:
@@ -281,42 +282,6 @@ def _check_warmup(move: emcee.moves.Move, settings: Sampling) -> None:
             f"sample.discard: found {settings.discard}, expected at least the {move.warmup} steps "
             "during which this chain was tuned"
         )
-
-
-def _start(
-    post: Posterior,
-    settings: Sampling,
-    rng: np.random.RandomState,
-    fits: Fits | None,
-    tempering: Tempering | None,
-) -> np.ndarray:
-    """Starting places of all walkers, (E·W, P)."""
-    ensembles, width = settings.ensembles, settings.nwalkers
-    shape = (ensembles * width, post.ndim)
-    if settings.start == "prior":
-        return post.scales * rng.standard_normal(shape)
-    if settings.start == "ball":
-        return BALL * rng.standard_normal(shape)
-    if settings.start == "fits":
-        if fits is None:
-            raise RequestError("sample.start: found 'fits', but there are none; train first")
-        ends = fits.theta[np.isfinite(fits.log_prob)]
-        return ends[rng.randint(len(ends), size=shape[0])] + BALL * rng.standard_normal(shape)
-    assert tempering is not None
-    if len(tempering.theta) != ensembles:
-        raise RequestError(
-            f"tempering: found {len(tempering.theta)} runs, expected one for each of the "
-            f"{ensembles} ensembles"
-        )
-    return np.concatenate([_subset(places, width, rng) for places in tempering.theta])
-
-
-def _subset(places: np.ndarray, width: int, rng: np.random.RandomState) -> np.ndarray:
-    if len(places) < width:
-        raise RequestError(
-            f"temper.particles: found {len(places)}, expected at least sample.nwalkers = {width}"
-        )
-    return places[rng.permutation(len(places))[:width]]
 
 
 def _prepare(

@@ -16,7 +16,7 @@ LAYERS = [
     "posterior output_layer closed_form quotient mixture moves leaps curvature hamiltonian "
     "gradient symmetry units align orbit jumps estimate robust",
     "optimum hill train fits ascent basins anneal explore population resample temper run "
-    "sample diagnose doubts overlooked mixing reach laplace trajectory",
+    "starts sample diagnose doubts overlooked mixing reach laplace trajectory",
     "until compare scanned scan valleys standing approximate scorecard",
     "figures report",
     "sections experiment jobs drawing pipeline summary scanjob export",

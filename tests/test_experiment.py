@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from nnpost.errors import RequestError
 from nnpost.experiment import Experiment, builtin_text, builtins, load_experiment
-from nnpost.sample import MOVES, STARTS, choose_walkers
+from nnpost.sample import MOVES, choose_walkers
 from nnpost.sections import MOVES as KNOWN_MOVES
 from nnpost.sections import STARTS as KNOWN_STARTS
 from nnpost.sections import Data, Prior, Sample
 from nnpost.settings import to_toml
+from nnpost.starts import STARTS
 
 PARABOLA = load_experiment("parabola")
 
