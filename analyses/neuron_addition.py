@@ -78,7 +78,7 @@ def beside(title: str, exact: nnpost.ClosedForm, post: nnpost.Posterior, chain: 
     mean, sd = np.append(exact.mean, mean), np.append(exact.sd, sd)
     values = np.concatenate([chain, post.predict(chain, SUM)], axis=-1)
     found, spread = values.mean(axis=(0, 1)), values.std(axis=(0, 1))
-    z = (found - mean) / spread * np.sqrt(nnpost.diagnose.effective_size(values))
+    z = (found - mean) / spread * np.sqrt(nnpost.diagnostics.effective_size(values))
     for k, name in enumerate(["a1", "a2", "c", "9 + 90"]):
         print(f"{title:16} {name:>6}  {mean[k]:8.4f} ± {sd[k]:.4f}  {found[k]:8.4f} ± "
               f"{spread[k]:.4f}   {spread[k] / sd[k]:10.4f}   {z[k]:+9.1f}")  # fmt: skip

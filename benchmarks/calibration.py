@@ -29,7 +29,7 @@ import numpy as np
 from scipy.stats import binom, chi2
 
 from nnpost import MLP, Dataset, Gaussian, GaussianPrior, Posterior, Run, sample, symmetry, temper
-from nnpost.mixing import autocorr_time
+from nnpost.diagnostics.mixing import autocorr_time
 
 NET = MLP(1, (2,), "tanh")
 SIGMA, PRIOR = 0.5, GaussianPrior(2.0)

@@ -18,7 +18,7 @@ from nautilus import Sampler
 from scipy.special import ndtri
 
 from nnpost import MLP, MSE, Gaussian, GaussianPrior, Posterior, datasets
-from nnpost.output_layer import OutputLayer
+from nnpost.posterior.output_layer import OutputLayer
 
 CASES = {"article": MSE(), "given": Gaussian(0.1443), "inferred": Gaussian("infer")}
 

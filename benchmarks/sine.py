@@ -23,8 +23,8 @@ from typing import NamedTuple
 import numpy as np
 
 import nnpost
-from nnpost.experiment import load_experiment
-from nnpost.mixing import effective_size
+from nnpost.diagnostics.mixing import effective_size
+from nnpost.experiment.experiment import load_experiment
 
 PLACES = np.linspace(-10, 10, 16)
 

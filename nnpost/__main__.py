@@ -1,5 +1,5 @@
 """``python -m nnpost`` is ``nnpost``."""
 
-from .cli import entry
+from .cli.commands import entry
 
 entry()

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnpost.mixing import effective_size
+from nnpost.diagnostics.mixing import effective_size
 
 QUICK = [
     "train.restarts=8", "train.epochs=60", "temper.particles=64", "temper.steps=2",
@@ -21,11 +21,11 @@ def quick(out: Path, *more: str) -> list[str]:
 
 def shrink_card(patch: pytest.MonkeyPatch) -> None:
     """A score card from few draws and a short trajectory, where one has to be there."""
-    from nnpost import approximate, standing, trajectory, valleys
+    from nnpost.comparison import approximations, constant_sgd, distance, modes
 
     sizes = {
-        (valleys, "DRAWS"): 12, (valleys, "RESTARTS"): 8, (standing, "DRAWS"): 200,
-        (approximate, "SIZE"): 40, (trajectory, "STEPS"): 40,
+        (modes, "DRAWS"): 12, (modes, "RESTARTS"): 8, (distance, "DRAWS"): 200,
+        (approximations, "SIZE"): 40, (constant_sgd, "STEPS"): 40,
     }  # fmt: skip
     for (module, name), size in sizes.items():
         patch.setattr(module, name, size)
@@ -40,12 +40,12 @@ def small_card(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run file of the parabola, which tests must not change."""
-    from nnpost import pipeline
-    from nnpost.cli import main
+    from nnpost.cli.commands import main
+    from nnpost.experiment import stages
 
     out = tmp_path_factory.mktemp("made") / "parabola.h5"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "draw", lambda *_: iter(()))
+        patch.setattr(stages, "write_pictures", lambda *_: iter(()))
         shrink_card(patch)
         assert main(["run", "parabola", "--quiet", *quick(out)]) == 1
     return out

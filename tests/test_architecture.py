@@ -1,4 +1,4 @@
-"""Imports point down only, and importing nnpost costs nothing."""
+"""The house: what each package may import, and that importing nnpost costs nothing."""
 
 import ast
 import subprocess
@@ -10,69 +10,134 @@ import pytest
 import nnpost
 
 PACKAGE = Path(nnpost.__file__).parent
-LAYERS = [
-    "errors settings progress threads tables network data gather columns datasets store runfile "
-    "chain commit",
-    "posterior output_layer closed_form quotient mixture moves leaps curvature hamiltonian "
-    "gradient symmetry units align orbit jumps estimate robust",
-    "optimum hill train fits ascent basins anneal explore population resample temper run "
-    "starts sample diagnose doubts overlooked mixing reach laplace trajectory",
-    "until compare scanned scan valleys standing approximate scorecard",
-    "figures report",
-    "sections experiment jobs drawing pipeline summary scanjob export",
-    "arguments cli __main__",
-]
-LAYER = {name: depth for depth, names in enumerate(LAYERS) for name in names.split()}
-MODULES = sorted(
-    path.stem
-    for path in PACKAGE.iterdir()
-    if path.suffix == ".py" or (path / "__init__.py").exists()
-)
-MODULES.remove("__init__")
+# What each package may import, one row a package, from the ground up: every row names packages of
+# earlier rows alone. DESIGN and docs/architecture.md say in words what each is for.
+MAY_IMPORT = {
+    "common": "",
+    "numerics": "",
+    "data": "common",
+    "network": "common numerics",
+    "storage": "common",
+    "posterior": "common data network numerics",
+    "training": "common data network numerics posterior",
+    "moves": "common data network numerics posterior",
+    "diagnostics": "common data network posterior",
+    "tempering": "common data network numerics posterior training moves",
+    "sampling": "common data network numerics storage posterior training moves diagnostics "
+    "tempering",
+    "model_selection": "common data network posterior training diagnostics tempering",
+    "comparison": "common data network numerics posterior training diagnostics tempering sampling",
+    "figures": "common data network posterior training diagnostics tempering sampling "
+    "model_selection comparison",
+    "report": "common data storage posterior training diagnostics tempering sampling comparison",
+    "experiment": "common data network storage posterior training moves diagnostics tempering "
+    "sampling model_selection comparison figures report",
+    "cli": "common storage sampling report experiment",
+}
+FILES = sorted(PACKAGE.rglob("*.py"))
+TOP = ("nnpost", "nnpost.__main__")  # the face of the package, above all rooms
 
 
-def files_of(module: str) -> list[Path]:
-    folder = PACKAGE / module
-    return sorted(folder.rglob("*.py")) if folder.is_dir() else [folder.with_suffix(".py")]
+def module_name(file: Path) -> str:
+    parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imports_of(module: str) -> set[str]:
-    """Modules of nnpost that a module imports anywhere, in functions and for types too."""
-    found = set()
-    for file in files_of(module):
-        here = ["nnpost", *file.relative_to(PACKAGE).parts]
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-            found |= {name for name in imported(node, here) if name in MODULES and name != module}
+MODULES = {module_name(file): file for file in FILES}
+
+
+def package_of(module: str) -> str:
+    return module.split(".")[1] if module.count(".") else ""
+
+
+def imports_in(module: str, tree: ast.AST) -> list[tuple[str, str]]:
+    """(module, name) of everything of nnpost that is imported anywhere, for types too.
+
+    An imported module itself stands as (module, "").
+    """
+    package = (
+        module if MODULES.get(module, Path()).name == "__init__.py" else module.rpartition(".")[0]
+    )
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [(a.name, "") for a in node.names if a.name.split(".")[0] == "nnpost"]
+        if isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: package.count(".") + 2 - node.level] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            if base.split(".")[0] != "nnpost":
+                continue
+            for a in node.names:
+                whole = f"{base}.{a.name}"
+                found.append((whole, "") if whole in MODULES else (base, a.name))
     return found
 
 
-def imported(node: ast.AST, here: list[str]) -> set[str]:
-    """The parts after ``nnpost.`` of what one statement imports."""
-    if isinstance(node, ast.Import):
-        names = [alias.name for alias in node.names]
-    elif isinstance(node, ast.ImportFrom):
-        above = here[: len(here) - node.level] if node.level else []
-        base = ".".join([*above, *([node.module] if node.module else [])])
-        names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
-    else:
-        return set()
-    parts = [name.split(".") for name in names]
-    return {p[1] for p in parts if p[0] == "nnpost" and len(p) > 1}
+def violations(module: str, source: str) -> list[str]:
+    """What a module of that name and source does that the table forbids."""
+    tree, home, wrong = ast.parse(source), package_of(module), []
+    allowed = {home, *MAY_IMPORT.get(home, "").split()}
+    for target, name in imports_in(module, tree):
+        if package_of(target) and package_of(target) not in allowed:
+            wrong.append(f"{module} imports {target}, and {home} may not import from there")
+        if name.startswith("_") and not name.startswith("__"):
+            wrong.append(f"{module} imports {name} of {target}, which is private there")
+    own = {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and _on_self(n)}
+    own |= {n.name for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+    own |= {n.target.id for n in ast.walk(tree) if isinstance(n, ast.AnnAssign)
+            and isinstance(n.target, ast.Name)}  # fmt: skip
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and _private(node.attr) and node.attr not in own:
+            wrong.append(f"{module} touches {ast.unparse(node)}, which is private elsewhere")
+    return wrong
 
 
-def test_every_module_has_a_layer():
-    missing = set(MODULES) - set(LAYER)
-    assert not missing, f"say in LAYERS where they belong: {missing}"
+def _private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__") and name not in NAMED_TUPLES
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_imports_point_down(module):
-    upward = {name for name in imports_of(module) if LAYER[name] > LAYER[module]}
-    assert not upward, f"{module} is in layer {LAYER[module]} and imports {upward} from above"
+NAMED_TUPLES = ("_asdict", "_fields", "_replace")  # public, whatever their names look like
+
+
+def _on_self(node: ast.Attribute) -> bool:
+    return isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+
+
+def test_every_package_has_a_row_and_looks_down():
+    packages = {package_of(name) for name in MODULES if package_of(name)} - {"__main__"}
+    assert packages == set(MAY_IMPORT)
+    seen = set()
+    for package, below in MAY_IMPORT.items():
+        assert set(below.split()) <= seen, f"{package} imports from a row above it"
+        seen.add(package)
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name not in TOP])
+def test_modules_import_what_their_row_names_and_nothing_private(module):
+    assert violations(module, MODULES[module].read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "word"),
+    [
+        ("from ..sampling.run import Run", "may not import"),
+        ("def f():\n    import nnpost.cli.parser", "may not import"),
+        ("from ..posterior.posterior import _secret", "private there"),
+        ("def f(post):\n    return post._x", "private elsewhere"),
+    ],
+)
+def test_the_table_notices(source, word):
+    (found,) = violations("nnpost.moves.walk", source)
+    assert word in found
 
 
 def test_no_import_cycles():
-    below = {name: imports_of(name) for name in MODULES}
+    """Among modules, imports for types and within functions included."""
+    below = {
+        name: {target for target, _ in imports_in(name, ast.parse(file.read_text("utf-8")))}
+        for name, file in MODULES.items()
+        if name not in TOP
+    }
     while leaves := [name for name, needs in below.items() if not needs & below.keys() - {name}]:
         for name in leaves:
             del below[name]
@@ -88,9 +153,10 @@ def run_python(code: str) -> str:
 @pytest.mark.parametrize(
     "work",
     [
-        "import nnpost, nnpost.errors; dir(nnpost); nnpost.RequestError; nnpost.Experiment",
-        "from nnpost.cli import main; main(['list'])",
-        "from nnpost.cli import main\ntry: main(['run', '--help'])\nexcept SystemExit: pass",
+        "import nnpost, nnpost.common.errors; dir(nnpost); nnpost.RequestError; nnpost.Experiment",
+        "from nnpost.cli.commands import main; main(['list'])",
+        "from nnpost.cli.commands import main\ntry: main(['run', '--help'])\n"
+        "except SystemExit: pass",
     ],
     ids=["import", "list", "help"],
 )
@@ -102,13 +168,12 @@ def test_light_work_imports_nothing_heavy(work):
     assert out.splitlines()[-1] == "heavy: []"
 
 
-def test_public_names_are_what_they_say_whatever_is_imported_first():
+def test_every_public_name_is_there():
     out = run_python(
-        "import nnpost.train, nnpost.sample, nnpost.compare, nnpost\n"
+        "import nnpost\nprint([n for n in nnpost.__all__ if getattr(nnpost, n, None) is None])\n"
         "print([callable(getattr(nnpost, n)) for n in ('train', 'sample', 'temper', 'compare')])\n"
-        "print([n for n in nnpost.__all__ if getattr(nnpost, n, None) is None])\n"
     )
-    assert out.split("\n")[:2] == ["[True, True, True, True]", "[]"]
+    assert out.split("\n")[:2] == ["[]", "[True, True, True, True]"]
 
 
 def test_unknown_names_are_refused():
@@ -116,11 +181,13 @@ def test_unknown_names_are_refused():
         nnpost.trian  # noqa: B018
 
 
-def test_names_for_people_and_for_type_checkers_agree():
-    source = ast.parse((PACKAGE / "__init__.py").read_text("utf-8"))
+@pytest.mark.parametrize("package", ["nnpost", "nnpost.diagnostics", "nnpost.moves"])
+def test_names_for_people_and_for_type_checkers_agree(package):
+    source = ast.parse(MODULES[package].read_text("utf-8"))
     block = next(n for n in ast.walk(source) if isinstance(n, ast.If))
     typed = {alias.asname for node in block.body for alias in node.names}
-    assert typed | {"__version__"} == set(nnpost.__all__)
+    module = __import__(package, fromlist=["x"])
+    assert typed | ({"__version__"} if package == "nnpost" else set()) == set(module.__all__)
 
 
 def test_version_is_that_of_the_project():

@@ -4,9 +4,11 @@ One module a kind of picture. Nothing here touches pyplot's state or the backend
 shows itself in a notebook, and `save` writes it as PNG and PDF.
 """
 
-from .chains import ladder, log_posterior, ranks, traces
-from .corners import corner
+from .chain import ladder, log_posterior, ranks, traces
+from .comparison import approximations, basins, profile
+from .corner import corner
 from .curves import fits_and_residuals
+from .neurons import parts
 from .panels import (
     Band,
     Bars,
@@ -19,9 +21,7 @@ from .panels import (
     panels,
     weight_bars,
 )
-from .parts import parts
-from .places import approximations, basins, profile
-from .sizes import size_fits, sizes
+from .scan import size_fits, sizes
 from .style import save
 from .training import losses
 

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from .style import BLACK, GREY, MARKS, SKY, legend_below, misfit, new_figure, panel_label, styled
 
 if TYPE_CHECKING:
-    from ..compare import Comparison
-    from ..data import Dataset
-    from ..optimum import Optimum
-    from ..posterior import Posterior
-    from ..run import Run
+    from ..comparison.compare import Comparison
+    from ..data.dataset import Dataset
+    from ..posterior.posterior import Posterior
+    from ..sampling.run import Run
+    from ..training.optimum import Optimum
 
 __all__ = ["fits_and_residuals"]
 

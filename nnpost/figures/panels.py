@@ -20,12 +20,12 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from ..errors import RequestError, choose
+from ..common.errors import RequestError, choose
 from .style import BLACK, GREY, PALETTE, legend_below, new_figure, styled
 
 if TYPE_CHECKING:
-    from ..data import Dataset
-    from ..train import Fits
+    from ..data.dataset import Dataset
+    from ..training.fits import Fits
 
 __all__ = [
     "Band",

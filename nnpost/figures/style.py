@@ -15,12 +15,25 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..errors import RequestError
+from ..common.errors import RequestError
 
 if TYPE_CHECKING:
-    from ..data import Dataset
+    from ..data.dataset import Dataset
 
-__all__ = ["MARKS", "PALETTE", "Mark", "NotebookFigure", "new_figure", "save", "styled"]
+__all__ = [
+    "MARKS",
+    "PALETTE",
+    "Mark",
+    "NotebookFigure",
+    "legend_below",
+    "misfit",
+    "new_figure",
+    "number",
+    "panel_label",
+    "point_handle",
+    "save",
+    "styled",
+]
 
 # Okabe and Ito's colours, told apart with every common kind of colour blindness.
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
@@ -147,6 +160,14 @@ def save(
             ) from None
         written.append(file)
     return written
+
+
+@styled
+def as_png(fig: Figure, dpi: float = 110) -> bytes:
+    """The figure as the bytes of a PNG image, the same for the same figure."""
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return buffer.getvalue()
 
 
 def legend_below(fig: Figure, handles: Sequence[Any], columns: int | None = None) -> None:

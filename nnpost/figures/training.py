@@ -13,8 +13,8 @@ from matplotlib.lines import Line2D
 from .style import GREY, MARKS, legend_below, misfit, new_figure, styled
 
 if TYPE_CHECKING:
-    from ..posterior import Posterior
-    from ..train import Fits
+    from ..posterior.posterior import Posterior
+    from ..training.fits import Fits
 
 __all__ = ["losses"]
 

@@ -5,11 +5,13 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import multivariate_normal
 
-from nnpost.data import Dataset
-from nnpost.network import MLP
-from nnpost.posterior import MSE, Gaussian, GaussianPrior, Posterior
-from nnpost.sample import MOVES, sample
-from nnpost.temper import temper
+from nnpost.data.dataset import Dataset
+from nnpost.network.mlp import MLP
+from nnpost.posterior.likelihood import MSE, Gaussian
+from nnpost.posterior.posterior import Posterior
+from nnpost.posterior.prior import GaussianPrior
+from nnpost.sampling.sample import MOVES, sample
+from nnpost.tempering.temper import temper
 
 PRIOR = GaussianPrior({"output_weights": 2.0, "output_bias": 5.0})
 LIKELIHOODS = {"mse": (MSE(), np.sqrt(30 / 2)), "gaussian": (Gaussian(0.5), 0.5)}

@@ -6,13 +6,15 @@ The reference uses the output layer written out in numpy, and nothing of the pro
 import numpy as np
 import pytest
 
-from nnpost.data import Dataset
-from nnpost.mixing import effective_size
-from nnpost.network import ACTIVATIONS, MLP
-from nnpost.population import DRAWS
-from nnpost.posterior import Gaussian, GaussianPrior, Posterior
-from nnpost.sample import sample
-from nnpost.temper import temper
+from nnpost.data.dataset import Dataset
+from nnpost.diagnostics.mixing import effective_size
+from nnpost.network.mlp import ACTIVATIONS, MLP
+from nnpost.posterior.likelihood import Gaussian
+from nnpost.posterior.posterior import Posterior
+from nnpost.posterior.prior import GaussianPrior
+from nnpost.sampling.sample import sample
+from nnpost.tempering.importance import DRAWS
+from nnpost.tempering.temper import temper
 
 SIGMA, STD = 0.5, 3.0
 X = np.linspace(-2, 2, 15)

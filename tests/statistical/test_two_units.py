@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from nnpost import datasets
-from nnpost.mixing import effective_size
-from nnpost.network import MLP
-from nnpost.posterior import MSE, Gaussian, GaussianPrior, Posterior
-from nnpost.sample import sample
-from nnpost.temper import temper
+from nnpost.diagnostics.mixing import effective_size
+from nnpost.network.mlp import MLP
+from nnpost.posterior.likelihood import MSE, Gaussian
+from nnpost.posterior.posterior import Posterior
+from nnpost.posterior.prior import GaussianPrior
+from nnpost.sampling.sample import sample
+from nnpost.tempering.temper import temper
 
 # Importance sampling in the collapsed space, 165,000 effective draws; made before this program.
 LOG_Z, LOG_PROB = -22.739, -37.226

@@ -1,0 +1,335 @@
+"""The commands: parse, call, print.
+
+Nothing is computed here. Exit status: 0 done, 1 done but not converged, 2 the request or a file is
+unusable (one line on stderr), 70 an error in nnpost itself (a traceback), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from ..common.errors import RequestError, choose
+from .parser import parse
+
+if TYPE_CHECKING:
+    from ..experiment.experiment import Experiment
+    from ..experiment.request import Request
+    from ..experiment.stages import Outcome
+    from ..sampling.until import Budget
+
+__all__ = [
+    "as_json",
+    "asked_experiment",
+    "budget",
+    "compare",
+    "corner",
+    "dumped",
+    "entry",
+    "export",
+    "fail",
+    "finish",
+    "info",
+    "list_",
+    "main",
+    "report",
+    "run",
+    "sample",
+    "say",
+    "stage_job",
+    "stamp",
+    "started",
+    "thin",
+    "train",
+    "units",
+]
+
+DONE, NOT_CONVERGED, UNUSABLE, INTERNAL, INTERRUPTED = 0, 1, 2, 70, 130
+
+
+def entry() -> NoReturn:
+    """The ``nnpost`` command."""
+    sys.exit(main())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Carry out one command and return its exit status."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    try:
+        args = parse(given)
+        return COMMANDS[args.command](args, shlex.join(["nnpost", *given]))
+    except RequestError as error:
+        return fail(str(error))
+    except BrokenPipeError:
+        # Whoever read our output has left; there is nobody to tell, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return fail(f"{where}{error.strerror or error}; check the path and the room on the disk")
+    except KeyboardInterrupt as interrupt:
+        print(f"nnpost: {' '.join(map(str, interrupt.args)) or 'interrupted'}", file=sys.stderr)
+        return INTERRUPTED
+    except Exception:
+        # Python's own status for this is 1, which here means done but not converged.
+        traceback.print_exc()
+        return INTERNAL
+
+
+def fail(message: str) -> int:
+    """One line on stderr, whatever the message holds."""
+    print(f"nnpost: {' '.join(message.split())}", file=sys.stderr)
+    return UNUSABLE
+
+
+def run(args: argparse.Namespace, command: str) -> int:
+    from ..experiment import request, stages
+
+    job = request.make_request(
+        asked_experiment(args),
+        path=args.out,
+        figures=args.figures,
+        resume=args.resume,
+        device=args.device,
+        command=command,
+        progress=not args.quiet,
+        budget=budget(args),
+    )
+    again = command if args.resume else f"{command} --resume"
+    return finish(args, lambda: stages.run_job(job), again, started(job, "training"))
+
+
+def train(args: argparse.Namespace, command: str) -> int:
+    from ..experiment import stages
+
+    job = stage_job(args, command, ["train"])
+    fits = stages.train_stage(job)
+    say(args, str(fits))
+    return DONE
+
+
+def sample(args: argparse.Namespace, command: str) -> int:
+    from ..experiment import stages
+
+    job = stage_job(args, command, ["sample", "temper"], args.resume)
+    again = command if args.resume else f"{command} --resume"
+    return finish(args, lambda: stages.sample_stage(job), again, started(job, "tempering"))
+
+
+def compare(args: argparse.Namespace, command: str) -> int:
+    from ..experiment import stages
+
+    job = stage_job(args, command, [])
+    shown = as_json if args.json else str
+    return finish(args, lambda: stages.compare_stage(job), command, lambda: None, shown)
+
+
+def corner(args: argparse.Namespace, command: str) -> int:
+    from ..experiment.pictures import draw_corner
+
+    for file in draw_corner(args.file, args.out, args.unfolded):
+        say(args, str(file))
+    return DONE
+
+
+def report(args: argparse.Namespace, command: str) -> int:
+    from ..experiment.pictures import report as write
+
+    say(args, str(write(args.file, args.out)))
+    return DONE
+
+
+def list_(args: argparse.Namespace, command: str) -> int:
+    from ..experiment.experiment import builtin_text, builtins
+
+    if args.name:
+        print(builtin_text(args.name), end="")
+        return DONE
+    known = builtins()
+    wide = max(map(len, known))
+    for name, description in known.items():
+        print(f"{name:<{wide}}  {description}")
+    return DONE
+
+
+def info(args: argparse.Namespace, command: str) -> int:
+    from ..report import info
+
+    found = info.summarise(args.file)
+    print(dumped(found) if args.json else info.table(found))
+    return DONE
+
+
+def units(args: argparse.Namespace, command: str) -> int:
+    from ..experiment import scan_sizes
+
+    kinds = None if args.activation is None else args.activation.split(",")
+    out = None if args.out is None else scan_sizes.writable(args.out)
+    experiment, sizes = asked_experiment(args), scan_sizes.sizes_of(args.hidden)
+    found = scan_sizes.scan_experiment(experiment, sizes, kinds, args.device, not args.quiet)
+    if out is not None:
+        out.write_text(scan_sizes.as_json(found) + "\n", "utf-8")
+    files = scan_sizes.write_figure(found, args.figures or f"figures/{experiment.name}")
+    shown = [str(found), "", *(f"figure    {file}" for file in files)]
+    print(scan_sizes.as_json(found)) if args.json else say(args, "\n".join(shown))
+    return DONE if found.trusted else NOT_CONVERGED
+
+
+def export(args: argparse.Namespace, command: str) -> int:
+    from ..report.export import export as write
+
+    say(args, write(args.file, args.what, args.to))
+    return DONE
+
+
+def thin(args: argparse.Namespace, command: str) -> int:
+    from ..storage.read_chain import thinned_copy
+
+    if args.every < 1:
+        raise RequestError(f"--every: found {args.every}, expected a whole number of at least 1")
+    thinned_copy(args.file, args.to, args.every)
+    say(args, f"{args.to}: every {args.every}th row of {args.file}")
+    return DONE
+
+
+COMMANDS = {
+    "run": run,
+    "train": train,
+    "sample": sample,
+    "compare": compare,
+    "corner": corner,
+    "report": report,
+    "list": list_,
+    "info": info,
+    "units": units,
+    "export": export,
+    "thin": thin,
+}
+
+
+def asked_experiment(args: argparse.Namespace) -> Experiment:
+    """The experiment that the options of ``run`` describe."""
+    from dataclasses import replace
+    from pathlib import Path
+
+    from ..experiment.experiment import Experiment, load_experiment
+
+    columns = [name for name in ("x", "y", "yerr") if getattr(args, name) is not None]
+    if args.data is None:
+        if columns:
+            raise RequestError(f"--{columns[0]} names a column, but there is no --data FILE")
+        if args.experiment is None:
+            raise RequestError(
+                f"{args.command}: name an experiment (see `nnpost list`), or give --data FILE"
+            )
+        experiment = load_experiment(args.experiment)
+    else:
+        for name in ("x", "y"):
+            if getattr(args, name) is None:
+                raise RequestError(f"--{name} is missing: name the column of {args.data}")
+        experiment = load_experiment(args.experiment) if args.experiment else Experiment()
+        experiment = experiment.with_data(args.data, args.x.split(","), args.y, args.yerr)
+    seed = [] if args.seed is None else [f"seed={args.seed}"]
+    experiment = experiment.with_settings([*args.set, *seed])
+    named_after = args.out or args.data  # a built-in's own run file is not for other data
+    return replace(experiment, name=Path(named_after).stem) if named_after else experiment
+
+
+def stage_job(
+    args: argparse.Namespace, command: str, sections: list[str], resume: bool = False
+) -> Request:
+    """What a stage that is run alone works on; it may change the settings of ``sections``."""
+    from ..experiment import request
+
+    return request.reopen(
+        args.file,
+        settings=getattr(args, "set", []),
+        sections=sections,
+        figures=getattr(args, "figures", None),
+        resume=resume,
+        device=args.device,
+        command=command,
+        progress=not args.quiet,
+        budget=budget(args),
+    )
+
+
+def budget(args: argparse.Namespace) -> Budget | None:
+    """What ``--until converged`` may spend; None where it is not asked for."""
+    steps, seconds = getattr(args, "max_steps", None), getattr(args, "max_seconds", None)
+    if getattr(args, "until", None) is None:
+        if steps is not None or seconds is not None:
+            raise RequestError("--max-steps and --max-seconds go with --until converged")
+        return None
+    from ..sampling.until import Budget
+
+    choose("--until", args.until, ["converged"])
+    usual = Budget()
+    return Budget(
+        usual.steps if steps is None else steps, usual.seconds if seconds is None else seconds
+    )
+
+
+def started(job: Request, stage: str) -> Callable[[], str | None]:
+    """Tells afterwards in which stage a job still was if it has written nothing; else None."""
+    before = stamp(job)
+    going_on = job.resume and before is not None
+
+    def unwritten() -> str | None:
+        return None if going_on or stamp(job) != before else stage
+
+    return unwritten
+
+
+def stamp(job: Request) -> tuple[int, int] | None:
+    """What changes when the job's file is written; None while there is none."""
+    if not job.path.exists():
+        return None
+    found = job.path.stat()
+    return found.st_ino, found.st_mtime_ns
+
+
+def finish(
+    args: argparse.Namespace,
+    work: Callable[[], Outcome],
+    again: str,
+    unwritten: Callable[[], str | None],
+    shown: Callable[[Outcome], str] = str,
+) -> int:
+    """Do the work, show what came of it, and say by the exit status whether it converged.
+
+    ``unwritten`` names the stage whose interruption leaves nothing to go on with.
+    """
+    try:
+        outcome = work()
+    except KeyboardInterrupt:
+        stage = unwritten()
+        if stage is None:
+            told = f"interrupted; what was sampled is kept, go on with: {again}"
+        else:
+            told = f"interrupted during {stage}; nothing was kept"
+        raise KeyboardInterrupt(told) from None
+    say(args, shown(outcome))
+    return DONE if outcome.run.verdict.converged else NOT_CONVERGED
+
+
+def as_json(outcome: Outcome) -> str:
+    """Everything that the run file of an outcome says, the score card with its errors included."""
+    from ..report import info
+
+    return dumped(info.summarise(outcome.path))
+
+
+def dumped(found: object) -> str:
+    return json.dumps(found, indent=2, allow_nan=False)
+
+
+def say(args: argparse.Namespace, text: str) -> None:
+    if not args.quiet:
+        print(text)

@@ -1,0 +1,35 @@
+"""The one error that people see: what was found, what was expected, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = ["RequestError", "choose", "nearest"]
+
+
+class RequestError(ValueError):
+    """The request, or a file it names, cannot be used.
+
+    The message is one line that says what was found, what was expected and what to do. The
+    command line prints it without a traceback and exits with status 2.
+    """
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the closest of ``names``, or an empty string."""
+    close = get_close_matches(str(name), list(names), n=1, cutoff=0.5)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def choose(kind: str, name: str, names: Iterable[str]) -> str:
+    """Return ``name`` if it is one of ``names``.
+
+    Raises:
+        RequestError: it is not; the message lists the names and points to the nearest.
+    """
+    known = list(names)
+    if name in known:
+        return name
+    listed = ", ".join(known)
+    raise RequestError(f"unknown {kind} '{name}': expected one of {listed}{nearest(name, known)}")

@@ -1,0 +1,63 @@
+"""How many threads torch uses while many small steps are made.
+
+Splitting a small batch over threads costs more than it saves, a lot more on a machine that is
+busy with other things, and the walkers of a usual run are a small batch.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
+from typing import TypeVar
+
+import torch
+
+__all__ = ["SideBySide", "threads_for"]
+
+Result = TypeVar("Result")
+
+SMALL = 2**23  # numbers in one step, all walkers, points and units together
+
+
+@contextmanager
+def threads_for(numbers: int) -> Iterator[None]:
+    """Keep torch on one thread within the block if a step works on few ``numbers``."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if numbers < SMALL else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class SideBySide:
+    """Calls of one function for 0 … count − 1, as many at once as there are cores, a thread each.
+
+    A call that takes long asks :meth:`check` now and then, which ends it where the others failed or
+    were interrupted.
+    """
+
+    def __init__(self, count: int) -> None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        self.count, self.workers = count, min(count, cores or 1)
+        self._over = Event()
+
+    def __call__(self, work: Callable[[int], Result]) -> list[Result]:
+        with ThreadPoolExecutor(self.workers, initializer=_alone) as pool:
+            try:
+                return list(pool.map(work, range(self.count)))
+            except BaseException:
+                self._over.set()  # before leaving the pool, which waits for what is running
+                raise
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if nobody waits for the result any more."""
+        if self._over.is_set():
+            raise KeyboardInterrupt
+
+
+def _alone() -> None:
+    torch.set_num_threads(1)

@@ -1,0 +1,42 @@
+"""The border between numpy and torch: one dtype, one device, and how much is worked on at once."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .errors import RequestError
+
+__all__ = ["as_tensor", "check_device", "finite_or_never"]
+
+# Numbers held at once by one block of walkers: large enough to keep torch busy, small enough
+# that a handful of temporaries stay near the processor.
+BLOCK = 2**20
+
+
+def check_device(device: str) -> None:
+    """Raise RequestError unless torch can use ``device``."""
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError):  # torch raises either, by the way it was built
+        found = torch.cuda.device_count()
+        what = f"no such CUDA device, there are {found}" if found else "no CUDA device here"
+        raise RequestError(f"device '{device}': {what}; use cpu") from None
+
+
+def as_tensor(values: Any, device: str) -> Tensor:
+    """A float64 tensor on ``device``; shares memory with ``values`` where that is safe."""
+    if isinstance(values, Tensor):
+        return values.to(device, torch.float64)
+    array = np.asarray(values, dtype=np.float64)
+    shared = torch.from_numpy(array if array.flags.writeable else array.copy())
+    return shared if device == "cpu" else shared.to(device)
+
+
+def finite_or_never(log_density: Tensor) -> Tensor:
+    """−inf wherever a log density is NaN or infinite: such a point is never accepted."""
+    return torch.nan_to_num(log_density, nan=-math.inf, posinf=-math.inf, neginf=-math.inf)

@@ -1,0 +1,107 @@
+"""The late part of an SGD trajectory taken for draws of the posterior.
+
+SGD with mini-batches and a constant rate does not come to rest. Mandt, Hoffman & Blei (2017, JMLR
+18, 134) choose the rate for which its stationary distribution is nearest to the posterior: with
+L(θ) = −log p(θ, y)/n, batches of S points and the covariance C of the gradients of single points,
+
+    ε* = 2 (S/n) P / tr C                                    (their theorem 1).
+
+A rate above 2/λ, λ the largest curvature of L, makes SGD run away; ε is therefore never above 1/λ.
+Where that is below ε*, as it is where the likelihood's noise is much larger than that of the data,
+the mini-batches do not shake the network as hard as the posterior does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..common.parallel import threads_for
+from ..common.tensors import as_tensor
+from ..network.jacobian import jacobian
+from ..posterior.posterior import Posterior
+from ..training.objective import Objective
+
+__all__ = ["ConstantSGD", "constant_sgd", "descend", "rates"]
+
+STEPS, EVERY = 4000, 4  # steps, and steps between two draws of the late half
+BATCH = 32  # points of a step, or a quarter of all where there are fewer than 128
+TRIES = 4  # rates that are tried, each a quarter of the last, where SGD runs away
+
+
+@dataclass(frozen=True, eq=False)
+class ConstantSGD:
+    """Draws (S, P) of the late half of constant-rate SGD, and the rates.
+
+    ``rate`` is the one used, ``best_rate`` Mandt et al.'s; ``theta`` is empty where SGD ran away
+    at every rate that was tried.
+    """
+
+    theta: np.ndarray
+    rate: float
+    best_rate: float
+    batch_size: int
+
+
+def constant_sgd(post: Posterior, start: np.ndarray, seed: int = 0) -> ConstantSGD:
+    """Run constant-rate SGD on −log p(θ, y)/n from ``start`` (P,) and keep the late half."""
+    batch = min(BATCH, max(1, post.data.n // 4))
+    best, largest = rates(post, start, batch)
+    rate = min(best, largest)
+    kept = np.empty((0, post.ndim))
+    for _ in range(TRIES):
+        with threads_for(batch * max(post.net.sizes)):
+            kept = descend(post, start, rate, batch, seed)
+        if np.isfinite(kept).all():
+            break
+        rate, kept = rate / 4, kept[:0]
+    return ConstantSGD(kept, rate, best, batch)
+
+
+def rates(post: Posterior, theta: np.ndarray, batch: int) -> tuple[float, float]:
+    """Mandt et al.'s rate ε*, and the inverse of the largest (Gauss–Newton) curvature of L."""
+    n, at = post.data.n, as_tensor(theta[None], post.device)
+    root = Objective(post, "posterior").root_precision(at)
+    slope = jacobian(post.net, at, post._x)[0] * root  # (P, n)
+    residual = (post._y - post.net.forward(at, post._x))[0] * root
+    gradients = -slope * residual
+    curvature = slope @ slope.mT / n + torch.diag(as_tensor(post.scales, post.device) ** -2 / n)
+    if post.likelihood.infers_noise:
+        gradients[-1] = 1 - residual.square()
+        curvature[-1, -1] += 2
+    noise = float(gradients.var(dim=1, correction=0).sum())
+    largest = float(torch.linalg.eigvalsh(curvature)[-1])
+    return 2 * batch / n * post.ndim / max(noise, 1e-300), 1 / largest
+
+
+def descend(post: Posterior, start: np.ndarray, rate: float, batch: int, seed: int) -> np.ndarray:
+    """Every fourth point of the late half of the trajectory: (rows, P)."""
+    rng = np.random.default_rng(seed)
+    theta = as_tensor(start[None], post.device)
+    prior = as_tensor(post.scales, post.device) ** -2 / post.data.n
+    kept = []
+    for step in range(1, STEPS + 1):
+        index = torch.from_numpy(rng.integers(post.data.n, size=batch))
+        theta = theta - rate * (_slope(post, theta, index) + prior * theta)
+        if step > STEPS // 2 and step % EVERY == 0:
+            kept.append(theta[0].numpy(force=True))
+    return np.array(kept)
+
+
+def _slope(post: Posterior, theta: Tensor, index: Tensor) -> Tensor:
+    """Gradient of −log likelihood/n, estimated from the points ``index`` (S,): (1, P)."""
+    leaf = theta.detach().requires_grad_()
+    with torch.enable_grad():
+        outputs = post.net.forward(leaf, post._x[index])
+    tau = torch.as_tensor(
+        post.likelihood.precision(post.data.n, post._log_sigma(theta)), device=theta.device
+    ).reshape(-1, 1)
+    weights = 1.0 if post._inverse_yerr is None else post._inverse_yerr[index].square()
+    residual = post._y[index] - outputs.detach()
+    (slope,) = torch.autograd.grad(outputs, leaf, -tau * weights * residual / len(index))
+    if post.likelihood.infers_noise:
+        slope[:, -1] = 1 - (tau * weights * residual.square()).mean(dim=1)
+    return slope

@@ -1,0 +1,185 @@
+"""Where networks stand in a posterior: in density, in distance, and as curves.
+
+Everything is measured against one :class:`Reference`, what a run says of its posterior, and comes
+with the Monte-Carlo error that the run's finite length leaves (estimate.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from ..data.grids import grid
+from ..network.align import align
+from ..numerics.covariance import mahalanobis, mcd
+from ..numerics.monte_carlo import batches, jackknife, left_out_error, spread_out
+from ..posterior.posterior import Posterior
+from ..sampling.run import Run
+
+__all__ = ["MEASURES", "Measured", "Reference", "measure", "shifts"]
+
+DRAWS = 4000  # whose curves are used
+EVERY = 2  # of them, where many quantiles are taken
+# Draws that make the covariance around the MAP; aligning those of large networks takes long.
+NEAR_TOP, NEAR_LEAST, NEAR_NUMBERS = 4000, 1000, 60_000
+FEWEST = 5  # draws of the MAP's basin for every parameter, below which no covariance is taken
+
+MEASURES = {
+    "gap": "log posterior below the MAP, nats",
+    "hpd_level": "share of posterior draws above it",
+    "mahalanobis": "distance to the MAP, posterior sd",
+    "rms_mean_inside": "curve to posterior mean, within data",
+    "rms_mean_outside": "curve to posterior mean, beyond",
+    "rms_map_inside": "curve to the MAP's, within data",
+    "rms_map_outside": "curve to the MAP's, beyond",
+    "sd_mean_inside": "to posterior mean in band sd, within",
+    "sd_mean_outside": "to posterior mean in band sd, beyond",
+    "sd_map_inside": "to the MAP's in band sd, within",
+    "sd_map_outside": "to the MAP's in band sd, beyond",
+    "coverage_inside": "share inside the 90 % band, within",
+    "coverage_outside": "share inside the 90 % band, beyond",
+}
+
+
+class Measured(NamedTuple):
+    """One measure of R networks: values (R,), their errors (R,)."""
+
+    value: np.ndarray
+    error: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """What the draws of a run say, in the form that distances are measured with.
+
+    ``near`` (M, P) are draws of the MAP's basin, each in the copy nearest to the MAP ``top``;
+    ``x`` (m, d) the inputs at which curves are compared (a grid over twice the data's range for
+    one input, data points for several), ``inside`` (m,) whether they are within the data's range,
+    ``curves`` (D, m) the outputs of some draws. ``groups``, ``near_groups`` and ``curve_groups``
+    are the batches of all draws, and of those.
+    """
+
+    post: Posterior
+    top: np.ndarray
+    log_prob: np.ndarray
+    groups: np.ndarray
+    near: np.ndarray
+    near_groups: np.ndarray
+    x: np.ndarray
+    inside: np.ndarray
+    curves: np.ndarray
+    curve_groups: np.ndarray
+    effective: float
+
+    @classmethod
+    def of(cls, run: Run, top: np.ndarray, home: np.ndarray | None) -> Reference:
+        """From a run; ``home`` are the draws known to lie in the MAP's basin, None for all."""
+        post = run.post
+        groups = batches(len(run.chain) - run.burnin, run.nwalkers, run.ensembles)
+        most = max(NEAR_LEAST, min(NEAR_TOP, NEAR_NUMBERS // post.ndim))
+        near = spread_out(len(run.samples), most, run.nwalkers) if home is None else home
+        some = spread_out(len(run.samples), DRAWS, run.nwalkers)
+        x = grid(post.data.x)
+        low, high = post.data.x.min(axis=0), post.data.x.max(axis=0)
+        known = run.verdict.ess["log_prob"]
+        return cls(
+            post=post,
+            top=top,
+            log_prob=run.sample_log_prob,
+            groups=groups,
+            near=align(post.net, run.samples[near], top),
+            near_groups=groups[near],
+            x=x,
+            inside=((x >= low - 1e-12) & (x <= high + 1e-12)).all(axis=1),
+            curves=post.predict(run.samples[some], x),
+            curve_groups=groups[some],
+            effective=min(float(known or np.inf), float(len(run.samples))),
+        )
+
+
+def measure(reference: Reference, theta: np.ndarray) -> dict[str, Measured]:
+    """All of MEASURES that apply, for networks theta (R, P).
+
+    Without places beyond the data (several inputs) there is no measure there; without enough draws
+    in the MAP's basin no Mahalanobis distance.
+    """
+    found = {**_density(reference, theta), **_distance(reference, theta)}
+    return {k: found[k] for k in MEASURES if k in found} | _curves(reference, theta)
+
+
+def shifts(reference: Reference, theta: np.ndarray) -> Measured:
+    """(theta − MAP)/sd for every parameter after alignment, sd robust, for one network: (P,).
+
+    NaN where too few draws lie in the MAP's basin.
+    """
+    difference = align(reference.post.net, theta, reference.top) - reference.top
+    if _too_few(reference):
+        return Measured(np.full(len(difference), np.nan), np.full(len(difference), np.nan))
+
+    def in_sd(near: np.ndarray) -> np.ndarray:
+        cov = mcd(near)[1]
+        return difference / np.sqrt(np.maximum(np.diag(cov), np.finfo(float).tiny))
+
+    return Measured(*jackknife(in_sd, reference.near_groups, reference.near))
+
+
+def _density(reference: Reference, theta: np.ndarray) -> dict[str, Measured]:
+    heights = reference.post.log_prob(theta)
+    names = np.unique(reference.groups)
+    ranked = [np.sort(reference.log_prob[reference.groups == name]) for name in names]
+    above = np.array([len(r) - np.searchsorted(r, heights, side="right") for r in ranked])
+    sizes = np.array([[len(r)] for r in ranked])
+    level = above.sum(axis=0) / sizes.sum()
+    error = np.full(len(theta), np.nan)
+    if len(names) > 1:
+        error = left_out_error((above.sum(axis=0) - above) / (sizes.sum() - sizes))
+    gap = float(reference.post.log_prob(reference.top)) - heights
+    return {
+        "gap": Measured(gap, np.zeros(len(gap))),
+        # of draws that all agree none says how often others would not
+        "hpd_level": Measured(level, np.fmax(error, 1 / reference.effective)),
+    }
+
+
+def _distance(reference: Reference, theta: np.ndarray) -> dict[str, Measured]:
+    if _too_few(reference):
+        return {}
+    difference = align(reference.post.net, theta, reference.top) - reference.top
+
+    def distance(near: np.ndarray) -> np.ndarray:
+        return mahalanobis(difference, mcd(near)[1])
+
+    return {"mahalanobis": Measured(*jackknife(distance, reference.near_groups, reference.near))}
+
+
+def _too_few(reference: Reference) -> bool:
+    return len(reference.near) < FEWEST * reference.post.ndim
+
+
+def _curves(reference: Reference, theta: np.ndarray) -> dict[str, Measured]:
+    f = reference.post.predict(theta, reference.x)
+    top = reference.post.predict(reference.top, reference.x)
+    parts = {"inside": reference.inside, "outside": ~reference.inside}
+    parts = {name: part for name, part in parts.items() if part.any()}
+
+    def distances(curves: np.ndarray) -> np.ndarray:
+        mean, sd = curves.mean(axis=0), np.maximum(curves.std(axis=0), 1e-300)
+        low, high = np.quantile(curves, [0.05, 0.95], axis=0)
+        rows = []
+        for part in parts.values():
+            for unit in (1.0, sd):
+                rows += [_rms(((f - centre) / unit)[:, part]) for centre in (mean, top)]
+            rows.append(((f >= low) & (f <= high))[:, part].mean(axis=1))
+        return np.array(rows)
+
+    value, error = jackknife(distances, reference.curve_groups[::EVERY], reference.curves[::EVERY])
+    kinds = ("rms_mean", "rms_map", "sd_mean", "sd_map", "coverage")
+    names = [f"{kind}_{part}" for part in parts for kind in kinds]
+    found = {n: Measured(v, e) for n, v, e in zip(names, value, error, strict=True)}
+    return {name: found[name] for name in MEASURES if name in found}
+
+
+def _rms(values: np.ndarray) -> np.ndarray:
+    return np.asarray(np.sqrt(np.mean(values**2, axis=-1)))

@@ -1,0 +1,278 @@
+"""The score card: where the SGD fit, and every restart, lies in the posterior.
+
+Density, distance, curves, basins, the barrier on the way to the maximum, and what other
+approximations of the posterior come to, each with its Monte-Carlo error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ..common.tables import as_html, as_text, plain_label
+from ..network.align import align
+from ..numerics.monte_carlo import Estimate, binomial, median_error, spread_out
+from ..posterior.posterior import Posterior
+from ..sampling.run import Run
+from ..training.fits import Fits
+from .approximations import Approximation, approximations
+from .compare import Comparison
+from .distance import MEASURES, Measured, Reference, measure, shifts
+from .modes import Modes, find_modes
+
+__all__ = ["Profile", "ScoreCard", "Spread", "score"]
+
+TYPICAL = 200  # posterior draws that are measured like the fits
+SPREAD = 1000  # draws that give the spread of curves at the data's points
+ROUNDING = 1e-9  # relative; a smaller dip is of the arithmetic
+LINE = 201  # points of the straight line from SGD to the MAP
+LEVELS = {"q05": 0.05, "median": 0.5, "q95": 0.95}
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Quantiles of one measure over many networks."""
+
+    q05: Estimate
+    median: Estimate
+    q95: Estimate
+
+    @classmethod
+    def of(cls, measured: Measured) -> Spread:
+        """From R networks; the errors are of their number and of the posterior's draws."""
+        value = measured.value
+        middle = float(np.nanmedian(measured.error)) if np.isfinite(measured.error).any() else 0.0
+        return cls(
+            **{
+                name: Estimate(
+                    float(np.quantile(value, q)), math.hypot(median_error(value, q), middle)
+                )
+                for name, q in LEVELS.items()
+            }
+        )
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> Spread:
+        """What ``asdict`` gave."""
+        return cls(**{name: Estimate.from_tree(tree[name]) for name in LEVELS})
+
+
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """The log posterior on the straight line from SGD (t = 0) to the MAP (t = 1).
+
+    SGD is in the copy nearest to the MAP. ``barrier`` is by how many nats the line falls below the
+    lower of its ends; 0 where it does not. It has no Monte-Carlo error.
+    """
+
+    t: np.ndarray
+    log_prob: np.ndarray
+    mse: np.ndarray
+
+    @property
+    def barrier(self) -> float:
+        lower = min(self.log_prob[0], self.log_prob[-1])
+        dip = float(lower - self.log_prob.min())
+        return dip if dip > ROUNDING * (1 + abs(lower)) else 0.0
+
+    @classmethod
+    def between(cls, post: Posterior, start: np.ndarray, end: np.ndarray) -> Profile:
+        """Along the line from the copy of ``start`` nearest to ``end``."""
+        t = np.linspace(0, 1, LINE)
+        line = align(post.net, start, end) * (1 - t[:, None]) + end * t[:, None]
+        return cls(t, post.log_prob(line), post.mse(line))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ScoreCard:
+    """Where SGD lies. The keys of ``best``, ``restarts`` and ``draws`` are those of MEASURES.
+
+    ``best`` is the restart with the lowest mse, ``restarts`` the spread over all that did not
+    diverge, ``draws`` what draws of the posterior themselves come to, to read the others by.
+    ``shift`` (P,) is (SGD − MAP)/sd for every parameter after alignment, sd that of the draws in
+    the MAP's basin, ``shift_error`` its error. ``above_all`` is the share of restarts that lie
+    above every draw.
+    """
+
+    best: Mapping[str, Estimate]
+    restarts: Mapping[str, Spread]
+    draws: Mapping[str, Spread]
+    above_all: Estimate
+    shift: np.ndarray
+    shift_error: np.ndarray
+    labels: tuple[str, ...]
+    profile: Profile
+    valleys: Modes
+    approximations: tuple[Approximation, ...]
+    log_evidence: Estimate
+    x: np.ndarray
+    inside: np.ndarray
+    weighted: bool
+    converged: bool
+
+    # -- as tables -----------------------------------------------------------------------------
+
+    def standing_rows(self) -> Iterator[list[str]]:
+        """SGD, the restarts and draws of the posterior, measure by measure."""
+        yield ["", "SGD", "restarts: median [5 %, 95 %]", "draws: median"]
+        for name, text in MEASURES.items():
+            if name in self.best:
+                crowd, typical = self.restarts[name], self.draws[name]
+                middle, low, high = (f"{q.value:.3g}" for q in (crowd.median, crowd.q05, crowd.q95))
+                spread = f"{middle} [{low}, {high}]"
+                yield [text, str(self.best[name]), spread, str(typical.median)]
+        if np.isfinite(self.shift).any():
+            i = int(np.nanargmax(np.abs(self.shift)))
+            largest = Estimate(float(self.shift[i]), float(self.shift_error[i]))
+            yield [
+                f"largest shift from the MAP ({plain_label(self.labels[i])}), sd",
+                str(largest),
+                "",
+                "",
+            ]
+        yield ["restarts above every draw", "", str(self.above_all), ""]
+        yield ["barrier on the line to the MAP, nats", f"{self.profile.barrier:.4g}", "", ""]
+
+    def basin_rows(self) -> Iterator[list[str]]:
+        """The basins, the highest first."""
+        misfit = "χ²/n" if self.weighted else "mse"
+        yield ["basin", "below the MAP", f"{misfit} of its top", "restarts", "posterior mass",
+               f"best {misfit} of its restarts"]  # fmt: skip
+        top = self.valleys.top.log_prob
+        for k, basin in enumerate(self.valleys.basins):
+            inside = {"SGD": self.valleys.sgd, "MAP": self.valleys.map}
+            names = ", ".join(name for name, at in inside.items() if at == k)
+            title = f"{k + 1} ({names})" if names else str(k + 1)
+            best = "" if math.isnan(basin.best_mse) else f"{basin.best_mse:.4g}"
+            below = f"{max(top - basin.log_prob, 0):.2f}"
+            yield [title, below, f"{basin.mse:.4g}", str(basin.restarts), str(basin.mass), best]
+        others = (self.valleys.other_restarts, self.valleys.other_mass)
+        if any(one.value for one in others):
+            yield ["others", "", "", *map(str, others), ""]
+
+    def approximation_rows(self) -> Iterator[list[str]]:
+        """The approximations, within the data's range."""
+        yield ["approximation", "draws", "W1 to the posterior", "noise floor", "mean off by (sd)",
+               "band width ×", "log Z"]  # fmt: skip
+        z = "" if math.isnan(self.log_evidence.value) else str(self.log_evidence)
+        yield ["posterior (MCMC)", "", "", "", "", "1", z]
+        for one in self.approximations:
+            names = ("w1_inside", "floor_inside", "mean_inside", "width_inside")
+            cells = [str(one.numbers[n]) if n in one.numbers else "" for n in names]
+            log_z = "" if one.log_z is None else f"{one.log_z:.2f}"
+            yield [one.name, str(one.draws), *cells, log_z]
+
+    def notes(self) -> Iterator[str]:
+        """What the tables have to be read with, a line each."""
+        if not self.converged:
+            yield "the chain has NOT converged: these numbers are of the draws that there are"
+        yield "± is the Monte-Carlo error; `nnpost compare --json` gives those of restarts, too"
+        yield (
+            f"basins: {self.valleys.climbed_restarts} restarts and {self.valleys.climbed_draws} "
+            "draws climbed to their maxima, copies counted as one"
+        )
+        if "mahalanobis" not in self.best:
+            yield "too few draws in the MAP's basin for a covariance, so no Mahalanobis distance"
+        if "rms_mean_outside" not in self.best:
+            yield "no places beyond the data to compare curves at"
+        for one in self.approximations:
+            if one.note:
+                yield f"{one.name}: {one.note}"
+
+    def tables(self) -> dict[str, list[list[str]]]:
+        """All tables by their titles."""
+        return {
+            "Where SGD lies": list(self.standing_rows()),
+            "Basins": list(self.basin_rows()),
+            "Other approximations, within the data": list(self.approximation_rows()),
+        }
+
+    def __repr__(self) -> str:
+        parts = [f"{title}\n{as_text(rows)}" for title, rows in self.tables().items()]
+        return "\n\n".join([*parts, "\n".join(self.notes())])
+
+    def _repr_html_(self) -> str:
+        tables = "".join(as_html(rows, title) for title, rows in self.tables().items())
+        return tables + "".join(f"<p>{note}</p>" for note in self.notes())
+
+    # -- as trees ------------------------------------------------------------------------------
+
+    def to_tree(self) -> dict[str, Any]:
+        """A plain nested dict of arrays, numbers and strings."""
+        listed = {str(k): one.to_tree() for k, one in enumerate(self.approximations)}
+        return asdict(self) | {"valleys": self.valleys.to_tree(), "approximations": listed}
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> ScoreCard:
+        """What :meth:`to_tree` gave."""
+        spreads = ("restarts", "draws")
+        listed = tree.get("approximations", {})
+        read = {
+            "best": {k: Estimate.from_tree(v) for k, v in tree["best"].items()},
+            **{n: {k: Spread.from_tree(v) for k, v in tree[n].items()} for n in spreads},
+            "above_all": Estimate.from_tree(tree["above_all"]),
+            "labels": tuple(tree["labels"]),
+            "profile": Profile(**tree["profile"]),
+            "valleys": Modes.from_tree(tree["valleys"]),
+            "approximations": tuple(
+                Approximation.from_tree(listed[str(k)]) for k in range(len(listed))
+            ),
+            "log_evidence": Estimate.from_tree(tree["log_evidence"]),
+            "weighted": bool(tree["weighted"]),
+            "converged": bool(tree["converged"]),
+        }
+        return cls(**{**tree, **read})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Every number with its error, as plain values for JSON (arrays still numpy)."""
+        tree = self.to_tree()
+        tree["barrier"] = asdict(Estimate(self.profile.barrier, 0.0))
+        tree["shift"] = {"value": self.shift, "error": self.shift_error}
+        for name in ("shift_error", "inside"):
+            del tree[name]
+        tree["valleys"]["basins"] = list(tree["valleys"]["basins"].values())
+        tree["approximations"] = [
+            {**asdict(a), "log_z": None if a.log_z is None else asdict(Estimate(a.log_z, 0.0))}
+            for a in self.approximations
+        ]
+        return tree
+
+
+def score(post: Posterior, fits: Fits, run: Run, comparison: Comparison) -> ScoreCard:
+    """Fill in the score card of a run that has been compared."""
+    top = comparison.map
+    some = run.samples[spread_out(len(run.samples), SPREAD, run.nwalkers)]
+    valleys, home = find_modes(post, fits, run, top.theta, post.predict(some).std(axis=0))
+    # One basin: all draws lie in it, and more of them than were climbed can be used.
+    whole = valleys.map >= 0 and valleys.top.mass.value > 0.995
+    reference = Reference.of(run, top.theta, None if whole else home)
+    best = measure(reference, fits.sgd.theta[None])
+    crowd = measure(reference, fits.theta[np.isfinite(fits.mse)])
+    typical = measure(reference, some[:: -(-len(some) // TYPICAL)])
+    shift = shifts(reference, fits.sgd.theta)
+    return ScoreCard(
+        best={k: Estimate(float(m.value[0]), float(m.error[0])) for k, m in best.items()},
+        restarts={k: Spread.of(m) for k, m in crowd.items()},
+        draws={k: Spread.of(m) for k, m in typical.items()},
+        above_all=binomial(crowd["hpd_level"].value == 0),
+        shift=shift.value,
+        shift_error=shift.error,
+        labels=tuple(post.labels),
+        profile=Profile.between(post, fits.sgd.theta, top.theta),
+        valleys=valleys,
+        approximations=tuple(approximations(reference, fits, run.seed)),
+        log_evidence=_evidence(run),
+        x=reference.x,
+        inside=reference.inside,
+        weighted=post.data.yerr is not None,
+        converged=run.verdict.converged,
+    )
+
+
+def _evidence(run: Run) -> Estimate:
+    error = math.nan if run.tempering is None else run.tempering.error
+    return Estimate(run.log_evidence, error)

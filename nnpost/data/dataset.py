@@ -1,0 +1,322 @@
+"""Data: x, y and optional errors, checked once so that nothing later can go wrong by shape.
+
+The checks answer one accident above all: outputs of shape (n, 1) minus labels of shape (n,)
+broadcast to an (n, n) matrix, no error is raised, and the network learns the mean.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..common.errors import RequestError
+from .readers import read_columns
+
+__all__ = ["Dataset", "read_data"]
+
+LISTED = 12  # inputs beyond this many are counted in the table, not listed
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """Points (x, y), with the standard deviations of y where they are known.
+
+    Args:
+        x: inputs, (n, d); (n,) is read as (n, 1).
+        y: targets, (n,). A single column (n, 1) of n > 1 rows is squeezed; every other shape is
+            refused.
+        yerr: standard deviations of y in units of y, shaped like y and above zero; or None.
+        name, x_names, y_name, yerr_name: what tables and figures call them.
+
+    The arrays are kept as read-only float64 copies. Raises RequestError, naming the array, what
+    was found and what was expected, for anything that is not finite real numbers in these shapes.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    yerr: np.ndarray | None = None
+    name: str = "data"
+    x_names: tuple[str, ...] = ()
+    y_name: str = "y"
+    yerr_name: str = "yerr"
+
+    def __post_init__(self) -> None:
+        for field in ("name", "y_name", "yerr_name"):
+            _check_text(field, getattr(self, field))
+        x = _inputs("x", self.x)
+        names = _input_names(self.x_names, x.shape[1])
+        y = _column(_called("y", self.y_name), self.y, len(x))
+        yerr = None
+        if self.yerr is not None:
+            yerr = _column(_called("yerr", self.yerr_name), self.yerr, len(x))
+            _check_positive(_called("yerr", self.yerr_name), yerr)
+        for field, value in (("x", x), ("y", y), ("yerr", yerr)):
+            if value is not None:
+                _check_finite(_called(field, getattr(self, f"{field}_name", field)), value)
+                value.setflags(write=False)
+            object.__setattr__(self, field, value)
+        object.__setattr__(self, "x_names", names)
+
+    @property
+    def n(self) -> int:
+        """Number of points."""
+        return len(self.y)
+
+    @property
+    def inputs(self) -> int:
+        """Number of inputs, d."""
+        return self.x.shape[1]
+
+    @property
+    def misfit(self) -> str:
+        """What the mean of the squared residuals is called: each is over yerr² where they are."""
+        return "mse" if self.yerr is None else "χ²/n"
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of the numbers and their shapes, in hexadecimal; names do not enter."""
+        sha = hashlib.sha256()
+        for values in (self.x, self.y, self.yerr):
+            sha.update(repr(None if values is None else values.shape).encode())
+            if values is not None:
+                sha.update(values.astype("<f8").tobytes())
+        return sha.hexdigest()
+
+    def split(self, fraction: float = 0.8, seed: int = 0) -> tuple[Dataset, Dataset]:
+        """Divide the points at random into (train, validation).
+
+        ``fraction`` of them, rounded, go to the first; each part keeps the order of the rows.
+        Raises RequestError where one of the two parts would be empty.
+        """
+        if isinstance(fraction, bool) or not isinstance(fraction, (int, float, np.number)):
+            raise RequestError(f"split: found fraction {fraction!r}, expected a number in (0, 1)")
+        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+            raise RequestError(f"split: found seed {seed!r}, expected a whole number from 0 on")
+        count = round(float(fraction) * self.n) if 0 < fraction < 1 else 0
+        if not 0 < count < self.n:
+            raise RequestError(
+                f"split: fraction {fraction!r} of {self.n} points leaves one part empty, "
+                "expected a share above 0 and below 1 that gives each part at least one point"
+            )
+        order = np.random.default_rng(seed).permutation(self.n)
+        return self._rows(np.sort(order[:count])), self._rows(np.sort(order[count:]))
+
+    def _rows(self, index: np.ndarray) -> Dataset:
+        yerr = None if self.yerr is None else self.yerr[index]
+        names = (self.name, self.x_names, self.y_name, self.yerr_name)
+        return Dataset(self.x[index], self.y[index], yerr, *names)
+
+    def to_tree(self) -> dict[str, Any]:
+        """A plain dict of arrays and strings (the input names as JSON), for a file to keep."""
+        tree = {"x": self.x, "y": self.y, "name": self.name, "y_name": self.y_name}
+        if self.yerr is not None:
+            tree |= {"yerr": self.yerr}
+        return tree | {"yerr_name": self.yerr_name, "x_names": json.dumps(self.x_names)}
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> Dataset:
+        """The inverse of :meth:`to_tree`. Raises RequestError where a part is missing or wrong."""
+        parts = dict(tree)
+        missing = {"x", "y", "name", "x_names", "y_name", "yerr_name"} - set(parts)
+        if missing:
+            raise RequestError(f"stored data: found no {', '.join(sorted(missing))}")
+        try:
+            names = tuple(json.loads(parts["x_names"]))
+        except (TypeError, ValueError):
+            raise RequestError("stored data: x_names is not a JSON list of strings") from None
+        labels = (parts["name"], names, parts["y_name"], parts["yerr_name"])
+        return cls(parts["x"], parts["y"], parts.get("yerr"), *labels)
+
+    def _table(self) -> tuple[str, list[tuple[str, str, str]]]:
+        """A title and rows (role, name, range)."""
+        plural = "" if self.n == 1 else "s"
+        inputs = f"{self.inputs} input" + ("" if self.inputs == 1 else "s")
+        columns = [("x", n, v) for n, v in zip(self.x_names, self.x.T, strict=True)][:LISTED]
+        columns += [("y", self.y_name, self.y)]
+        columns += [] if self.yerr is None else [("yerr", self.yerr_name, self.yerr)]
+        rows = [(role, name, f"{v.min():.5g} … {v.max():.5g}") for role, name, v in columns]
+        if self.inputs > LISTED:
+            rows.insert(LISTED, ("x", f"and {self.inputs - LISTED} more", ""))
+        return f"Dataset '{self.name}': {self.n} point{plural}, {inputs}", rows
+
+    def __repr__(self) -> str:
+        title, rows = self._table()
+        wide = max(len(name) for _, name, _ in rows)
+        return "\n".join([title, *(f"  {r:<4}  {n:<{wide}}  {v}".rstrip() for r, n, v in rows)])
+
+    def _repr_html_(self) -> str:
+        title, rows = self._table()
+        cells = ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows]
+        body = "".join(f"<tr>{row}</tr>" for row in cells)
+        return f"<table><caption>{html.escape(title)}</caption>{body}</table>"
+
+
+def _called(role: str, name: str) -> str:
+    return role if name == role else f"{role} ('{name}')"
+
+
+def _check_text(what: str, value: Any) -> None:
+    if not isinstance(value, str) or not value:
+        raise RequestError(f"{what}: found {value!r}, expected a name in quotes")
+
+
+def _numbers(what: str, value: Any) -> np.ndarray:
+    """A float64 copy of any array of real numbers."""
+    if np.ma.is_masked(value):
+        raise RequestError(f"{what} has masked values, expected numbers only; remove those points")
+    try:
+        found = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise RequestError(
+            f"{what} is no array of numbers ({reason}); give an array of float64"
+        ) from None
+    if found.dtype.kind not in "iuf":
+        raise RequestError(
+            f"{what} has dtype {found.dtype}, expected real numbers; give an array of float64"
+        )
+    with np.errstate(over="ignore"):  # what float64 cannot hold becomes infinite, and is refused
+        return np.array(found, dtype=np.float64, order="C")
+
+
+def _inputs(what: str, value: Any) -> np.ndarray:
+    """x as (n, d)."""
+    x = _numbers(what, value)
+    if x.ndim not in (1, 2):
+        raise RequestError(
+            f"{what} has shape {x.shape}, expected (n,) or (n, d): a row for each point "
+            "and a column for each input; reshape it with .reshape(n, d)"
+        )
+    x = x.reshape(len(x), -1) if x.size else x
+    if x.size == 0:
+        raise RequestError(
+            f"{what} has shape {x.shape}: no points or no inputs, expected at least one of each"
+        )
+    return x
+
+
+def _input_names(names: Any, count: int) -> tuple[str, ...]:
+    names = (names,) if isinstance(names, str) else tuple(names or ())
+    names = names or (("x",) if count == 1 else tuple(f"x[{i}]" for i in range(count)))
+    for name in names:
+        _check_text("x_names", name)
+    if len(names) != count or len(set(names)) != count:
+        raise RequestError(
+            f"x_names: found {', '.join(names)}, expected {count} different name(s), "
+            "one for each column of x"
+        )
+    return names
+
+
+def _column(what: str, value: Any, n: int) -> np.ndarray:
+    """y or yerr as (n,); (n, 1) is squeezed where n > 1 shows that it is a column."""
+    column = _numbers(what, value)
+    if n > 1 and column.shape == (n, 1):
+        return np.ascontiguousarray(column[:, 0])
+    if column.ndim != 1:
+        raise RequestError(f"{what} has shape {column.shape}, expected ({n},){_advice(column, n)}")
+    if len(column) != n:
+        turned = "; x looks transposed, give x.T" if n == 1 else ""
+        raise RequestError(
+            f"x has {n} row(s) and {what} has shape {column.shape}, expected ({n},); give x and "
+            f"{what} of the same points{turned}"
+        )
+    return column
+
+
+def _advice(column: np.ndarray, n: int) -> str:
+    """Why a shape is refused and what to give instead."""
+    if column.ndim == 0:
+        return f", a value for each point; for one value everywhere give np.full({n}, value)"
+    if column.ndim == 2 and 1 not in column.shape:
+        return "; there is one output, so choose one column, for instance [:, 0]"
+    return (
+        ": against predictions it would broadcast to a matrix and compare every point with every "
+        "other; if it is one value for each point in order, give .ravel() of it"
+    )
+
+
+def _check_positive(what: str, values: np.ndarray) -> None:
+    bad = np.flatnonzero(values <= 0)
+    if len(bad):
+        raise RequestError(
+            f"{what} is {values[bad[0]]:g} at index {bad[0]} ({len(bad)} of {len(values)} values "
+            "are not above zero), expected standard deviations > 0; remove those points or give "
+            "no yerr"
+        )
+
+
+def _check_finite(what: str, values: np.ndarray) -> None:
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        where = tuple(int(i) for i in bad[0])
+        raise RequestError(
+            f"{what} is {values[where]} at index {where[0] if len(where) == 1 else where} "
+            f"({len(bad)} of {values.size} values are NaN or infinite), expected finite numbers; "
+            "remove or repair those points"
+        )
+
+
+def read_data(
+    path: str | PathLike[str],
+    x: str | Sequence[str],
+    y: str,
+    yerr: str | None = None,
+    name: str | None = None,
+) -> Dataset:
+    """Read a Dataset from columns of a CSV file or arrays of an NPZ or HDF5 file.
+
+    Args:
+        path: .csv (also .txt, .tsv, .dat: a header line, then numbers, separated by commas,
+            semicolons or tabs; lines that start with # are comments), .npz, .h5 or .hdf5.
+        x: name or names of the inputs; in NPZ and HDF5 files (n, k) arrays give k inputs.
+        y, yerr: name of the target and of its standard deviations. HDF5 names are paths.
+        name: what to call the data; the name of the file if not given.
+
+    Raises RequestError naming the file, and in a CSV file the line and the column.
+    """
+    source = Path(path)
+    inputs = (x,) if isinstance(x, str) else tuple(x)
+    wanted = [*inputs, y] if yerr is None else [*inputs, y, yerr]
+    for column in wanted:
+        _check_text("column", column)
+    if not inputs or len(set(wanted)) != len(wanted):
+        raise RequestError(
+            f"columns: found x = {', '.join(inputs)}, y = {y}, yerr = {yerr}, expected at "
+            "least one input and every column once"
+        )
+    found = read_columns(source, wanted)
+    try:
+        values, names = _stack(found, inputs)
+        errors = None if yerr is None else found[yerr]
+        return Dataset(values, found[y], errors, name or source.stem, names, y, yerr or "yerr")
+    except RequestError as error:
+        raise RequestError(f"{source}: {error}") from None
+
+
+def _stack(
+    found: Mapping[str, np.ndarray], inputs: Sequence[str]
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Input arrays (n,) and (n, k) side by side, and a name for each column."""
+    blocks: list[np.ndarray] = []
+    names: list[str] = []
+    for column in inputs:
+        block = _inputs(_called("x", column), found[column])
+        if blocks and len(block) != len(blocks[0]):
+            raise RequestError(
+                f"x ('{inputs[0]}') has {len(blocks[0])} points and x ('{column}') has "
+                f"{len(block)}, expected as many of one as of the other"
+            )
+        blocks.append(block)
+        wide = block.shape[1]
+        names += [column] if wide == 1 else [f"{column}[{i}]" for i in range(wide)]
+    return (blocks[0] if len(blocks) == 1 else np.hstack(blocks)), tuple(names)

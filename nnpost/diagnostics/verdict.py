@@ -1,0 +1,224 @@
+"""Has the chain converged, and if not, why not and what helps?
+
+`judge` looks at what the run is used for: the log posterior and the network's predictions. The
+parameters themselves are judged after folding and only reported, because the parameters of a
+network that is not identifiable may wander while the posterior over functions stands still.
+
+Walkers of one ensemble propose from each other, so they are not independent chains and R-hat
+between them says nothing. Independent ensembles are compared instead, each as one superchain:
+rank-normalised nested R-hat (Margossian et al. 2024, Bayesian Analysis, eq. 8).
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..common.errors import RequestError
+from ..data.grids import prediction_grid
+from . import reasons
+from .mixing import autocorr_time, nested_rhat
+from .reasons import MIN_ENSEMBLES, Figures
+
+if TYPE_CHECKING:
+    from ..posterior.posterior import Posterior
+
+__all__ = ["Verdict", "judge"]
+
+RHAT_ROWS = 400  # rows per walker; R-hat compares means and needs no more
+ESS_ROWS = 2000  # rows per walker whose predictions are computed,
+ESS_DRAWS = 400_000  # and of all walkers together
+
+QUANTITIES = ("log_prob", "predictions", "theta")
+
+
+@dataclass(frozen=True, repr=False)
+class Verdict:
+    """Converged or not, with the figures and the reasons.
+
+    `rhat` and `ess` hold the worst value over each of "log_prob", "predictions" and "theta"
+    (folded); `tau` is the longest autocorrelation time of log_prob and predictions, in steps.
+    None stands where the chain cannot tell. `steps_help` says whether a longer chain of the same
+    run might mend all that is wrong.
+    """
+
+    converged: bool
+    reasons: tuple[str, ...]
+    notes: tuple[str, ...]
+    rhat: Mapping[str, float | None]
+    ess: Mapping[str, float | None]
+    tau: float | None
+    steps_help: bool
+
+    def rows(self) -> list[tuple[str, str]]:
+        """What the tables show, as (name, value)."""
+        rows = [("verdict", "converged" if self.converged else "not converged")]
+        rows += [("reason", reason) for reason in self.reasons]
+        rows += [("note", note) for note in self.notes]
+        for name in QUANTITIES:
+            ess = f"{_show(self.ess[name])} effective draws"
+            rows.append((name, f"R-hat {_show(self.rhat[name], '.4f')}, {ess}"))
+        return [*rows, ("tau", f"{_show(self.tau, ',.1f')} steps")]
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{name:<14}{value}" for name, value in self.rows())
+
+    def _repr_html_(self) -> str:
+        cells = (f"<tr><th>{n}</th><td>{html.escape(v)}</td></tr>" for n, v in self.rows())
+        return f"<table>{''.join(cells)}</table>"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as plain values that JSON can hold."""
+        return {
+            "converged": self.converged,
+            "reasons": list(self.reasons),
+            "notes": list(self.notes),
+            "rhat": dict(self.rhat),
+            "ess": dict(self.ess),
+            "tau": self.tau,
+            "steps_help": self.steps_help,
+        }
+
+    def to_tree(self) -> dict[str, Any]:
+        """A plain nested dict of numbers and strings; None stands for what cannot be told."""
+        return self.as_dict()
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> Verdict:
+        """What :meth:`to_tree` gave; what is absent is None."""
+        rhat, ess = (
+            {k: _known(tree.get(n, {}).get(k)) for k in QUANTITIES} for n in ("rhat", "ess")
+        )
+        reasons, notes = (tuple(str(text) for text in tree[n]) for n in ("reasons", "notes"))
+        tau = _known(tree.get("tau"))
+        helped = bool(tree["steps_help"])
+        return cls(bool(tree["converged"]), reasons, notes, rhat, ess, tau, helped)
+
+
+def judge(
+    post: Posterior,
+    chain: ArrayLike,
+    log_prob: ArrayLike,
+    ensembles: int,
+    log_z: ArrayLike | None = None,
+    *,
+    thin: int = 1,
+    discarded: int = 0,
+    log_z_error: ArrayLike | None = None,
+    log_z_at_map: float | None = None,
+) -> Verdict:
+    """Judge a chain whose burn-in has been discarded.
+
+    chain (N, W, P) and log_prob (N, W), walkers of ensemble e in columns e·W/E … (e+1)·W/E;
+    log_z (E,) and log_z_error (E,) from the tempered starts; thin, the steps between two rows;
+    discarded, the steps of the burn-in, which a longer chain is taken to discard in proportion;
+    log_z_at_map, an unbiased estimate of Z from draws around the MAP (map_evidence.py).
+
+    Converged means: R-hat < 1.01 and more than 400 effective draws for log_prob and for the
+    predictions at each of up to 16 inputs (the worst counts), a chain longer than 50
+    autocorrelation times, no walker at rest, no ensemble whose log Z is both more than 1 nat and
+    more than 3 standard errors away from the mean of the others, and log_z_at_map at most 5 nats
+    above the highest of them.
+
+    Raises RequestError where the shapes do not fit together.
+    """
+    chain, log_prob = np.asarray(chain, dtype=float), np.asarray(log_prob, dtype=float)
+    _check_shapes(chain, log_prob, ensembles)
+    unusable = list(reasons.unusable(chain, log_prob))
+    if unusable:
+        empty = dict.fromkeys(QUANTITIES)
+        return Verdict(False, tuple(unusable), (), empty, dict(empty), None, len(chain) < 4)
+    found = _measure(post, chain, log_prob, ensembles, thin)
+    judged = [found["log_prob"], found["predictions"]]
+    tau = max((f.tau for f in judged if f.tau is not None), default=None)
+    steps = len(chain) * thin
+    whole = 1 + discarded / steps  # steps to be made for every step that is kept
+    lasting = [
+        *reasons.too_few_ensembles(ensembles),
+        *reasons.log_z_apart(log_z, log_z_error),
+        *reasons.missed_mode(log_z, log_z_at_map),
+    ]
+    passing = [
+        *reasons.bad_rhat(found),
+        *reasons.low_ess(found, steps, whole),
+        *reasons.too_short(tau, steps, whole),
+        *reasons.stuck(log_prob),
+    ]
+    wrong = (*lasting, *passing)
+    rhat = {name: found[name].rhat for name in QUANTITIES}
+    ess = {name: found[name].ess for name in QUANTITIES}
+    notes = tuple(reasons.notes(found))
+    return Verdict(not wrong, wrong, notes, rhat, ess, tau, not lasting)
+
+
+def _measure(
+    post: Posterior,
+    chain: NDArray[np.float64],
+    log_prob: NDArray[np.float64],
+    ensembles: int,
+    thin: int,
+) -> dict[str, Figures]:
+    from ..network.symmetry import fold
+
+    stride = _stride(len(chain), max(RHAT_ROWS, min(ESS_ROWS, ESS_DRAWS // chain.shape[1])))
+    rows = chain[::stride]
+    x = prediction_grid(post.data.x)
+    predictions = np.asarray(post.predict(rows, x))
+    theta = np.asarray(fold(post.net, rows))
+    places = [f"at x = {', '.join(f'{v:.3g}' for v in row)}" for row in x]
+    labels = [f"of {label}" for label in post.labels]
+    return {
+        "log_prob": _figures(log_prob[..., None], ensembles, thin, [""]),
+        "predictions": _figures(predictions, ensembles, thin * stride, places),
+        "theta": _figures(theta, ensembles, thin * stride, labels),
+    }
+
+
+def _figures(x: NDArray[np.float64], ensembles: int, thin: int, names: list[str]) -> Figures:
+    """The worst figures over the components of x (N, W, K); constant components do not count."""
+    tau = autocorr_time(x)
+    rhat = np.full(x.shape[-1], np.nan)
+    if ensembles >= MIN_ENSEMBLES:
+        rhat = nested_rhat(x[:: _stride(len(x), RHAT_ROWS)], ensembles)
+    longest, worst = _largest(tau), _largest(rhat)
+    return Figures(
+        rhat=worst,
+        ess=None if longest is None else x.shape[0] * x.shape[1] / longest,
+        tau=None if longest is None else longest * thin,
+        where="" if worst is None else names[int(np.nanargmax(rhat))],
+    )
+
+
+def _stride(rows: int, most: int) -> int:
+    return -(-rows // most)
+
+
+def _largest(values: NDArray[np.float64]) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(known.max()) if known.size else None
+
+
+def _check_shapes(chain: NDArray[Any], log_prob: NDArray[Any], ensembles: int) -> None:
+    if chain.ndim != 3 or log_prob.shape != chain.shape[:2]:
+        raise RequestError(
+            f"chain has shape {chain.shape} and log_prob {log_prob.shape}; expected (N, W, P) and "
+            "(N, W): pass get_chain() and get_log_prob() of one run, not flattened"
+        )
+    if ensembles < 1 or chain.shape[1] % ensembles:
+        raise RequestError(
+            f"{chain.shape[1]} walkers cannot be shared equally by {ensembles} ensembles; pass the "
+            "number of ensembles the run was made with"
+        )
+
+
+def _known(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _show(value: float | None, form: str = ",.0f") -> str:
+    return "—" if value is None else format(value, form)

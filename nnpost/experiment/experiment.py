@@ -1,0 +1,236 @@
+"""An experiment: data, network, likelihood, prior, training and sampling as one frozen description.
+
+It is read from TOML, refuses what it does not know, goes into the run file as the same text, and
+builds the posterior. Nothing here needs torch until :meth:`Experiment.build` is called.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from ..common.errors import RequestError
+from ..common.settings import Section, hint, kept, setting, text, to_toml, whole
+from ..sampling.settings import SampleSettings
+from ..tempering.settings import TemperSettings
+from ..training.settings import TrainSettings
+from .sections import (
+    SECTIONS,
+    DataSettings,
+    LikelihoodSettings,
+    NetworkSettings,
+    PriorSettings,
+    key_hint,
+)
+
+if TYPE_CHECKING:
+    from ..data.dataset import Dataset
+    from ..posterior.posterior import Posterior
+
+__all__ = [
+    "Experiment",
+    "builtin",
+    "builtin_names",
+    "builtin_text",
+    "builtins",
+    "flat",
+    "load_experiment",
+    "toml_value",
+]
+
+NOT_COMPARED = ("name", "description")  # they determine nothing about a run
+
+
+@dataclass(frozen=True)
+class Experiment(Section):
+    """All that determines a run: the same experiment on the same machine gives the same chain.
+
+    ``name`` is what the run file is called after. Raises RequestError for values that make no
+    sense, here or in a section.
+    """
+
+    name: str = setting("experiment", text)
+    description: str | None = setting(None, text)
+    seed: int = setting(0, whole(0))
+    data: DataSettings = setting(DataSettings(), kept)
+    network: NetworkSettings = setting(NetworkSettings(), kept)
+    likelihood: LikelihoodSettings = setting(LikelihoodSettings(), kept)
+    prior: PriorSettings = setting(PriorSettings(), kept)
+    train: TrainSettings = setting(TrainSettings(), kept)
+    temper: TemperSettings = setting(TemperSettings(), kept)
+    sample: SampleSettings = setting(SampleSettings(), kept)
+
+    @classmethod
+    def read(cls, table: Any) -> Self:
+        """Make an experiment from the tables of a TOML file, refusing unknown sections and keys."""
+        known = cls.names()
+        for name, value in table.items():
+            if name not in known:
+                if isinstance(value, Mapping):
+                    raise RequestError(f"unknown section '{name}'{hint(name, known)}")
+                raise RequestError(f"unknown key '{name}'{key_hint(name, known)}")
+        read: dict[str, Any] = {
+            k: SECTIONS[k].read(v) if k in SECTIONS else v for k, v in table.items()
+        }
+        return cls(**read)
+
+    @classmethod
+    def from_toml(cls, text: str, source: str = "the experiment") -> Self:
+        """Read TOML text. ``source`` is what messages call it."""
+        try:
+            return cls.read(tomllib.loads(text))
+        except tomllib.TOMLDecodeError as error:
+            raise RequestError(f"{source}: not TOML ({error}); correct that line") from None
+        except RequestError as error:
+            raise RequestError(f"{source}: {error}") from None
+
+    def to_toml(self) -> str:
+        """TOML text from which :meth:`from_toml` makes an equal experiment."""
+        tables = self.tables()
+        lines = [f"{k} = {to_toml(v)}" for k, v in tables.items() if k not in SECTIONS]
+        for title in SECTIONS:
+            if title in tables:
+                lines += ["", f"[{title}]"]
+                lines += [f"{k} = {to_toml(v)}" for k, v in tables[title].items()]
+        return "\n".join(lines) + "\n"
+
+    def tables(self) -> dict[str, Any]:
+        """Everything that is not left out, as the tables of a TOML file."""
+        tables = {k: v.table() if k in SECTIONS else v for k, v in self.table().items()}
+        return {k: v for k, v in tables.items() if v != {}}
+
+    def with_settings(self, settings: Iterable[str]) -> Self:
+        """The experiment with ``section.key=value`` settings, all applied at once.
+
+        A value is read as TOML; what is not TOML is a bare word, and is taken as a string.
+        """
+        tables = self.tables()
+        for one in settings:
+            name, equals, value = (part.strip() for part in one.partition("="))
+            *section, key = name.split(".", 1)
+            if not equals or not key or name in SECTIONS:
+                raise RequestError(
+                    f"--set: found '{one}', expected section.key=value, as in sample.nsteps=2000"
+                )
+            if section and section[0] not in SECTIONS:
+                raise RequestError(f"unknown section '{section[0]}'{hint(section[0], SECTIONS)}")
+            table = tables.setdefault(section[0], {}) if section else tables
+            table[key] = toml_value(value)
+        return type(self).read(tables)
+
+    def with_data(self, file: str, x: Sequence[str], y: str, yerr: str | None = None) -> Self:
+        """The experiment on columns of a file of one's own instead of its data."""
+        return replace(self, data=DataSettings(file=file, x=tuple(x), y=y, yerr=yerr))
+
+    def build(self, data: Dataset | None = None, device: str = "cpu") -> Posterior:
+        """The posterior of the training part of the data (``data`` saves making them again)."""
+        from ..network.mlp import MLP
+        from ..posterior.likelihood import MSE, Gaussian
+        from ..posterior.posterior import Posterior
+        from ..posterior.prior import GaussianPrior
+
+        part, _ = self.split(self.data.make() if data is None else data)
+        likelihood = self.likelihood.resolved(self.data)
+        net = MLP(part.inputs, self.network.hidden, self.network.activation)
+        noise = MSE() if likelihood.sigma is None else Gaussian(likelihood.sigma)
+        prior = GaussianPrior(self.prior.std, self.prior.log_sigma_std)
+        return Posterior(net, part, noise, prior, device)
+
+    def split(self, data: Dataset) -> tuple[Dataset, Dataset | None]:
+        """The data that are fitted, and those held out for the validation curve (or None)."""
+        if self.data.validation == 0:
+            return data, None
+        return data.split(1 - self.data.validation, self.seed)
+
+    def resolved(self, post: Posterior) -> Self:
+        """The same experiment with the choices written out that were left to nnpost.
+
+        Raises RequestError for walkers or particles too few for the parameters of ``post``, and
+        for batches larger than its data.
+        """
+        from ..moves.registry import uses_gradients
+
+        self.train.check(post.data.n)
+        likelihood = self.likelihood.resolved(self.data)
+        sample = self.sample.resolved(post.ndim, not uses_gradients(self.sample.moves, post))
+        if sample.start == "tempered":
+            assert sample.nwalkers is not None
+            self.temper.check(post.ndim - post.net.n_output, sample.nwalkers)
+        return replace(self, likelihood=likelihood, sample=sample)
+
+    def differences(self, other: Experiment) -> Iterator[tuple[str, Any, Any]]:
+        """Keys on which two experiments differ, with both values (None: left out)."""
+        mine, others = flat(self.tables()), flat(other.tables())
+        for key in sorted(mine.keys() | others.keys()):
+            if key not in NOT_COMPARED and mine.get(key) != others.get(key):
+                yield key, mine.get(key), others.get(key)
+
+
+def flat(tables: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by ``section.key``."""
+    top = {k: v for k, v in tables.items() if k not in SECTIONS}
+    return top | {f"{s}.{k}": v for s in SECTIONS for k, v in tables.get(s, {}).items()}
+
+
+def toml_value(text: str) -> Any:
+    """What follows ``key=`` on a command line: a TOML value, or else a bare word."""
+    try:
+        table = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return table["value"] if len(table) == 1 else text
+
+
+def builtins() -> dict[str, str]:
+    """Names of the built-in experiments, with their one-line descriptions."""
+    return {name: builtin(name).description or "" for name in builtin_names()}
+
+
+def builtin_names() -> list[str]:
+    files = resources.files(__package__).joinpath("builtin").iterdir()
+    return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
+
+
+def builtin_text(name: str) -> str:
+    """The TOML of a built-in experiment, with its comments."""
+    known = builtin_names()
+    if name not in known:
+        raise RequestError(f"unknown experiment '{name}'{hint(name, known)}; see `nnpost list`")
+    return resources.files(__package__).joinpath("builtin", f"{name}.toml").read_text("utf-8")
+
+
+def builtin(name: str) -> Experiment:
+    return replace(Experiment.from_toml(builtin_text(name), name), name=name)
+
+
+def load_experiment(name_or_path: str | os.PathLike[str]) -> Experiment:
+    """A built-in experiment by its name, or one's own from a TOML file.
+
+    Paths in a TOML file are relative to the folder that it is in.
+    """
+    asked, path = os.fspath(name_or_path), Path(name_or_path)
+    known = builtin_names()
+    if asked in known:
+        return builtin(asked)
+    if path.suffix != ".toml":
+        raise RequestError(
+            f"unknown experiment '{asked}'{hint(asked, known)} (`nnpost list` shows the built-in "
+            "ones; a file of your own ends in .toml)"
+        )
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not a text file"
+        raise RequestError(f"{asked}: {reason}; give an experiment in TOML") from None
+    experiment = Experiment.from_toml(text, asked)
+    if experiment.name == Experiment.name:
+        experiment = replace(experiment, name=path.stem)
+    if experiment.data.file is not None:
+        file = os.fspath(path.parent / experiment.data.file)
+        experiment = replace(experiment, data=replace(experiment.data, file=file))
+    return experiment

@@ -1,0 +1,127 @@
+"""The figures and the report of a run: which there are, and where they are written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..common.errors import RequestError, choose
+from ..comparison.compare import Comparison, compare
+from ..comparison.scorecard import ScoreCard, score
+from ..sampling.load import load
+from ..sampling.run import Run
+from ..storage.runfile import read_group
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["draw_corner", "drawings", "report", "write_pictures", "write_report"]
+
+FIGURES = (".png", ".pdf", ".svg")
+
+
+def write_pictures(
+    result: Run, comparison: Comparison | None, card: ScoreCard | None, folder: Path
+) -> Iterator[Path]:
+    """Write all figures of a run into a folder, and the report that has them inside."""
+    from .. import figures
+
+    drawn = drawings(result, comparison, card)
+    for name, figure in drawn.items():
+        yield from figures.save(figure, folder / name)
+    yield write_report(result, comparison, card, drawn, folder / "report.html")
+
+
+def drawings(
+    result: Run, comparison: Comparison | None, card: ScoreCard | None
+) -> dict[str, Figure]:
+    """All figures that a run has something for, by their names."""
+    from .. import figures
+
+    drawn = {"corner": figures.corner(result, comparison=comparison, population=True, laplace=True)}
+    if comparison is not None:
+        drawn["log_posterior"] = figures.log_posterior(result, comparison)
+        drawn["fits"] = figures.fits_and_residuals(result.post, comparison, result)
+    if card is not None and comparison is not None:
+        drawn["basins"] = figures.basins(card)
+        drawn["profile"] = figures.profile(card)
+        drawn["approximations"] = figures.approximations(card, comparison, result.post.data)
+    if result.fits is not None:
+        drawn["losses"] = figures.losses(result.fits, result.post)
+    drawn["traces"] = figures.traces(result)
+    drawn["ranks"] = figures.ranks(result)
+    if result.tempering is not None:
+        drawn["ladder"] = figures.ladder(result.tempering)
+    return drawn
+
+
+def write_report(
+    result: Run,
+    comparison: Comparison | None,
+    card: ScoreCard | None,
+    drawn: Mapping[str, Figure],
+    out: Path,
+) -> Path:
+    """Write the page; raises RequestError where that is not possible."""
+    from ..figures.style import as_png
+    from ..report.page import Report
+
+    about = {} if result.path is None else read_group(result.path, "experiment") or {}
+    title = "run" if result.path is None else Path(result.path).stem
+    images = {name: as_png(figure) for name, figure in drawn.items()}
+    page = Report(title, result, comparison, card, about, images).html()
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise RequestError(
+            f"{out} cannot be written ({error.strerror}): expected a place for the report; "
+            "choose another one with --out"
+        ) from None
+    return out
+
+
+def report(path: str | os.PathLike[str], out: str | os.PathLike[str] | None = None) -> Path:
+    """Write the report of a run file, as ``out`` or figures/NAME/report.html.
+
+    The run file is left as it is: a comparison or score card that is not in it is made for the
+    page alone.
+    """
+    target = Path("figures", Path(path).stem, "report.html") if out is None else Path(out)
+    choose("kind of report", target.suffix, (".html",))
+    result = load(path)
+    kept = {name: read_group(path, name) for name in ("comparison", "scorecard")}
+    comparison, card = None, None
+    if result.fits is not None:
+        stored, judged = kept["comparison"], kept["scorecard"]
+        comparison = (
+            compare(result.post, result.fits, result)
+            if stored is None
+            else Comparison.from_tree(stored)
+        )
+        card = (
+            score(result.post, result.fits, result, comparison)
+            if judged is None
+            else ScoreCard.from_tree(judged)
+        )
+    return write_report(result, comparison, card, drawings(result, comparison, card), target)
+
+
+def draw_corner(
+    path: str | os.PathLike[str], out: str | os.PathLike[str] | None, unfolded: bool
+) -> list[Path]:
+    """Write the corner plot of a run file: as ``out``, or as figures/NAME/corner.png and .pdf."""
+    from .. import figures
+
+    target = Path("figures", Path(path).stem, "corner") if out is None else Path(out)
+    if out is not None:
+        choose("kind of figure", target.suffix, FIGURES)
+    formats = ("png", "pdf") if out is None else (target.suffix[1:],)
+    judged = read_group(path, "comparison")
+    comparison = None if judged is None else Comparison.from_tree(judged)
+    figure = figures.corner(
+        load(path), unfolded=unfolded, comparison=comparison, population=True, laplace=True
+    )
+    return figures.save(figure, target.with_suffix(""), formats)

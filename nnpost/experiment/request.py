@@ -1,0 +1,191 @@
+"""Requests: what to compute and where to keep it, checked as a whole before any file is touched."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..common.errors import RequestError, choose
+from ..data.dataset import Dataset
+from ..posterior.posterior import Posterior
+from ..sampling.load import describe, load_posterior
+from ..sampling.until import Budget
+from ..storage.read_chain import check_resumable
+from ..storage.runfile import open_run, read_group
+from .experiment import Experiment
+
+__all__ = [
+    "Request",
+    "at_least",
+    "check_data",
+    "check_same",
+    "choose_device",
+    "make_request",
+    "reopen",
+    "shown",
+    "stored_experiment",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """A checked request: what to compute, and where it goes."""
+
+    experiment: Experiment
+    post: Posterior
+    validation: Dataset | None
+    path: Path
+    figures: Path | None
+    resume: bool
+    progress: bool
+    command: str | None
+    budget: Budget | None = None  # sample until converged, within it
+
+    def groups(self) -> dict[str, Any]:
+        """What the run file says about itself."""
+        groups = describe(self.post)
+        groups["experiment"]["toml"] = self.experiment.to_toml()
+        if self.command is not None:
+            groups["experiment"]["command"] = self.command
+        if self.validation is not None:
+            groups["validation"] = self.validation.to_tree()
+        return groups
+
+
+def make_request(
+    experiment: Experiment,
+    path: str | os.PathLike[str] | None = None,
+    figures: str | os.PathLike[str] | None = None,
+    *,
+    resume: bool = False,
+    device: str = "auto",
+    progress: bool = True,
+    command: str | None = None,
+    budget: Budget | None = None,
+) -> Request:
+    """Check a whole experiment and where it is to go, without touching a file."""
+    data = experiment.data.make()
+    part, validation = experiment.split(data)
+    post = experiment.build(data, choose_device(device))
+    experiment = experiment.resolved(post)
+    target = Path(path or Path("chains", f"{experiment.name}.h5"))
+    folder = Path(figures or Path("figures", target.stem))
+    if target.exists():
+        with open_run(target):  # refuses what is not a run file, and is never replaced
+            pass
+    if resume and target.exists():
+        experiment = at_least(experiment, stored_experiment(target)) if budget else experiment
+        check_same(experiment, target)
+        check_data(part, target)
+        check_resumable(target)
+    return Request(experiment, post, validation, target, folder, resume, progress, command, budget)
+
+
+def reopen(
+    path: str | os.PathLike[str],
+    settings: Iterable[str] = (),
+    sections: Collection[str] = (),
+    figures: str | os.PathLike[str] | None = None,
+    *,
+    resume: bool = False,
+    device: str = "auto",
+    progress: bool = True,
+    command: str | None = None,
+    budget: Budget | None = None,
+) -> Request:
+    """Check the request to run a stage of an existing run file again.
+
+    ``settings`` may change keys of ``sections`` alone; the other stages stay as they are.
+    """
+    about, stored = (read_group(path, name) for name in ("experiment", "data"))
+    if about is not None and "posterior" in about and "toml" not in about and not sections:
+        return _from_python(path, figures, choose_device(device), progress, command)
+    if about is None or stored is None or "toml" not in about:
+        raise RequestError(
+            f"{path} holds no experiment, only a chain that was made from Python; continue it there"
+        )
+    if resume:
+        check_resumable(path)
+    kept = Experiment.from_toml(about["toml"], os.fspath(path))
+    experiment = kept.with_settings(settings)
+    for key, _, _ in kept.differences(experiment):
+        if key.partition(".")[0] not in sections:
+            free = " or ".join(f"{section}.*" for section in sections) or "nothing"
+            raise RequestError(
+                f"{key}: other stages in {path} depend on it, so here {free} can be set; "
+                "`nnpost run` with another --out takes everything"
+            )
+    data = Dataset.from_tree(stored)
+    held_out = read_group(path, "validation")
+    validation = None if held_out is None else Dataset.from_tree(held_out)
+    whole = replace(experiment, data=replace(experiment.data, validation=0.0))
+    post = whole.build(data, choose_device(device))
+    experiment = experiment.resolved(post)
+    folder = None if figures is None else Path(figures)
+    return Request(
+        experiment, post, validation, Path(path), folder, resume, progress, command, budget
+    )
+
+
+def _from_python(
+    path: str | os.PathLike[str],
+    figures: str | os.PathLike[str] | None,
+    device: str,
+    progress: bool,
+    command: str | None,
+) -> Request:
+    """A job on a run that was made from Python and is not to be changed: it has no experiment."""
+    named, folder = Experiment(name=Path(path).stem), None if figures is None else Path(figures)
+    post = load_posterior(path, device)
+    return Request(named, post, None, Path(path), folder, False, progress, command)
+
+
+def choose_device(asked: str) -> str:
+    """ "cpu" or a CUDA device; "auto" takes the CPU, which is the faster for small networks."""
+    if asked.partition(":")[0] != "cuda":
+        choose("device", asked, ("auto", "cpu", "cuda"))
+    return "cpu" if asked == "auto" else asked
+
+
+def stored_experiment(path: Path) -> Experiment:
+    """The experiment that a run file was made for."""
+    about = read_group(path, "experiment") or {}
+    if "toml" not in about:
+        raise RequestError(
+            f"{path} was made from Python and holds no experiment; choose another file"
+        )
+    return Experiment.from_toml(about["toml"], os.fspath(path))
+
+
+def check_same(experiment: Experiment, path: Path) -> None:
+    """Refuse to continue the run of another experiment. Only more steps may be asked for."""
+    for key, there, here in stored_experiment(path).differences(experiment):
+        if key == "sample.discard" or (key == "sample.nsteps" and here > there):
+            continue
+        raise RequestError(
+            f"{path} holds another experiment: {key} is {shown(there)} there, {shown(here)} asked "
+            "for; ask for the same, leave out --resume to replace the run, or choose another file"
+        )
+
+
+def at_least(experiment: Experiment, stored: Experiment) -> Experiment:
+    """The experiment with as many steps as were made before: sampling until converged made more."""
+    steps = max(experiment.sample.nsteps, stored.sample.nsteps)
+    return replace(experiment, sample=replace(experiment.sample, nsteps=steps))
+
+
+def check_data(data: Dataset, path: Path) -> None:
+    """Refuse to continue a run on other numbers, as when a file of data has changed."""
+    kept = read_group(path, "data")
+    if kept is None or Dataset.from_tree(kept).digest != data.digest:
+        raise RequestError(
+            f"{path} holds a run on other numbers than {data.name} has now; leave out --resume to "
+            "replace the run, or choose another file"
+        )
+
+
+def shown(value: Any) -> str:
+    return "left out" if value is None else repr(value)

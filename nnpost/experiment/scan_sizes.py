@@ -1,0 +1,85 @@
+"""``nnpost units``: an experiment's data under many sizes, and where the result is written."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..common.errors import RequestError
+from ..data.datasets import TRUTHS
+from ..model_selection.scan import scan
+from ..network.mlp import MLP
+from ..report.info import json_ready
+from .request import choose_device
+from .stages import make_folder
+
+if TYPE_CHECKING:
+    from ..model_selection.result import Scan
+    from .experiment import Experiment
+
+__all__ = ["as_json", "scan_experiment", "sizes_of", "writable", "write_figure"]
+
+
+def scan_experiment(
+    experiment: Experiment,
+    hidden: Sequence[int],
+    activations: Sequence[str] | None = None,
+    device: str = "auto",
+    progress: bool = True,
+) -> Scan:
+    """Scan an experiment's data with its likelihood, prior, training and tempering.
+
+    Raises RequestError, before anything is computed, for what cannot be used.
+    """
+    data = experiment.data.make()
+    post = experiment.build(data, choose_device(device))
+    experiment.train.check(post.data.n)
+    for units in hidden:
+        net = MLP(data.inputs, (units,), post.net.activation)
+        experiment.temper.check(net.n_hidden, 2)
+    return scan(
+        post,
+        hidden,
+        activations,
+        training=experiment.train.table(),
+        tempering=experiment.temper.table(),
+        ensembles=experiment.sample.ensembles,
+        truth=None if experiment.data.file is not None else TRUTHS.get(post.data.name),
+        seed=experiment.seed,
+        progress=progress,
+    )
+
+
+def sizes_of(text: str) -> tuple[int, ...]:
+    """Numbers of units from a command line, as in ``1,2,4``."""
+    try:
+        return tuple(int(one) for one in text.split(","))
+    except ValueError:
+        raise RequestError(
+            f"--hidden: found '{text}', expected numbers of units, as in 1,2,4"
+        ) from None
+
+
+def writable(path: str | os.PathLike[str]) -> Path:
+    """The path of a file that can be written, before time is spent on what goes into it."""
+    target = Path(path)
+    make_folder(target.parent)
+    if target.is_dir() or target.suffix != ".json":
+        raise RequestError(f"--out: found {target}, expected the name of a .json file")
+    return target
+
+
+def as_json(found: Scan) -> str:
+    """The whole result as one JSON object."""
+    return json.dumps(json_ready(found.as_dict()), indent=2, allow_nan=False, ensure_ascii=False)
+
+
+def write_figure(found: Scan, folder: str | os.PathLike[str]) -> list[Path]:
+    """Write the figure of everything into a folder."""
+    from .. import figures
+
+    make_folder(Path(folder))
+    return figures.save(figures.sizes(found), Path(folder, "units"))

@@ -1,0 +1,283 @@
+"""The chain itself: traces of the ensembles, and the density of the log posterior along it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from ..data.grids import prediction_grid
+from ..diagnostics.mixing import effective_size
+from ..network.symmetry import fold
+from .style import (
+    GREY,
+    MARKS,
+    ON_TOP,
+    PALETTE,
+    legend_below,
+    new_figure,
+    number,
+    point_handle,
+    styled,
+)
+
+if TYPE_CHECKING:
+    from ..comparison.compare import Comparison
+    from ..sampling.run import Run
+    from ..tempering.result import Tempering
+
+__all__ = ["ladder", "log_posterior", "ranks", "traces"]
+
+ROWS = 1000  # points of a trace; more than there are pixels
+WALKERS = 4  # of each ensemble
+BINS = 60
+RANKED = 20  # bins of a rank plot
+LIGHT = "#cccccc"
+
+
+@styled
+def traces(run: Run, parameters: Sequence[int] | None = None) -> Figure:
+    """Log posterior, predictions and a few parameters along the chain, one colour an ensemble.
+
+    Rows: the log posterior; the prediction at three inputs; the folded ``parameters`` (indices;
+    the first two of theta by default). Right: the distribution in each ensemble after the
+    burn-in, which must agree; the burn-in is shaded.
+    """
+    stride = -(-len(run.chain) // ROWS)
+    rows = slice(None, None, stride)
+    steps = (np.arange(len(run.chain)) * run.thin)[rows]
+    series = _series(run, rows, range(min(2, run.post.ndim)) if parameters is None else parameters)
+    fig = new_figure(7.2, 0.6 + 1.05 * len(series))
+    axes = fig.subplots(len(series), 2, width_ratios=[4, 1], squeeze=False)
+    for (left, right), (label, values) in zip(axes, series.items(), strict=True):
+        kept = values[steps >= run.burnin * run.thin]
+        _trace(left, steps, values, run.ensembles)
+        _distributions(right, kept if len(kept) else values, run.ensembles)
+        left.set_ylabel(label, fontsize=9)
+        left.set_ylim(_limits(kept if len(kept) else values))
+        right.sharey(left)
+        right.tick_params(labelleft=False)
+        if left is not axes[0, 0]:
+            left.sharex(axes[0, 0])
+        left.tick_params(labelbottom=left is axes[-1, 0])
+        if run.burnin:
+            left.axvspan(0, run.burnin * run.thin, color=GREY, alpha=0.15, linewidth=0)
+    fig.align_ylabels(axes[:, 0])
+    axes[-1, 0].set_xlim(steps[0], max(steps[-1], 1))
+    axes[-1, 0].set_xlabel("step")
+    axes[-1, 1].set_xlabel("density")
+    legend_below(fig, _ensemble_handles(run))
+    return fig
+
+
+def _series(run: Run, rows: slice, parameters: Sequence[int]) -> dict[str, NDArray[np.float64]]:
+    """What is traced: label -> (rows, W)."""
+    post, chain = run.post, run.chain[rows]
+    x = _places(post.data.x)
+    f, theta = post.predict(chain, x), fold(post.net, chain)
+    series = {"log posterior": run.log_prob[rows]}
+    for k, at in enumerate(x):
+        where = f"{at[0]:.3g}" if len(at) == 1 else rf"x_{{{k + 1}}}"
+        series[f"$f({where})$"] = f[..., k]
+    return series | {post.labels[i]: theta[..., i] for i in parameters}
+
+
+def _places(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Both ends and the middle of the data for one input; three of the points for several."""
+    if x.shape[1] == 1:
+        return np.linspace(x.min(), x.max(), 3)[:, None]
+    grid = prediction_grid(x)
+    return grid[np.unique([0, len(grid) // 2, len(grid) - 1])]
+
+
+def _columns(walkers: int, ensembles: int) -> list[slice]:
+    size = walkers // ensembles
+    return [slice(e * size, (e + 1) * size) for e in range(ensembles)]
+
+
+def _trace(ax: Axes, steps: NDArray[np.int_], values: NDArray[np.float64], ensembles: int) -> None:
+    for e, own in enumerate(_columns(values.shape[1], ensembles)):
+        walkers = values[:, own][:, :WALKERS]
+        ax.plot(steps, walkers, color=_color(e), linewidth=0.35, alpha=0.6, rasterized=True)
+
+
+def _distributions(ax: Axes, values: NDArray[np.float64], ensembles: int) -> None:
+    bins = np.linspace(*_limits(values), BINS // 2 + 1)
+    for e, own in enumerate(_columns(values.shape[1], ensembles)):
+        inside = values[:, own].ravel()
+        counts, _ = np.histogram(inside, bins)
+        share = counts / max(inside.size, 1) / np.diff(bins)
+        ax.stairs(share, bins, orientation="horizontal", color=_color(e), linewidth=1.0)
+    ax.set_xticks([])
+
+
+def _color(ensemble: int) -> str:
+    return PALETTE[ensemble % len(PALETTE)]
+
+
+def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Limits that hold nearly all values after the burn-in, so that a far start does not squash."""
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return -1.0, 1.0
+    low, high = np.quantile(finite, [0.001, 0.999])
+    pad = 0.08 * (high - low) or 0.5 * max(1.0, abs(low))
+    return float(low - pad), float(high + pad)
+
+
+def _ensemble_handles(run: Run) -> list[Line2D]:
+    few = min(run.ensembles, len(PALETTE))
+    handles = [Line2D([], [], color=_color(e), label=f"ensemble {e + 1}") for e in range(few)]
+    if run.burnin:
+        handles.append(Line2D([], [], color=GREY, alpha=0.3, lw=6, label="burn-in"))
+    return handles
+
+
+@styled
+def ranks(run: Run) -> Figure:
+    """How the ranks of all draws are spread over the ensembles, which should be evenly.
+
+    Panels: the log posterior, and the prediction at three inputs. Every draw after the burn-in is
+    ranked among all of them; each ensemble should have its part of every twentieth (Vehtari et
+    al. 2021, Bayesian Anal. 16, 667). The grey band holds what chance does with as many effective
+    draws as an ensemble has, two standard deviations either way.
+    """
+    kept = slice(run.burnin, None, -(-(len(run.chain) - run.burnin) // ROWS))
+    series = _series(run, kept, ())
+    fig = new_figure(7.2, 4.4)
+    panels = fig.subplots(2, 2, sharex=True, sharey=True)
+    edges = np.linspace(0, 1, RANKED + 1)
+    for ax, (label, values) in zip(panels.flat, series.items(), strict=False):
+        rank = (np.argsort(np.argsort(values.ravel())) + 0.5) / values.size
+        rank = rank.reshape(values.shape)
+        effective = float(effective_size(values)) / run.ensembles
+        width = 2 * np.sqrt((RANKED - 1) / max(effective, 1))
+        ax.axhspan(max(1 - width, 0), 1 + width, color=LIGHT, alpha=0.6, linewidth=0)
+        for e, own in enumerate(_columns(values.shape[1], run.ensembles)):
+            counts, _ = np.histogram(rank[:, own], edges)
+            ax.stairs(counts * RANKED / rank[:, own].size, edges, color=_color(e), linewidth=1.1)
+        ax.set_title(label)
+        ax.set_xlim(0, 1)
+        ax.set_ylim(bottom=0)
+    for ax in panels[-1]:
+        ax.set_xlabel("rank among all draws")
+    for ax in panels[:, 0]:
+        ax.set_ylabel("share, 1 if even")
+    handles = _ensemble_handles(run)[: min(run.ensembles, len(PALETTE))]
+    handles.append(Line2D([], [], color=LIGHT, lw=6, label="chance"))
+    legend_below(fig, handles)
+    return fig
+
+
+@styled
+def ladder(tempering: Tempering) -> Figure:
+    """The tempered runs: their ladders, the share of accepted moves, and the evidence of each.
+
+    Right: log Z of every run, by importance sampling filled, by tempering hollow, with the mean of
+    Z and its standard error as the line and the band.
+    """
+    fig = new_figure(7.2, 3.1)
+    left, middle, right = fig.subplots(1, 3, width_ratios=[1.2, 1.2, 1])
+    for e, (beta, taken) in enumerate(zip(tempering.betas, tempering.acceptance, strict=True)):
+        left.plot(beta, ".-", color=_color(e), linewidth=1.0, markersize=4)
+        middle.plot(beta, taken, ".-", color=_color(e), linewidth=1.0, markersize=4)
+        right.plot(e + 1, tempering.tempered_log_z[e], "o", color=_color(e), mfc="white", ms=5)
+        right.plot(e + 1, tempering.log_z[e], "o", color=_color(e), ms=5)
+    first = np.nanmin(np.where(tempering.betas > 0, tempering.betas, np.nan))
+    left.set_yscale("symlog", linthresh=first)
+    middle.set_xscale("symlog", linthresh=first)
+    left.set_ylim(bottom=0)
+    left.set_xlabel("rung")
+    left.set_ylabel(r"power $\beta$ of the likelihood")
+    middle.set_xlabel(r"$\beta$")
+    middle.set_ylabel("accepted moves")
+    middle.set_ylim(0, 1)
+    z, error = tempering.log_evidence, tempering.error
+    right.axhline(z, color=GREY, linewidth=1.0)
+    if np.isfinite(error):
+        right.axhspan(z - error, z + error, color=LIGHT, alpha=0.6, linewidth=0)
+    right.set_xlim(0.3, len(tempering.log_z) + 0.7)
+    right.set_xticks(range(1, len(tempering.log_z) + 1))
+    right.set_xlabel("run")
+    right.set_ylabel(r"$\log\,Z$")
+    right.ticklabel_format(axis="y", useOffset=False)
+    for ax in (left, middle):
+        ax.minorticks_off()
+    runs = range(min(len(tempering.log_z), len(PALETTE)))
+    handles = [Line2D([], [], color=_color(e), label=f"run {e + 1}") for e in runs]
+    kinds = {"importance sampling": GREY, "tempering": "white"} if tempering.mixtures else {}
+    for label, face in kinds.items():
+        point: dict[str, Any] = {
+            "marker": "o",
+            "color": GREY,
+            "markerfacecolor": face,
+            "markersize": 5,
+        }
+        handles.append(Line2D([], [], linestyle="none", label=label, **point))
+    legend_below(fig, handles)
+    return fig
+
+
+@styled
+def log_posterior(run: Run, comparison: Comparison) -> Figure:
+    """Density of the log posterior over the draws, with SGD, MAP, MLE and best sample on it.
+
+    Dashed: what a Gaussian posterior with P parameters and the same maximum would show,
+    log p = log p(MAP) − χ²_P / 2. Its typical draw lies P/2 below the maximum, and so the optimum
+    of a posterior is not typical of it.
+    """
+    from scipy import stats
+
+    models, draws = comparison.models, run.sample_log_prob
+    draws = draws[np.isfinite(draws)]
+    low, high = _axis(draws, models["MAP"].log_prob)
+    fig = new_figure(7.2, 4.0)
+    ax = fig.subplots()
+    bins = np.linspace(low, high, BINS + 1)
+    density = np.histogram(draws, bins)[0] / draws.size / np.diff(bins)
+    ax.stairs(density, bins, fill=True, color=LIGHT)
+    below = np.linspace(0, models["MAP"].log_prob - low, 400)[1:]
+    gaussian = 2 * stats.chi2(run.post.ndim).pdf(2 * below)
+    ax.plot(models["MAP"].log_prob - below, gaussian, color=GREY, linestyle="--", linewidth=1.0)
+    top = max(density.max(), min(gaussian.max(), 2 * density.max()))
+    for k, name in enumerate(ON_TOP):
+        if low <= models[name].log_prob <= high:
+            _flag(ax, name, models[name].log_prob, top * (1.1 + 0.1 * k))
+    ax.set_xlim(low, high)
+    ax.set_ylim(0, top * (1.18 + 0.1 * len(ON_TOP)))
+    ax.set_xlabel(r"log posterior, $\log\,p(\theta\,|\,y)$ + constant")
+    ax.set_ylabel("density of draws")
+    handles = [point_handle(n, _place(n, m.log_prob, draws, low)) for n, m in models.items()]
+    handles.append(Line2D([], [], color=LIGHT, lw=6, label="posterior draws"))
+    label = f"a Gaussian posterior of {run.post.ndim} parameters"
+    handles.append(Line2D([], [], color=GREY, ls="--", lw=1.0, label=label))
+    legend_below(fig, handles, columns=2)
+    return fig
+
+
+def _axis(draws: NDArray[np.float64], top: float) -> tuple[float, float]:
+    """Limits from nearly all draws to the maximum; a few walkers far below do not squash them."""
+    low, left, middle = np.quantile(draws, [0.002, 0.16, 0.5])
+    low = max(float(low), float(middle - 6 * (middle - left)))
+    high = max(top, float(draws.max()))
+    margin = 0.06 * (high - low) or 1.0
+    return low - margin, high + margin
+
+
+def _flag(ax: Axes, name: str, value: float, height: float) -> None:
+    """A point on a stem from the axis."""
+    mark = MARKS[name]
+    ax.vlines(value, 0, height, color=mark.color, linewidth=1.0)
+    ax.plot(value, height, **mark.point, zorder=5)
+
+
+def _place(name: str, value: float, draws: NDArray[np.float64], low: float) -> str:
+    """The legend's words: where a network lies among the draws."""
+    above = float(np.mean(draws > value))
+    share = "no draw" if above == 0 else "all draws" if above == 1 else f"{above:.2%} of draws"
+    return f"{name} {number(value, '.2f')}{', beyond the axis' * (value < low)}: {share} above it"

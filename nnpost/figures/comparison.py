@@ -1,0 +1,180 @@
+"""Where things lie: basins, the line from SGD to the MAP, and other approximations' bands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from .style import (
+    BLACK,
+    GREY,
+    MARKS,
+    ORANGE,
+    SKY,
+    VERMILION,
+    legend_below,
+    new_figure,
+    number,
+    point_handle,
+    styled,
+)
+
+if TYPE_CHECKING:
+    from ..comparison.approximations import Approximation
+    from ..comparison.compare import Comparison
+    from ..comparison.scorecard import ScoreCard
+    from ..data.dataset import Dataset
+
+__all__ = ["approximations", "basins", "profile"]
+
+BAR = 0.36  # height of one of the two bars of a basin
+COLUMNS = 3  # panels side by side
+
+
+@styled
+def basins(card: ScoreCard) -> Figure:
+    """Shares of the restarts and of the posterior's mass in every basin, the highest first.
+
+    Error bars are one standard error. Left of the bars: how far the top lies below the MAP.
+    """
+    found = card.valleys.basins
+    fig = new_figure(7.2, 1.3 + 0.55 * len(found))
+    ax = fig.subplots()
+    rows = np.arange(len(found))
+    for shift, color, shares in (
+        (-BAR / 2, ORANGE, [b.restarts for b in found]),
+        (BAR / 2, SKY, [b.mass for b in found]),
+    ):
+        values = np.array([s.value for s in shares])
+        ax.barh(rows + shift, values, BAR, color=color, linewidth=0)
+        errors = np.array([s.error for s in shares])
+        low, high = np.minimum(errors, values), np.minimum(errors, 1 - values)
+        ax.errorbar(
+            values, rows + shift, xerr=[low, high], fmt="none", ecolor=BLACK, elinewidth=0.8
+        )
+        for row, s in zip(rows, shares, strict=True):
+            text = f" {s.value:.1%}" if s.value else " none seen"
+            ax.text(min(s.value + s.error, 1), row + shift, text, va="center", fontsize=8)
+    ax.set_yticks(rows, [_basin_name(card, k) for k in range(len(found))])
+    ax.tick_params(axis="y", length=0)
+    ax.invert_yaxis()
+    ax.set_xlim(0, 1.18)
+    ax.set_xticks([0, 0.25, 0.5, 0.75, 1])
+    ax.set_xlabel("share")
+    handles = [
+        Patch(color=ORANGE, label=f"of {card.valleys.climbed_restarts} restarts"),
+        Patch(color=SKY, label=f"of the posterior ({card.valleys.climbed_draws} draws climbed)"),
+    ]
+    legend_below(fig, handles)
+    return fig
+
+
+def _basin_name(card: ScoreCard, k: int) -> str:
+    basin, home = card.valleys.basins[k], card.valleys.top
+    below = max(home.log_prob - basin.log_prob, 0.0)
+    first = "basin of the MAP" if k == card.valleys.map else f"{number(below, '.3g')} nats below"
+    inside = " (and SGD)" if k == card.valleys.sgd == card.valleys.map else ""
+    inside = " (SGD)" if k == card.valleys.sgd != card.valleys.map else inside
+    measure = r"$\chi^2/n$" if card.weighted else "MSE"
+    return f"{first}{inside}\n{measure} {basin.mse:.3g}"
+
+
+@styled
+def profile(card: ScoreCard) -> Figure:
+    """Log posterior and misfit on the straight line from SGD to the MAP, in one copy.
+
+    The title says how far the line falls below its lower end: the barrier between the two.
+    """
+    line = card.profile
+    fig = new_figure(7.2, 3.9)
+    top, bottom = fig.subplots(2, 1, sharex=True)
+    measure = r"$\chi^2/n$" if card.weighted else "MSE"
+    for ax, values, label in (
+        (top, line.log_prob, "log posterior"),
+        (bottom, line.mse, measure),
+    ):
+        ax.plot(line.t, values, color=BLACK, linewidth=1.3)
+        ax.plot(line.t[0], values[0], **MARKS["SGD"].point, clip_on=False, zorder=5)
+        ax.plot(line.t[-1], values[-1], **MARKS["MAP"].point, clip_on=False, zorder=5)
+        ax.set_ylabel(label)
+        ax.margins(y=0.15)
+    if np.ptp(np.log10(np.maximum(line.mse, 1e-300))) > 2:
+        bottom.set_yscale("log")
+    top.set_title(_barrier(line.barrier))
+    bottom.set_xlim(0, 1)
+    bottom.set_xlabel("place on the line from SGD (0) to the MAP (1)")
+    fig.align_ylabels([top, bottom])
+    legend_below(fig, [point_handle("SGD"), point_handle("MAP")])
+    return fig
+
+
+def _barrier(height: float) -> str:
+    return "no barrier" if height == 0 else f"a barrier of {number(height, '.3g')} nats"
+
+
+@styled
+def approximations(card: ScoreCard, comparison: Comparison, data: Dataset) -> Figure:
+    """The 90 % band of every approximation over that of the posterior, a panel each.
+
+    One input: against x, over twice the range of the data (which is between the dotted lines).
+    Several inputs: the two bands' half-widths against each other, a point of the data each.
+    """
+    found = card.approximations
+    rows = -(-len(found) // COLUMNS)
+    fig = new_figure(7.2, 0.6 + 2.2 * rows)
+    axes = fig.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False)
+    for ax, one in zip(axes.flat, found, strict=False):
+        (_bands if data.inputs == 1 else _widths)(ax, one, card, comparison, data)
+        ax.set_title(one.name, fontsize=8.5)
+        label = rf"$W_1$ {one.numbers['w1_inside'].value:.3g}"
+        if "floor_inside" in one.numbers:
+            label += f", floor {one.numbers['floor_inside'].value:.2g}"
+        ax.text(0.5, 0.95, label, transform=ax.transAxes, ha="center", va="top", fontsize=7.5)
+    for ax in axes.flat[len(found) :]:
+        ax.set_visible(False)
+    if data.inputs > 1:
+        fig.supxlabel("half-width of the posterior's 90 % band")
+        fig.supylabel("of the approximation's")
+        return fig
+    name = data.x_names[0]
+    for ax in axes[-1]:  # a label of the whole figure would lie on the legend
+        ax.set_xlabel(f"${name}$" if len(name) == 1 else name)
+    handles = [
+        Patch(color=SKY, alpha=0.45, lw=0, label="90 % of the posterior"),
+        Line2D([], [], color=VERMILION, lw=1.2, label="90 % of the approximation, and its mean"),
+        Line2D([], [], color=GREY, ls=":", lw=0.8, label="range of the data"),
+    ]
+    legend_below(fig, handles)
+    return fig
+
+
+def _bands(
+    ax: Axes, one: Approximation, card: ScoreCard, comparison: Comparison, data: Dataset
+) -> None:
+    x, known = card.x[:, 0], comparison.predictions
+    ax.fill_between(x, known.q05, known.q95, color=SKY, alpha=0.45, linewidth=0)
+    for curve, style in ((one.q05, "-"), (one.q95, "-"), (one.mean, "--")):
+        ax.plot(x, curve, color=VERMILION, linewidth=1.0, linestyle=style)
+    for end in (data.x.min(), data.x.max()):
+        ax.axvline(end, color=GREY, linestyle=":", linewidth=0.8)
+    low, high = min(known.q05.min(), data.y.min()), max(known.q95.max(), data.y.max())
+    pad = 0.25 * (high - low)
+    ax.set_xlim(x[0], x[-1])
+    ax.set_ylim(low - pad, high + 1.6 * pad)
+
+
+def _widths(
+    ax: Axes, one: Approximation, card: ScoreCard, comparison: Comparison, data: Dataset
+) -> None:
+    known = comparison.predictions
+    wide, own = (known.q95 - known.q05) / 2, (one.q95 - one.q05) / 2
+    end = 1.1 * float(max(wide.max(), np.quantile(own, 0.9)))
+    ax.plot([0, end], [0, end], color=GREY, linewidth=0.8)
+    ax.plot(wide, own, ".", color=VERMILION, markersize=3)
+    ax.set_xlim(0, end)
+    ax.set_ylim(0, end)

@@ -1,0 +1,174 @@
+"""How many units do the data ask for? The same data under networks of many sizes and activations.
+
+For every size: what training reaches over many restarts, how the best fit goes on outside the
+data, and log Z, the logarithm of the evidence. The ratio of two evidences is the Bayes factor
+between two sizes; it depends on the prior and on the noise level that the likelihood assumes.
+
+log Z comes from independent tempered runs. It is trusted only where they agree: no run may lie
+more than 1 nat from the mean of the others, the same rule as the verdict's on ensembles. All of
+them may miss the same basin, and where training found it, they are not trusted either.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..common.errors import RequestError
+from ..common.progress import Progress, open_progress
+from ..data.dataset import Dataset
+from ..data.grids import grid
+from ..network.mlp import MLP
+from ..posterior.posterior import Posterior
+from ..tempering.map_evidence import log_z_around
+from ..tempering.temper import temper
+from ..training.train import train
+from .result import Scan, Size
+
+__all__ = ["Truth", "inner_half", "likelihood_name", "scan"]
+
+Truth = Callable[[np.ndarray], np.ndarray]  # inputs (m, d) -> the mean of y there, (m,)
+
+
+def scan(
+    post: Posterior,
+    hidden: Sequence[int] = (1, 2, 4, 8, 16),
+    activations: Sequence[str] | None = None,
+    training: Mapping[str, Any] | None = None,
+    tempering: Mapping[str, Any] | None = None,
+    ensembles: int = 4,
+    truth: Truth | None = None,
+    seed: int = 0,
+    progress: Progress | bool = False,
+) -> Scan:
+    """Train and temper networks of one hidden layer of each size and activation.
+
+    Args:
+        post: the data, likelihood and prior; its network is replaced.
+        hidden: numbers of units.
+        activations: that of ``post`` where not given.
+        training, tempering: settings of ``nnpost.train`` and ``nnpost.temper``.
+        ensembles: E, independent tempered runs a size.
+        truth: the mean of y at inputs (m, d), noise left out. The extrapolation error is against
+            it, over twice the range of the data; without it another fit is made to the inner half
+            of the range, and its error is against the points outside that half.
+        seed: of all restarts and tempered runs.
+        progress: True for a bar, or a function called as ``progress(done, total, text)``.
+
+    Raises:
+        RequestError: no size, a size or activation twice, or settings that cannot be used.
+    """
+    kinds = (post.net.activation,) if activations is None else tuple(activations)
+    for what, values in (("hidden", tuple(hidden)), ("activation", kinds)):
+        if not values or len(set(values)) < len(values):
+            shown = ", ".join(map(str, values)) or "nothing"
+            raise RequestError(f"{what}: found {shown}, expected one or more, each once")
+    posts = [
+        replace(post, net=MLP(post.data.inputs, (units,), kind))
+        for kind in kinds
+        for units in hidden
+    ]
+    recipe = {**(training or {}), "seed": seed}
+    ladder = {**(tempering or {}), "ensembles": ensembles, "seed": seed}
+    inner = None if truth is not None else inner_half(post.data)
+    sizes = []
+    with open_progress(progress, "units") as tell:
+        for one in posts:
+            sizes.append(_size(one, recipe, ladder, truth, inner))
+            text = f"{sizes[-1].name}: log Z {sizes[-1].log_evidence:.2f}"
+            tell(len(sizes), len(posts), text)
+    measured = not math.isnan(sizes[0].extrapolation)
+    measure = "none" if not measured else "truth" if truth is not None else "held out"
+    return Scan(post.data, likelihood_name(post), grid(post.data.x), tuple(sizes), measure)
+
+
+def inner_half(data: Dataset) -> np.ndarray | None:
+    """Which points (n,) lie in the inner half of the range of one input; None where that is all
+    or fewer than two of them, and for several inputs."""
+    if data.inputs > 1:
+        return None
+    x = data.x[:, 0]
+    inner = np.abs(x - (x.min() + x.max()) / 2) <= (x.max() - x.min()) / 4
+    return inner if 2 <= inner.sum() < data.n else None
+
+
+def _size(
+    post: Posterior,
+    recipe: Mapping[str, Any],
+    ladder: Mapping[str, Any],
+    truth: Truth | None,
+    inner: np.ndarray | None,
+) -> Size:
+    fits, data = train(post, **recipe), post.data
+    evidence = _evidence(post, ladder)
+    theta, x = fits.sgd.theta, grid(data.x)
+    fitted = post.predict(theta)
+    if truth is not None:
+        outside = _known_extrapolation(post, theta, truth)
+    else:
+        outside = math.nan if inner is None else _held_out(post, recipe, inner)
+    return Size(
+        units=post.net.hidden[0],
+        activation=post.net.activation,
+        mse=fits.mse,
+        theta=theta,
+        fitted=fitted,
+        curve=post.predict(theta, x),
+        residual=float(np.abs(data.y - fitted).mean()),
+        extrapolation=outside,
+        log_z_at_map=log_z_around(post, fits.map.theta),
+        **evidence,
+    )
+
+
+def _evidence(post: Posterior, ladder: Mapping[str, Any]) -> dict[str, Any]:
+    """What tempering found. A search for basins that nobody asked for may fail, and is told."""
+    try:
+        found = temper(post, **ladder)
+    except RequestError as error:
+        chosen = ladder.get("start", "auto") == "auto" and str(error).startswith("temper.start")
+        if not chosen:
+            raise
+        none = np.full(ladder["ensembles"], math.nan)
+        return {"log_z": none, "log_evidence": math.nan, "error": math.nan, "start": "basins",
+                "seconds": math.nan, "failure": str(error)}  # fmt: skip
+    return {"log_z": found.log_z, "log_evidence": found.log_evidence, "error": found.error,
+            "start": found.start, "seconds": found.seconds}  # fmt: skip
+
+
+def _known_extrapolation(post: Posterior, theta: np.ndarray, truth: Truth) -> float:
+    """RMSE against the truth on the part of the grid that lies outside the data."""
+    if post.data.inputs > 1:
+        return math.nan
+    x, own = grid(post.data.x), post.data.x[:, 0]
+    x = x[(x[:, 0] < own.min()) | (x[:, 0] > own.max())]
+    return _rms(post.predict(theta, x) - truth(x))
+
+
+def _held_out(post: Posterior, recipe: Mapping[str, Any], inner: np.ndarray) -> float:
+    """RMSE at the outer points of the best fit to the inner ones."""
+    data = post.data
+    yerr = None if data.yerr is None else data.yerr[inner]
+    part = Dataset(data.x[inner], data.y[inner], yerr, name=f"inner half of {data.name}")
+    batch = recipe.get("batch_size")
+    fewer = {} if batch is None else {"batch_size": min(batch, part.n)}
+    best = train(replace(post, data=part), **{**recipe, **fewer}).sgd.theta
+    return _rms(post.predict(best, data.x[~inner]) - data.y[~inner])
+
+
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(values**2)))
+
+
+def likelihood_name(post: Posterior) -> str:
+    """The likelihood in words, with the noise level that it assumes."""
+    sigma = getattr(post.likelihood, "sigma", None)
+    if sigma is None:
+        return f"exp(−MSE), Gaussian noise of σ = {math.sqrt(post.data.n / 2):.3g}"
+    if sigma == "infer":
+        return "Gaussian, σ inferred"
+    return f"Gaussian, σ = {sigma:g}" + ("" if post.data.yerr is None else " · yerr")

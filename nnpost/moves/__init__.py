@@ -1,0 +1,46 @@
+"""MCMC moves of emcee, one file each; `registry` names those that a run can ask for."""
+
+from typing import TYPE_CHECKING
+
+from ..common.lazy import lazily
+
+if TYPE_CHECKING:
+    from .collapsed import CollapsedMove as CollapsedMove
+    from .collapsed import DirectMove as DirectMove
+    from .copies import JumpMove as JumpMove
+    from .copies import OrbitMove as OrbitMove
+    from .differential_evolution import DifferentialEvolution as DifferentialEvolution
+    from .ensemble import EnsembleMove as EnsembleMove
+    from .hmc import HamiltonianMove as HamiltonianMove
+    from .independence import FoldedIndependence as FoldedIndependence
+    from .manifold_mala import ManifoldMALA as ManifoldMALA
+    from .neuron_de import NeuronDE as NeuronDE
+    from .neuron_gibbs import NeuronGibbs as NeuronGibbs
+    from .neuron_refresh import NeuronRefresh as NeuronRefresh
+    from .proposal import Proposal as Proposal
+    from .snooker import Snooker as Snooker
+    from .stretch import Stretch as Stretch
+    from .walk import Walk as Walk
+
+_HOMES = {
+    "CollapsedMove": "collapsed",
+    "DifferentialEvolution": "differential_evolution",
+    "DirectMove": "collapsed",
+    "EnsembleMove": "ensemble",
+    "FoldedIndependence": "independence",
+    "HamiltonianMove": "hmc",
+    "JumpMove": "copies",
+    "ManifoldMALA": "manifold_mala",
+    "NeuronDE": "neuron_de",
+    "NeuronGibbs": "neuron_gibbs",
+    "NeuronRefresh": "neuron_refresh",
+    "OrbitMove": "copies",
+    "Proposal": "proposal",
+    "Snooker": "snooker",
+    "Stretch": "stretch",
+    "Walk": "walk",
+}
+
+__all__ = [*_HOMES]
+
+__getattr__, __dir__ = lazily(__name__, _HOMES)

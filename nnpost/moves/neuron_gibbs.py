@@ -1,0 +1,182 @@
+"""Leaps: proposals that replace one unit by a fresh one, or the whole network.
+
+Small steps do not lead from one basin of a sharp posterior to another; these do. They are proposals
+as in proposal.py, for posteriors of one hidden layer with the output layer integrated out, and they
+know nothing of the order or the signs of units: copies of a network are served alike.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from scipy.special import logsumexp
+from torch import Tensor
+
+from ..common.tensors import as_tensor
+from ..data.quadrature import quadrature
+from ..network.mlp import ACTIVATIONS
+from ..network.neurons import neuron_blocks
+from ..posterior.posterior import Posterior
+from .proposal import Random
+
+__all__ = ["NeuronGibbs"]
+
+CANDIDATES = 250  # fresh units that compete with the present one
+BATCH = 100  # networks at a time, to stay near the processor
+STEEPNESS = (0.1, 0.3, 1.0, 3.0, 10.0)  # of candidates, over the range of the inputs
+FROM_PRIOR = 0.3  # share of the candidates drawn from the prior
+
+
+class NeuronGibbs:
+    """One unit of each network is replaced by one of many fresh candidates, or stays.
+
+    Given the other units, M candidates u_m drawn from a fixed density r and the present unit u_0
+    compete with weights p̃(u_m)/r(u_m): iterated sampling importance resampling, which leaves p̃
+    invariant and is reversible (Tjelmeland 2004, NTNU statistics report 4/2004; Andrieu, Lee &
+    Vihola 2018, Bernoulli 24, 842). p̃ is the collapsed posterior with two short cuts, for which
+    the factor p̃(old)/p̃(new) makes up: the data are gathered into a few points (quadrature.py), and
+    the output bias has no prior, which makes p̃ the same for all flips of units.
+
+    With the other units' A = τ F Fᵀ + D and m = A⁻¹ τ F y, a candidate with values φ has
+
+        log p̃ = ½ (τ φ·y − k·m)²/s − ½ log s + log prior,   k = τ F φ,   s = τ|φ|² + 1/s_a² − kᵀA⁻¹k
+
+    so that a candidate costs a few percent of a pass over the data. With ``sharing`` above 1, so
+    many networks compete with the same candidates, which is cheaper still. Each of them moves as it
+    would alone, but not independently of the others: fit for particles, not for walkers of emcee.
+    """
+
+    def __init__(
+        self, post: Posterior, candidates: int = CANDIDATES, beta: float = 1.0, sharing: int = 1
+    ) -> None:
+        self.post, self.candidates, self.beta, self.sharing = post, candidates, beta, sharing
+        self.blocks = np.array(neuron_blocks(post.net))  # (U, d + 1)
+        self.scales = post.scales[self.blocks[0]]
+        self.output_precision = float(post.scales[post.net.n_hidden]) ** -2
+        few = quadrature(post.data)
+        self.x, self.root, self.y = map(torch.tensor, few[:3])
+        spread = post.data.x.std(axis=0)
+        self.middle, self.spread = post.data.x.mean(axis=0), np.where(spread > 0, spread, 1.0)
+
+    def propose(self, s: np.ndarray, c: np.ndarray, rng: Random) -> tuple[np.ndarray, np.ndarray]:
+        q, log_ratio = self.replace(s.reshape(-1, s.shape[2]), rng)
+        return q.reshape(s.shape), -log_ratio.reshape(s.shape[:2])
+
+    def replace(self, h: np.ndarray, rng: Random) -> tuple[np.ndarray, np.ndarray]:
+        """h (B, H) with one unit each replaced, and log p̃(new) − log p̃(old), (B,)."""
+        size = self.sharing * max(1, BATCH // self.sharing)
+        parts = [self._replace(h[i : i + size], rng) for i in range(0, len(h), size)]
+        q, log_ratio = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return q, log_ratio
+
+    def _replace(self, h: np.ndarray, rng: Random) -> tuple[np.ndarray, np.ndarray]:
+        """The same for a batch; ``sharing`` networks after each other have the same candidates."""
+        batch, count = len(h), len(self.blocks)
+        groups = -(-batch // self.sharing)
+        group = np.arange(batch) // self.sharing
+        which, row = rng.randint(count, size=batch), np.arange(batch)
+        fresh = self._draw(groups, rng)
+        old = h[:, self.blocks][row, which]
+        now, new = self._evidence(h, which, fresh)
+        now += self._log_prior(old)
+        new += self._log_prior(fresh)[group]
+        log_w = np.c_[now - self._log_density(old), new - self._log_density(fresh)[group]]
+        chance = np.cumsum(np.exp(log_w - log_w.max(axis=1, keepdims=True)), axis=1)
+        pick = (chance < rng.random_sample((batch, 1)) * chance[:, -1:]).sum(axis=1)
+        moved, chosen = pick > 0, np.maximum(pick - 1, 0)
+        q = h.copy()
+        units = np.where(moved[:, None], fresh[group, chosen], old)
+        np.put_along_axis(q, self.blocks[which], units, 1)
+        return q, np.where(moved, new[row, chosen] - now, 0.0)
+
+    def _evidence(
+        self, h: np.ndarray, which: np.ndarray, fresh: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """log p̃(y | unit), up to a constant: of the present units (B,), of candidates (B, M)."""
+        batch, units = h[:, self.blocks].shape[:2]
+        row, own = torch.arange(batch), torch.from_numpy(which)
+        rest = [[k for k in range(units + 1) if k != j] for j in range(units)]
+        others = torch.tensor(rest, dtype=torch.long).reshape(units, -1)[own]  # and the bias
+        f = self._values(torch.from_numpy(h[:, self.blocks]))
+        f = torch.cat([f, self.root.expand(batch, 1, -1)], dim=1)
+        t = torch.from_numpy(self._precision(h))[:, None, None]
+        gram, moment = t * (f @ f.mT), t[:, 0] * (f @ self.y)
+        diagonal = torch.full((units,), self.output_precision, dtype=torch.float64)
+        diagonal[-1] = 0.0
+        a = gram[row[:, None, None], others.unsqueeze(2), others.unsqueeze(1)]
+        cholesky, failed = torch.linalg.cholesky_ex(a + torch.diag(diagonal))
+        inverse = torch.cholesky_inverse(torch.where((failed > 0)[:, None, None], 1.0, cholesky))
+        mean = inverse @ moment[row[:, None], others].unsqueeze(2)
+        phi = self._values(torch.from_numpy(fresh))
+        k = self._products(f, phi)[row[:, None], others] * t
+        squares, along = self._shared(phi.square().sum(2), batch), self._shared(phi @ self.y, batch)
+
+        def value(k: Tensor, along: Tensor, square: Tensor) -> np.ndarray:
+            free = square + self.output_precision - (k * (inverse @ k)).sum(1)
+            free = free.clamp(min=self.output_precision)  # what rounding may take away
+            found = 0.5 * (along - (mean.mT @ k).squeeze(1)).square() / free - 0.5 * torch.log(free)
+            return torch.where((failed > 0).unsqueeze(1), 0.0, found).nan_to_num(-1e300).numpy()
+
+        here = gram[row, own][row[:, None], others].unsqueeze(2)
+        now = value(here, moment[row, own].unsqueeze(1), gram[row, own, own].unsqueeze(1))
+        return now[:, 0], value(k, t[:, 0] * along, t[:, 0] * squares)
+
+    def _values(self, units: Tensor) -> Tensor:
+        """Values of units (..., d + 1) at the gathered data, times the roots: (..., m)."""
+        w, b = units.split([units.shape[-1] - 1, 1], dim=-1)
+        return ACTIVATIONS[self.post.net.activation].function(w @ self.x.T + b) * self.root
+
+    def _products(self, f: Tensor, phi: Tensor) -> Tensor:
+        """f (B, K, m) with the candidates phi (G, M, m) of each group: (B, K, M)."""
+        batch, count, points = f.shape
+        spare = len(phi) * self.sharing - batch
+        f = torch.cat([f, f.new_zeros(spare, count, points)])
+        k = f.reshape(len(phi), -1, points) @ phi.mT
+        return k.reshape(batch + spare, count, -1)[:batch]
+
+    def _shared(self, x: Tensor, batch: int) -> Tensor:
+        """(G, M) -> (B, M)"""
+        return x.repeat_interleave(self.sharing, dim=0)[:batch]
+
+    def _precision(self, h: np.ndarray) -> np.ndarray:
+        noise = self.post.likelihood.infers_noise
+        log_sigma = as_tensor(h[:, -1], "cpu") if noise else None
+        tau = self.post.likelihood.precision(self.post.data.n, log_sigma)
+        return self.beta * np.broadcast_to(np.asarray(tau, dtype=float), len(h))
+
+    # -- candidates: prior, and units of several steepnesses that switch where the data are --------
+
+    def _draw(self, batch: int, rng: Random) -> np.ndarray:
+        """(B, M, d + 1)"""
+        shape, d = (batch, self.candidates), len(self.middle)
+        prior = rng.standard_normal((*shape, d + 1)) * self.scales
+        near = self.near(batch * self.candidates, rng).reshape(prior.shape)
+        return np.where(rng.random_sample((*shape, 1)) < FROM_PRIOR, prior, near)
+
+    def near(self, size: int, rng: Random) -> np.ndarray:
+        """Units that switch where the data are, (size, d + 1)."""
+        steep = np.array(STEEPNESS)[rng.randint(len(STEEPNESS), size=size)]
+        w = rng.standard_normal((size, len(self.middle))) * (steep[:, None] / self.spread)
+        b = self._width(w) * rng.standard_normal(size) - w @ self.middle
+        return np.c_[w, b]
+
+    def _log_density(self, units: np.ndarray) -> np.ndarray:
+        """(..., d + 1) -> (...)"""
+        w, b = units[..., :-1], units[..., -1]
+        steep, d = np.array(STEEPNESS), len(self.middle)
+        z = ((w * self.spread) ** 2).sum(axis=-1)[..., None]
+        log_w = logsumexp(-0.5 * z / steep**2 - d * np.log(steep), axis=-1)
+        log_w += np.log(self.spread).sum() - math.log(len(steep))
+        width = self._width(w)
+        log_b = -0.5 * ((b + w @ self.middle) / width) ** 2 - np.log(width)
+        prior = self._log_prior(units) - np.log(self.scales).sum()
+        both = np.logaddexp(math.log(FROM_PRIOR) + prior, math.log1p(-FROM_PRIOR) + log_w + log_b)
+        return both - 0.5 * (d + 1) * math.log(2 * math.pi)
+
+    def _log_prior(self, units: np.ndarray) -> np.ndarray:
+        return -0.5 * ((units / self.scales) ** 2).sum(axis=-1)
+
+    def _width(self, w: np.ndarray) -> np.ndarray:
+        return np.sqrt(1 + 1.5 * ((w * self.spread) ** 2).sum(axis=-1))

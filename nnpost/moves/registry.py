@@ -1,0 +1,136 @@
+"""Which moves there are by name, and the mixtures that sample by default."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import emcee
+import numpy as np
+
+from ..network.neurons import exchangeable, neuron_blocks
+from ..numerics.student_mixture import StudentMixture
+from ..posterior.folded import FoldedPosterior
+from ..posterior.output_layer import OutputLayer
+from ..posterior.posterior import Posterior
+from .collapsed import CollapsedMove, DirectMove
+from .differential_evolution import DifferentialEvolution
+from .ensemble import EnsembleMove
+from .hmc import HamiltonianMove
+from .independence import FoldedIndependence
+from .manifold_mala import ManifoldMALA
+from .mass_matrix import NeuronMassMatrix, SideDirections, WalkDirections
+from .names import MANY, WARMUP
+from .neuron_de import NeuronDE
+from .neuron_gibbs import NeuronGibbs
+from .neuron_refresh import NeuronRefresh
+from .proposal import Proposal
+from .snooker import Snooker
+from .space import CollapsedSpace, FullSpace
+from .stretch import Stretch
+from .walk import Walk
+
+__all__ = [
+    "GRADIENT_MOVES",
+    "PROPOSALS",
+    "collapsed_hamiltonian",
+    "collapsed_proposals",
+    "make_move",
+    "uses_gradients",
+]
+
+PROPOSALS: dict[str, Callable[[], Proposal]] = {
+    "stretch": Stretch,
+    "de": DifferentialEvolution,
+    "snooker": Snooker,
+    "walk": Walk,
+}
+
+
+def collapsed_proposals(post: Posterior) -> list[tuple[Proposal, float]]:
+    """The mixture that samples the collapsed space by default, with its weights."""
+    whole: list[tuple[Proposal, float]] = [
+        (Stretch(a=3.0), 0.3),
+        (Snooker(), 0.3),
+        (DifferentialEvolution(sigma=0.3), 0.1),
+        (DifferentialEvolution(gamma0=1.0, sigma=0.01), 0.1),
+    ]
+    return [*whole, (NeuronDE(neuron_blocks(post.net)), 0.2)] if post.net.hidden else whole
+
+
+def uses_gradients(moves: str, post: Posterior) -> bool:
+    """Whether ``moves`` moves along gradients with any number of walkers."""
+    sampled = post.ndim - post.net.n_output
+    return moves == "hmc" or (moves == "collapsed" and sampled > MANY)
+
+
+def collapsed_hamiltonian(
+    layer: OutputLayer, ensembles: int, warmup: int = WARMUP
+) -> HamiltonianMove:
+    """The move for many parameters: collapsed, with one covariance for all units."""
+    place = np.full(layer.post.ndim, -1)
+    place[layer.hidden_index] = np.arange(layer.ndim)
+    inside = [
+        place[g] for g in exchangeable(layer.post.net, layer.post.ndim) if (place[g] >= 0).all()
+    ]
+    metric = NeuronMassMatrix(inside, _scales(layer.post)[layer.hidden_index], ensembles)
+    blocks = np.array(neuron_blocks(layer.post.net))
+    renewal = NeuronRefresh(blocks, layer.post.scales[layer.hidden_index][blocks])
+    return HamiltonianMove(CollapsedSpace(layer), metric, ensembles, warmup, jumps=renewal)
+
+
+def _full_hamiltonian(post: Posterior, ensembles: int, warmup: int = WARMUP) -> HamiltonianMove:
+    metric = NeuronMassMatrix(exchangeable(post.net, post.ndim), _scales(post), ensembles)
+    return HamiltonianMove(FullSpace(post), metric, ensembles, warmup)
+
+
+def _scales(post: Posterior) -> np.ndarray:
+    """Scales to begin with: the prior's, but at most 1, and what n points tell of log σ."""
+    scales = np.minimum(post.scales, 1.0)
+    if post.likelihood.infers_noise:
+        scales[-1] = min(scales[-1], (2 * post.data.n) ** -0.5)
+    return scales
+
+
+GRADIENT_MOVES: dict[str, Callable[[Posterior, int, int], HamiltonianMove]] = {
+    "hmc": _full_hamiltonian,
+    "hmc-walk": lambda post, e, warmup: HamiltonianMove(
+        FullSpace(post), WalkDirections(), e, warmup
+    ),
+    "hmc-side": lambda post, e, warmup: HamiltonianMove(
+        FullSpace(post), SideDirections(), e, warmup
+    ),
+}
+
+
+def make_move(
+    post: Posterior,
+    moves: str,
+    ensembles: int,
+    warmup: int,
+    mixtures: Sequence[StudentMixture] = (),
+    sharp: bool = False,
+) -> emcee.moves.Move:
+    """The move called ``moves`` for independent ensembles.
+
+    ``warmup`` is for how many steps a gradient move may be tuned. ``mixtures``, one for each
+    ensemble, were fitted to the posterior beforehand: "collapsed" then draws fresh networks from
+    them too, and where the posterior is ``sharp`` nothing else but single neurons and steps along
+    the curvature, since steps along other walkers lead nowhere there.
+    """
+    if moves in GRADIENT_MOVES:
+        return GRADIENT_MOVES[moves](post, ensembles, warmup)
+    if moves != "collapsed":
+        return EnsembleMove(PROPOSALS[moves](), ensembles)
+    layer = OutputLayer(post)
+    if layer.ndim == 0:
+        return DirectMove(layer)
+    if uses_gradients(moves, post):
+        return collapsed_hamiltonian(layer, ensembles, warmup)
+    proposals = collapsed_proposals(post)
+    if mixtures:
+        fresh = FoldedIndependence(tuple(mixtures), FoldedPosterior(layer))
+        if sharp:
+            proposals = [(fresh, 2.0), (NeuronGibbs(post), 0.4), (ManifoldMALA(post), 2.0)]
+        else:
+            proposals.append((fresh, 0.5))
+    return CollapsedMove(layer, proposals, ensembles)

@@ -1,0 +1,114 @@
+"""The units of a hidden layer, and what can be done to them without changing the function.
+
+Everything here acts in place on ``layers``, the views that :func:`editable` returns with a copy of
+theta. ``layer`` counts hidden layers from 0; U is its number of units. symmetry.py explains the
+mathematics and builds the public functions from these.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..common.errors import RequestError
+from .mlp import ACTIVATIONS, MLP
+
+__all__ = [
+    "Layers",
+    "editable",
+    "exchangeable",
+    "flip_units",
+    "flippable",
+    "inward",
+    "neuron_blocks",
+    "order_units",
+    "outward",
+    "scale_units",
+    "symmetry_of",
+]
+
+
+Layers = list[tuple[np.ndarray, np.ndarray]]
+
+
+def symmetry_of(net: MLP) -> str:
+    """The kind of symmetry of a network's units, as mlp.py names it."""
+    return ACTIVATIONS[net.activation].symmetry
+
+
+def flippable(net: MLP) -> bool:
+    """Whether the units can be flipped: all but ReLU units can."""
+    return symmetry_of(net) != "relu"
+
+
+def editable(net: MLP, theta: Any) -> tuple[np.ndarray, Layers]:
+    """A contiguous float64 copy of theta (..., ≥P) and its layers as views to write to.
+
+    Raises RequestError for vectors that are too short.
+    """
+    vectors = np.array(theta, dtype=np.float64, order="C")
+    if vectors.ndim == 0 or vectors.shape[-1] < net.ndim:
+        raise RequestError(
+            f"theta has shape {vectors.shape}, expected (..., {net.ndim}) or longer for {net}"
+        )
+    return vectors, net.layers(vectors)
+
+
+def inward(layers: Layers, layer: int) -> np.ndarray:
+    """Input weights and bias of every unit, (..., U, in + 1)."""
+    w, b = layers[layer]
+    return np.concatenate([w, b[..., None]], axis=-1)
+
+
+def outward(layers: Layers, layer: int) -> np.ndarray:
+    """Output weights of every unit, (..., U, out)."""
+    return np.swapaxes(layers[layer + 1][0], -1, -2)
+
+
+def flip_units(net: MLP, layers: Layers, layer: int, flip: np.ndarray) -> None:
+    """(w, b, a) → −(w, b, a) where ``flip`` (..., U) is true; for the sigmoid also c → c + a."""
+    a, c = layers[layer + 1]
+    if symmetry_of(net) == "sigmoid":
+        c += np.where(flip[..., None, :], a, 0.0).sum(axis=-1)
+    scale_units(layers, layer, np.where(flip, -1.0, 1.0))
+
+
+def scale_units(layers: Layers, layer: int, scale: np.ndarray) -> None:
+    """(w, b, a) → (αw, αb, a/α) with α = ``scale`` (..., U)."""
+    (w, b), (a, _) = layers[layer], layers[layer + 1]
+    w *= scale[..., None]
+    b *= scale
+    a /= scale[..., None, :]
+
+
+def order_units(layers: Layers, layer: int, order: np.ndarray) -> None:
+    """Put unit ``order[..., k]`` at place k."""
+    (w, b), (a, _) = layers[layer], layers[layer + 1]
+    w[...] = np.take_along_axis(w, order[..., None], axis=-2)
+    b[...] = np.take_along_axis(b, order, axis=-1)
+    a[...] = np.take_along_axis(a, order[..., None, :], axis=-1)
+
+
+def neuron_blocks(net: MLP) -> tuple[tuple[int, ...], ...]:
+    """Coordinates in h of every neuron of the last hidden layer: its weights and its bias."""
+    width, source = net.hidden[-1], net.sizes[-3]
+    start = net.n_hidden - width * (source + 1)
+    return tuple(
+        (*range(start + u * source, start + (u + 1) * source), start + width * source + u)
+        for u in range(width)
+    )
+
+
+def exchangeable(net: MLP, ndim: int) -> list[np.ndarray]:
+    """Coordinates of theta (ndim,) by what a permutation of neurons exchanges, as (n, k) arrays.
+
+    Neurons of the first hidden layer share one covariance of their weights and bias. In later
+    layers the weights are exchanged by both layers' neurons, so all of them share one variance, and
+    so do the biases, and the output weights. Entries after those of the network are alone.
+    """
+    index = np.arange(ndim)
+    (w, b), *rest = net.layers(index)
+    found = [np.concatenate([w, b[:, None]], axis=1)]
+    found += [part.reshape(-1, 1) for layer in rest for part in layer]
+    return [*found, *(index[k : k + 1, None] for k in range(net.ndim, ndim))]

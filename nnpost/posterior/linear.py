@@ -1,0 +1,95 @@
+"""The posterior of a network without a hidden layer, with no sampling at all: a Gaussian.
+
+With design matrix X (n, P), its last column ones, noise σ and prior standard deviations S,
+
+    covariance C = (XᵀX/σ² + S⁻²)⁻¹,   mean m = C Xᵀy/σ²,   f(x) ~ N(xᵀm, xᵀC x),
+    log Z = log p(y | m) + log p(m) + (P/2) log 2π + ½ log det C
+
+(Bayesian linear regression; Bishop 2006, Pattern Recognition and Machine Learning, section 3.3;
+the last line because a Gaussian's integral is its height times its volume). Everything comes from
+a singular value decomposition of the stacked system [X/σ; S⁻¹], which squares no condition number.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..common.errors import RequestError
+from .likelihood import LOG_2PI
+from .posterior import Posterior
+
+__all__ = ["ClosedForm", "closed_form"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ClosedForm:
+    """The exact Gaussian posterior of a linear network.
+
+    ``mean`` (P,) and ``covariance`` (P, P) are those of theta, in torch's order: the weights of
+    the inputs, then the bias. ``log_evidence`` is log Z.
+    """
+
+    mean: np.ndarray
+    covariance: np.ndarray
+    log_evidence: float
+    labels: tuple[str, ...]
+
+    @property
+    def sd(self) -> np.ndarray:
+        """Standard deviation of every parameter, (P,)."""
+        return np.sqrt(np.diag(self.covariance))
+
+    def predict(self, x: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of f at inputs x (m, d): (m,) each, without noise.
+
+        Raises RequestError where x is not (m, d).
+        """
+        points = np.asarray(x, dtype=float)
+        inputs = len(self.mean) - 1
+        if points.ndim != 2 or points.shape[1] != inputs:
+            raise RequestError(f"x has shape {points.shape}, expected (m, {inputs}): a row a point")
+        design = np.column_stack([points, np.ones(len(points))])
+        variance = np.einsum("mi,ij,mj->m", design, self.covariance, design)
+        return design @ self.mean, np.sqrt(variance)
+
+    def rows(self) -> list[tuple[str, str]]:
+        """What the tables show, as (name, value)."""
+        pairs = zip(self.labels, self.mean, self.sd, strict=True)
+        bare = str.maketrans("", "", "$_{}")
+        rows = [(label.translate(bare), f"{m:.5f} ± {s:.5f}") for label, m, s in pairs]
+        return [*rows, ("log evidence", f"{self.log_evidence:.3f}")]
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{name:<14}{value}" for name, value in self.rows())
+
+    def _repr_html_(self) -> str:
+        cells = (f"<tr><th>{html.escape(n)}</th><td>{v}</td></tr>" for n, v in self.rows())
+        return f"<table>{''.join(cells)}</table>"
+
+
+def closed_form(post: Posterior) -> ClosedForm:
+    """The exact posterior of a network without a hidden layer whose noise is given.
+
+    Raises RequestError where there is a hidden layer, or where the noise is inferred.
+    """
+    if post.net.hidden or post.likelihood.infers_noise:
+        found = f"hidden = {list(post.net.hidden)}" if post.net.hidden else 'sigma = "infer"'
+        raise RequestError(
+            f"closed form: found {found}, expected no hidden layer and a given noise; "
+            "use nnpost.sample for this posterior"
+        )
+    data, tau = post.data, float(post.likelihood.precision(post.data.n, None))
+    weights = math.sqrt(tau) / (np.ones(data.n) if data.yerr is None else data.yerr)
+    design = np.column_stack([data.x, np.ones(data.n)])
+    system = np.vstack([design * weights[:, None], np.diag(1 / post.scales)])
+    target = np.concatenate([data.y * weights, np.zeros(post.ndim)])
+    u, widths, v = np.linalg.svd(system, full_matrices=False)
+    mean = v.T @ (u.T @ target / widths)
+    volume = 0.5 * post.ndim * LOG_2PI - float(np.log(widths).sum())
+    log_evidence = float(post.log_prob(mean)) + volume
+    return ClosedForm(mean, (v.T / widths**2) @ v, log_evidence, tuple(post.labels))

@@ -1,0 +1,244 @@
+"""The posterior of a network: a Gaussian likelihood times a Gaussian prior, in logs.
+
+``Posterior.log_prob`` is a plain function of flat vectors, vectorised over any leading shape. All
+likelihoods here are Gaussian in the residuals, log L = −τ/2 · SSE + constant(τ), and differ in
+the precision τ and in the constants that they keep; that is what lets ``output_layer`` integrate
+the output layer out exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..common.errors import RequestError
+from ..common.tensors import BLOCK, as_tensor, check_device, finite_or_never
+from ..data.dataset import Dataset
+from ..network.mlp import MLP
+from .likelihood import LOG_2PI, MSE, Gaussian, Likelihood
+from .prior import GaussianPrior
+
+__all__ = ["Posterior"]
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """Log density of a network's parameters given data, (..., P) -> (...,).
+
+    numpy in, numpy out; a torch tensor in, a tensor on the same device out. Everything is float64.
+    Whatever is not finite has log probability −inf, never NaN and never +inf.
+
+    ``device`` is "cpu" or a CUDA device. The walkers are worked through in blocks, so that memory
+    stays within a few times ``BLOCK`` numbers (or of the data's own size, if that is larger).
+    """
+
+    net: MLP
+    data: Dataset
+    likelihood: Likelihood = MSE()
+    prior: GaussianPrior = GaussianPrior()
+    device: str = "cpu"
+    labels: list[str] = field(init=False, repr=False)
+    scales: np.ndarray = field(init=False, repr=False)
+    _x: Tensor = field(init=False, repr=False)
+    _y: Tensor = field(init=False, repr=False)
+    _inverse_yerr: Tensor | None = field(init=False, repr=False)
+    _log_yerr: float = field(init=False, repr=False)
+    _prior_slopes: Tensor = field(init=False, repr=False)
+    _log_prior_constant: float = field(init=False, repr=False)
+    _widest: int = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._check_kinds()
+        if self.net.inputs != self.data.inputs:
+            raise RequestError(
+                f"the network takes {self.net.inputs} inputs, the data '{self.data.name}' have "
+                f"{self.data.inputs} in each row of x with shape {self.data.x.shape}"
+            )
+        check_device(self.device)
+        noise = self.likelihood.infers_noise
+        keep = object.__setattr__
+        keep(self, "labels", [*self.net.labels, *([r"$\log\,\sigma$"] if noise else [])])
+        keep(self, "scales", self.prior.scales(self.net.kinds, noise))
+        keep(self, "_widest", max(self.net.sizes) + 1)
+        keep(self, "_x", self._move(self.data.x))
+        inverse = None if self.data.yerr is None else 1 / self.data.yerr
+        keep(self, "_y", self._move(self.data.y))
+        keep(self, "_inverse_yerr", None if inverse is None else self._move(inverse))
+        log_yerr = 0.0 if self.data.yerr is None else float(np.log(self.data.yerr).sum())
+        keep(self, "_log_yerr", log_yerr)
+        keep(self, "_prior_slopes", self._move(-0.5 / self.scales**2))
+        keep(
+            self, "_log_prior_constant", -float(np.log(self.scales).sum() + self.ndim / 2 * LOG_2PI)
+        )
+
+    def _check_kinds(self) -> None:
+        fits = {
+            "net": (isinstance(self.net, MLP), "nnpost.MLP(...)"),
+            "data": (isinstance(self.data, Dataset), "nnpost.Dataset(x, y)"),
+            "likelihood": (
+                hasattr(self.likelihood, "infers_noise") and not isinstance(self.likelihood, type),
+                "nnpost.MSE() or nnpost.Gaussian(sigma)",
+            ),
+            "prior": (isinstance(self.prior, GaussianPrior), "nnpost.GaussianPrior(std)"),
+        }
+        for name, (right, expected) in fits.items():
+            if not right:
+                found = " ".join(repr(getattr(self, name)).split())[:80]
+                raise RequestError(f"posterior {name}: found {found}, expected {expected}")
+
+    def to_tree(self) -> dict[str, Any]:
+        """The network, likelihood and prior as a plain dict; the data are not in it."""
+        std = self.prior.std
+        return {
+            "inputs": self.net.inputs,
+            "hidden": np.array(self.net.hidden, dtype=int),
+            "activation": self.net.activation,
+            "sigma": getattr(self.likelihood, "sigma", "mse"),
+            "prior_std": dict(std) if isinstance(std, Mapping) else float(std),
+            "log_sigma_std": float(self.prior.log_sigma_std),
+        }
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any], data: Dataset, device: str = "cpu") -> Posterior:
+        """What :meth:`to_tree` described, on its data."""
+        net = MLP(tree["inputs"], tuple(int(u) for u in tree["hidden"]), tree["activation"])
+        sigma = tree["sigma"]
+        likelihood = MSE() if sigma == "mse" else Gaussian(sigma)
+        return cls(
+            net, data, likelihood, GaussianPrior(tree["prior_std"], tree["log_sigma_std"]), device
+        )
+
+    @property
+    def ndim(self) -> int:
+        """P, with log σ if it is inferred."""
+        return self.net.ndim + int(self.likelihood.infers_noise)
+
+    def log_prob(self, theta: Any) -> Any:
+        """Log likelihood plus log prior, (..., P) -> (...,)."""
+        return self._mapped(self._log_prob, theta)
+
+    def log_likelihood(self, theta: Any) -> Any:
+        """Log likelihood, (..., P) -> (...,)."""
+        return self._mapped(lambda t: finite_or_never(self._log_likelihood(t)), theta)
+
+    def log_prior(self, theta: Any) -> Any:
+        """Log prior, (..., P) -> (...,)."""
+        return self._mapped(self._log_prior, theta)
+
+    def mse(self, theta: Any) -> Any:
+        """Mean of r² (of (r/yerr)² where the data bring errors), (..., P) -> (...,)."""
+        return self._mapped(lambda t: self._sse(t) / self.data.n, theta)
+
+    def predict(self, theta: Any, x: Any = None) -> Any:
+        """Outputs f(x), (..., P) -> (..., n).
+
+        ``x`` is (n, d), or (n,) for one input; by default that of the data.
+        """
+        points = self._points(x)
+        return self._mapped(lambda t: self.net.forward(t, points), theta, len(points))
+
+    def log_prob_and_grad(self, theta: Any) -> tuple[Any, Any]:
+        """Log probability and its gradient, (..., P) -> (...,) and (..., P).
+
+        The gradient is zero where the log probability is −inf.
+        """
+        flat, restore = self._enter(theta)
+        value, grad = torch.empty_like(flat[:, 0]), torch.empty_like(flat)
+        for rows in self.blocks(len(flat)):
+            value[rows], grad[rows] = self._value_and_grad(flat[rows])
+        return restore(value), restore(grad)
+
+    # -- the pieces, on flat float64 tensors (B, P) --------------------------------------------
+
+    def _log_prob(self, theta: Tensor) -> Tensor:
+        return finite_or_never(self._log_likelihood(theta) + self._log_prior(theta))
+
+    def _log_likelihood(self, theta: Tensor) -> Tensor:
+        return self._gaussian(self._sse(theta), self._log_sigma(theta))
+
+    def _log_prior(self, theta: Tensor) -> Tensor:
+        return torch.mv(theta.square(), self._prior_slopes).add_(self._log_prior_constant)
+
+    def _log_sigma(self, theta: Tensor) -> Tensor | None:
+        return theta[:, -1] if self.likelihood.infers_noise else None
+
+    def _gaussian(self, sse: Tensor, log_sigma: Tensor | None) -> Tensor:
+        tau = self.likelihood.precision(self.data.n, log_sigma)
+        return sse * (-0.5 * tau) + self.likelihood.constant(self.data.n, tau, self._log_yerr)
+
+    def _sse(self, theta: Tensor) -> Tensor:
+        r = self._residuals(theta)
+        return torch.linalg.vecdot(r, r)
+
+    def _residuals(self, theta: Tensor) -> Tensor:
+        r = self._y - self.net.forward(theta, self._x)
+        return r if self._inverse_yerr is None else r * self._inverse_yerr
+
+    def _value_and_grad(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        leaf = theta.detach().requires_grad_()
+        with torch.enable_grad():
+            sse = self._sse(leaf)
+            (slope,) = torch.autograd.grad(sse.sum(), leaf)
+        sse, log_sigma = sse.detach(), self._log_sigma(theta)
+        tau = self.likelihood.precision(self.data.n, log_sigma)
+        grad = -0.5 * (tau.unsqueeze(1) if isinstance(tau, Tensor) else tau) * slope
+        if log_sigma is not None:
+            grad[:, -1] = tau * sse - self.data.n
+        grad += 2 * self._prior_slopes * theta
+        value = finite_or_never(self._gaussian(sse, log_sigma) + self._log_prior(theta))
+        return value, torch.where(torch.isfinite(value).unsqueeze(1), grad, 0.0)
+
+    # -- the border between numpy and torch ----------------------------------------------------
+
+    def blocks(self, rows: int, points: int | None = None) -> Iterator[slice]:
+        """Slices of ``rows`` walkers that keep every temporary within about ``BLOCK`` numbers."""
+        size = max(1, BLOCK // ((points or self.data.n) * self._widest))
+        return (slice(i, min(i + size, rows)) for i in range(0, rows, size))
+
+    def _mapped(self, function: Any, theta: Any, points: int | None = None) -> Any:
+        flat, restore = self._enter(theta)
+        blocks = list(self.blocks(len(flat), points))
+        with torch.no_grad():
+            if len(blocks) <= 1:
+                return restore(function(flat))
+            return restore(torch.cat([function(flat[rows]) for rows in blocks]))
+
+    def _enter(self, theta: Any) -> tuple[Tensor, Any]:
+        """theta as a (B, P) tensor on the device, and the way back to its kind and shape."""
+        given = theta if isinstance(theta, Tensor) else np.asarray(theta)
+        if given.ndim == 0 or given.shape[-1] != self.ndim:
+            raise RequestError(
+                f"theta has shape {tuple(given.shape)}, expected (..., {self.ndim}): "
+                f"{self.ndim} parameters of {self.net}"
+                + (" and log sigma" if self.likelihood.infers_noise else "")
+            )
+        shape = tuple(given.shape[:-1])
+        flat = as_tensor(given, self.device)
+        flat = flat if len(shape) == 1 else flat.reshape(-1, self.ndim)
+
+        def restore(out: Tensor) -> Any:
+            out = out if len(shape) == 1 else out.reshape((*shape, *out.shape[1:]))
+            if isinstance(theta, Tensor):
+                return out.to(theta.device)
+            return out.numpy(force=True) if shape or out.ndim else float(out)
+
+        return flat, restore
+
+    def _points(self, x: Any) -> Tensor:
+        if x is None:
+            return self._x
+        points = as_tensor(x, self.device)
+        points = points.unsqueeze(1) if points.ndim == 1 and self.net.inputs == 1 else points
+        if points.ndim != 2 or points.shape[1] != self.net.inputs:
+            raise RequestError(
+                f"x has shape {tuple(np.shape(x))}, expected (n, {self.net.inputs}): a row a point"
+            )
+        return points
+
+    def _move(self, values: np.ndarray) -> Tensor:
+        return torch.tensor(values, dtype=torch.float64, device=self.device)

@@ -1,0 +1,53 @@
+"""Priors: independent Gaussians, one standard deviation for all or one a kind of parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Real
+
+import numpy as np
+
+from ..common.errors import RequestError, nearest
+
+__all__ = ["GaussianPrior"]
+
+
+@dataclass(frozen=True)
+class GaussianPrior:
+    """Independent, normalised Gaussians around zero.
+
+    ``std`` is one standard deviation for all weights and biases, or one for each kind of
+    parameter that the network has (input_weights, hidden_weights, biases, output_weights,
+    output_bias). Inferred noise has log σ ~ N(0, ``log_sigma_std``²): with 3, σ lies between
+    0.0025 and 400 with 95 % probability.
+    """
+
+    std: float | Mapping[str, float] = 30.0
+    log_sigma_std: float = 3.0
+
+    def __post_init__(self) -> None:
+        by_kind = self.std if isinstance(self.std, Mapping) else {"std": self.std}
+        for name, value in {**by_kind, "log_sigma_std": self.log_sigma_std}.items():
+            if not (isinstance(value, Real) and 1e-100 < value < 1e100):
+                raise RequestError(
+                    f"prior {name}: found {value!r}, expected a positive number, and one whose "
+                    "square is a number too"
+                )
+
+    def scales(self, kinds: tuple[str, ...], infers_noise: bool) -> np.ndarray:
+        """Standard deviation of every entry of theta, (P,)."""
+        tail = [self.log_sigma_std] if infers_noise else []
+        if not isinstance(self.std, Mapping):
+            return np.array([self.std] * len(kinds) + tail, dtype=float)
+        present = list(dict.fromkeys(kinds))
+        for kind in self.std:
+            if kind not in present:
+                raise RequestError(
+                    f"prior: this network has no '{kind}', it has {', '.join(present)}"
+                    f"{nearest(kind, present)}"
+                )
+        missing = [kind for kind in present if kind not in self.std]
+        if missing:
+            raise RequestError(f"prior: no std for {', '.join(missing)}; give one for each kind")
+        return np.array([self.std[kind] for kind in kinds] + tail, dtype=float)

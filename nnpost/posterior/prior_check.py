@@ -1,0 +1,58 @@
+"""Whether networks drawn from the prior can be expected to reach the data at all.
+
+A prior has a size, and data in other units than it was meant for are out of its reach: the
+posterior is then that of a network which the prior forbids to fit. Each rule here compares one
+length of the data with what the prior's standard deviations allow for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from .posterior import Posterior
+
+__all__ = ["output_scale", "prior_check"]
+
+FAR = 3.0  # standard deviations of the prior
+
+
+def prior_check(post: Posterior) -> Iterator[str]:
+    """What of the data lies more than three prior standard deviations away, a line each.
+
+    The output c + Σ a·φ has a standard deviation of about √(s_c² + U s_a²) where units saturate at
+    one. A unit that bends within the data has a weight of about 1/range and a bias of about
+    place/range, along every input.
+    """
+    size, reach = float(np.abs(post.data.y).max()), FAR * output_scale(post)
+    if size > reach:
+        yield (
+            f"y reaches {size:.3g}, and networks of this prior hardly get beyond {reach:.3g}: "
+            "divide y by its size, or give prior.std a larger value"
+        )
+    if not post.net.hidden:
+        return
+    scales = dict(zip(post.net.kinds, post.scales, strict=False))
+    for k, x in enumerate(post.data.x.T, 1):
+        width, place = float(np.ptp(x)), float(np.abs(x).max())
+        name = "x" if post.data.inputs == 1 else f"input {k}"
+        if 0 < width < 1 / (FAR * scales["input_weights"]):
+            yield (
+                f"{name} spans only {width:.3g}, too little for units of this prior to bend "
+                f"within it: divide it by its spread, or give prior.std a larger value"
+            )
+        elif width > 0 and place / width > FAR * scales["biases"]:
+            yield (
+                f"{name} lies {place / width:.3g} times its own range from zero, too far for "
+                "units of this prior to bend within it: subtract its mean"
+            )
+
+
+def output_scale(post: Posterior) -> float:
+    """Standard deviation, in units of y, of an output whose units are all at one."""
+    *_, last = post.scales[: post.net.ndim]
+    weights = post.scales[post.net.n_hidden : post.net.ndim - 1]
+    if not post.net.hidden:
+        weights = weights * np.abs(post.data.x).max(axis=0)
+    return float(np.sqrt(last**2 + (weights**2).sum()))

@@ -1,0 +1,91 @@
+"""Flat parameter vectors out of a run file, into files that other programs read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ..common.errors import RequestError, choose
+from ..sampling.load import load, load_posterior
+from ..storage.runfile import read_group
+
+__all__ = ["FORMATS", "WHAT", "export", "samples", "trained", "write_csv", "write_npy", "write_npz"]
+
+WHAT = ("sgd", "map", "fits", "samples")
+
+
+def export(source: str | os.PathLike[str], what: str, target: str | os.PathLike[str]) -> str:
+    """Write vectors of a run file to ``target`` (.npy, .npz or .csv), and say what was written.
+
+    ``sgd`` and ``map`` are one vector (P,) as it was found (the MAP that the comparison found,
+    where there is one, as in tables and figures), ``fits`` the end points of all restarts (R, P),
+    ``samples`` the chain after what is discarded, flat (S, P). NPZ and CSV hold the labels too;
+    NPZ also the log posterior.
+
+    Raises:
+        RequestError: an unknown ``what`` or ending, a stage that has not run, a file that cannot
+            be read or written. Nothing is then written.
+    """
+    choose("thing to export", what, WHAT)
+    path = Path(target)
+    choose("ending of the file to write", path.suffix, FORMATS)
+    theta, log_prob = samples(source) if what == "samples" else trained(source, what)
+    labels = load_posterior(source).labels
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            FORMATS[path.suffix](file, theta, log_prob, labels)
+        part.replace(path)
+    except OSError as error:
+        raise RequestError(
+            f"{target} cannot be written ({error.strerror}): expected a folder that exists and has "
+            "room; choose another file"
+        ) from None
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+    return f"{target}: {what}, shape {theta.shape}, parameters in torch's order"
+
+
+def trained(source: str | os.PathLike[str], what: str) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors found by training, the MAP by the comparison too, and their log posterior."""
+    fits = read_group(source, "fits")
+    if fits is None:
+        raise RequestError(f"{source} has no fits yet: train first, with `nnpost train {source}`")
+    judged = read_group(source, "comparison") if what == "map" else None
+    kept = fits if what == "fits" else (judged or fits)[what]
+    return kept["theta"], np.asarray(kept["log_prob"])
+
+
+def samples(source: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray]:
+    """All draws after the burn-in, and their log posterior."""
+    run = load(source)
+    return run.samples, run.sample_log_prob
+
+
+def write_npy(file: BinaryIO, theta: np.ndarray, log_prob: np.ndarray, labels: list[str]) -> None:
+    np.save(file, theta, allow_pickle=False)
+
+
+def write_npz(file: BinaryIO, theta: np.ndarray, log_prob: np.ndarray, labels: list[str]) -> None:
+    np.savez(file, theta=theta, log_prob=log_prob, labels=np.array(labels))
+
+
+def write_csv(file: BinaryIO, theta: np.ndarray, log_prob: np.ndarray, labels: list[str]) -> None:
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+    rows = csv.writer(text)
+    rows.writerow(labels)
+    rows.writerows(np.atleast_2d(theta).tolist())  # Python writes floats so that they read back
+    text.flush()
+    text.detach()
+
+
+Writer = Callable[[Any, np.ndarray, np.ndarray, list[str]], None]
+FORMATS: dict[str, Writer] = {".npy": write_npy, ".npz": write_npz, ".csv": write_csv}

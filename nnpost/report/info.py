@@ -1,0 +1,240 @@
+"""What a run file holds, as one plain object (``nnpost info --json``) and as a table."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..comparison.compare import Comparison
+from ..comparison.scorecard import ScoreCard
+from ..diagnostics.verdict import Verdict
+from ..sampling.load import load_posterior
+from ..storage.read_chain import committed_rows, thinned_by
+from ..storage.runfile import open_run, read_group, telling_damage
+from ..tempering.result import Tempering
+from ..training.fits import Fits
+from ..training.optimum import Optimum
+
+__all__ = [
+    "chain",
+    "chain_rows",
+    "evidence",
+    "evidence_rows",
+    "json_ready",
+    "model_rows",
+    "models",
+    "number",
+    "point",
+    "posterior_part",
+    "predictions",
+    "read",
+    "summarise",
+    "table",
+    "verdict_rows",
+    "what_rows",
+]
+
+
+def summarise(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Everything that a run file says about its run; stages that have not run are None.
+
+    The chain itself is not read, so that this is quick whatever its length. ``chain.steps`` are
+    those on the disk, also of a run that was interrupted. ``theta`` of sgd, map, mle and
+    best_sample is the vector as it was found, which has the log posterior beside it;
+    ``theta_folded`` (None before the comparison) are the four in one copy of the network, that of
+    ``posterior.theta``. ``mse`` is what ``data.misfit`` says, χ²/n where the data bring errors.
+    ``scorecard`` has every number as {value, error}. Numbers that are not finite are None.
+
+    Raises:
+        RequestError: the file is missing, damaged, or not a run file.
+    """
+    post = load_posterior(path)
+    fits = read(path, "fits", Fits)
+    comparison = read(path, "comparison", Comparison)
+    verdict = read(path, "verdict", Verdict)
+    card = read(path, "scorecard", ScoreCard)
+    return json_ready(
+        {
+            "parameters": post.ndim,
+            "labels": list(post.labels),
+            "data": {
+                "n": post.data.n,
+                "inputs": post.data.inputs,
+                "name": post.data.name,
+                "misfit": post.data.misfit,
+            },
+            "network": {"sizes": post.net.sizes, "activation": post.net.activation},
+            "chain": chain(path),
+            "convergence": None if verdict is None else verdict.as_dict(),
+            "evidence": evidence(read(path, "tempering", Tempering)),
+            **models(fits, comparison),
+            "posterior": None if comparison is None else posterior_part(comparison),
+            "predictions": None if comparison is None else predictions(comparison),
+            "scorecard": None if card is None else card.as_dict(),
+        }
+    )
+
+
+def read(path: str | os.PathLike[str], name: str, kind: Any) -> Any:
+    """The result of one stage; None if it has not run."""
+    tree = read_group(path, name)
+    return None if tree is None else kind.from_tree(tree)
+
+
+def chain(path: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """The size and course of the chain."""
+    settings, rows = read_group(path, "sampling"), committed_rows(path)
+    if settings is None or rows == 0:
+        return None
+    with open_run(path) as file, telling_damage(path):
+        group = file["mcmc"]
+        walkers, accepted = group["chain"].shape[1], group["accepted"][()]
+    every = thinned_by(path)
+    return {
+        "steps": rows * every * settings["thin"],
+        "walkers": walkers,
+        "ensembles": settings["ensembles"],
+        "discard": settings["discard"],
+        "moves": settings["moves"],
+        "seconds": settings.get("seconds"),
+        "acceptance": float(accepted.mean()) / rows,
+    }
+
+
+def evidence(tempering: Tempering | None) -> dict[str, Any] | None:
+    """log Z with its standard error, and what every ensemble found."""
+    if tempering is None:
+        return None
+    return {
+        "log_z": tempering.log_evidence,
+        "error": tempering.error,
+        "per_ensemble": tempering.log_z,
+    }
+
+
+def models(fits: Fits | None, comparison: Comparison | None) -> dict[str, Any]:
+    """SGD, MAP, MLE and best sample; before the comparison, as training left them."""
+    source = fits if comparison is None else comparison
+    names = ("sgd", "map", "mle", "best_sample")  # in the order of the comparison's rows
+    folded = [None] * len(names) if comparison is None else comparison.folded
+    found = {
+        name: None if (o := getattr(source, name, None)) is None else point(o, copy)
+        for name, copy in zip(names, folded, strict=True)
+    }
+    if fits is not None and found["sgd"] is not None:
+        level = None if comparison is None else comparison.hpd_level
+        quantiles = {} if comparison is None else comparison.mse_quantiles
+        more = {"restarts": len(fits.mse), "hpd_level": level, "mse_quantiles": quantiles}
+        found["sgd"] = {**more, **found["sgd"]}
+    return found
+
+
+def point(optimum: Optimum, folded: np.ndarray | None) -> dict[str, Any]:
+    return {
+        "mse": optimum.mse,
+        "log_posterior": optimum.log_prob,
+        "log_likelihood": optimum.log_likelihood,
+        "gradient_norm": optimum.gradient_norm,
+        "converged": optimum.converged,
+        "theta": optimum.theta,
+        "theta_folded": folded,
+    }
+
+
+def posterior_part(comparison: Comparison) -> dict[str, Any]:
+    names = ("log_posterior", "log_likelihood", "theta")
+    return {name: vars(getattr(comparison, name)) for name in names}
+
+
+def predictions(comparison: Comparison) -> dict[str, Any]:
+    """Posterior predictions at ``x``: a list of numbers for one input, of rows for several."""
+    x = comparison.predictions.x
+    return {**vars(comparison.predictions), "x": x[:, 0] if x.shape[1] == 1 else x}
+
+
+def json_ready(value: Any) -> Any:
+    """Only what JSON can hold: numbers that are not finite become None."""
+    if isinstance(value, Mapping):
+        return {key: json_ready(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_ready(one) for one in value]
+    if isinstance(value, (np.ndarray, np.generic)):
+        return json_ready(value.tolist())
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def table(found: Mapping[str, Any]) -> str:
+    """The same for people to read, without the vectors."""
+    rows = [row for part in PARTS for row in part(found)]
+    wide = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:<{wide}}  {value}".rstrip() for name, value in rows)
+
+
+Rows = Iterator[tuple[str, str]]
+
+
+def what_rows(found: Mapping[str, Any]) -> Rows:
+    data, network = found["data"], found["network"]
+    plural = "s" if data["inputs"] > 1 else ""
+    yield "data", f"{data['name']}: {data['n']:,} points, {data['inputs']} input{plural}"
+    sizes = "-".join(map(str, network["sizes"]))
+    yield "network", f"{sizes}, {network['activation']}, {found['parameters']} parameters"
+
+
+def chain_rows(found: Mapping[str, Any]) -> Rows:
+    kept = found["chain"]
+    if kept is None:
+        yield "chain", "none yet"
+        return
+    size = f"{kept['steps']:,} steps of {kept['walkers']} walkers in {kept['ensembles']} ensembles"
+    yield "chain", f"{size}, {kept['discard']:,} steps discarded"
+    yield "moves", f"{kept['moves']}, {number(kept['acceptance'], '.0%')} accepted"
+
+
+def verdict_rows(found: Mapping[str, Any]) -> Rows:
+    verdict = found["convergence"]
+    if verdict is None:
+        yield "verdict", "none yet"
+        return
+    yield "verdict", "converged" if verdict["converged"] else "not converged"
+    for text in (*verdict["reasons"], *verdict["notes"]):
+        yield "", f"- {text}"
+    for name, rhat in verdict["rhat"].items():
+        ess = number(verdict["ess"][name], ",.0f")
+        yield f"  {name}", f"R-hat {number(rhat, '.4f')}, {ess} effective draws"
+    yield "  tau", f"{number(verdict['tau'], ',.1f')} steps"
+
+
+def evidence_rows(found: Mapping[str, Any]) -> Rows:
+    kept = found["evidence"]
+    if kept is not None:
+        yield "log evidence", f"{number(kept['log_z'], '.3f')} ± {number(kept['error'], '.3f')}"
+
+
+def model_rows(found: Mapping[str, Any]) -> Rows:
+    for name in ("sgd", "map", "mle", "best_sample"):
+        if (kept := found[name]) is not None:
+            mse, log_posterior = number(kept["mse"], ".4g"), number(kept["log_posterior"], ".3f")
+            yield (
+                name.replace("_", " "),
+                f"{found['data']['misfit']} {mse}, log posterior {log_posterior}",
+            )
+    if found["sgd"] is not None and found["sgd"]["hpd_level"] is not None:
+        yield "", f"{found['sgd']['hpd_level']:.1%} of the posterior draws lie above SGD"
+    if found["posterior"] is not None:
+        kept = found["posterior"]["log_posterior"]
+        yield (
+            "posterior",
+            f"log posterior {number(kept['mean'], '.3f')} ± {number(kept['sd'], '.3f')}",
+        )
+
+
+PARTS = (what_rows, chain_rows, verdict_rows, evidence_rows, model_rows)
+
+
+def number(value: float | None, form: str) -> str:
+    return "–" if value is None else format(value, form)

@@ -1,0 +1,167 @@
+"""A sampled posterior: the chain with all that belongs to it, in memory or from a run file."""
+
+from __future__ import annotations
+
+import html
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..common.errors import RequestError
+from ..diagnostics.verdict import Verdict, judge
+from ..posterior.posterior import Posterior
+from ..tempering.map_evidence import log_z_around
+from ..tempering.result import Tempering
+from ..training.fits import Fits
+from ..training.maximise import evaluate
+from ..training.optimum import Optimum
+
+__all__ = ["Run"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Run:
+    """A chain of E independent ensembles side by side, and what belongs to it.
+
+    ``chain`` (N, W, P) and ``log_prob`` (N, W) hold the rows that were kept, one for every
+    ``thin`` steps; walkers of ensemble e are columns e·W/E … (e+1)·W/E. ``accepted`` (W,) is the
+    share of accepted proposals of every walker, ``discard`` the steps that results leave out.
+    """
+
+    post: Posterior
+    chain: np.ndarray
+    log_prob: np.ndarray
+    accepted: np.ndarray
+    ensembles: int
+    discard: int
+    thin: int
+    moves: str
+    start: str
+    seed: int
+    seconds: float
+    fits: Fits | None = None
+    tempering: Tempering | None = None
+    path: str | None = None
+
+    @property
+    def nsteps(self) -> int:
+        """Steps of every walker."""
+        return len(self.chain) * self.thin
+
+    @property
+    def nwalkers(self) -> int:
+        """Walkers of all ensembles together."""
+        return self.chain.shape[1]
+
+    @property
+    def burnin(self) -> int:
+        """Rows of the chain that results leave out; at least one row always stays."""
+        return min(self.discard // self.thin, len(self.chain) - 1)
+
+    def get_chain(self, discard: int = 0, thin: int = 1, flat: bool = False) -> np.ndarray:
+        """Rows of the chain as emcee gives them: (rows, W, P), or (rows·W, P) with ``flat``.
+
+        ``discard`` and ``thin`` count rows.
+        """
+        return _rows(self.chain, discard, thin, flat)
+
+    def get_log_prob(self, discard: int = 0, thin: int = 1, flat: bool = False) -> np.ndarray:
+        """Log posterior of :meth:`get_chain`'s rows: (rows, W), or (rows·W,) with ``flat``."""
+        return _rows(self.log_prob, discard, thin, flat)
+
+    @cached_property
+    def samples(self) -> np.ndarray:
+        """All draws after the burn-in, (draws, P)."""
+        return self.get_chain(discard=self.burnin, flat=True)
+
+    @cached_property
+    def sample_log_prob(self) -> np.ndarray:
+        """Log posterior of ``samples``, (draws,)."""
+        return self.get_log_prob(discard=self.burnin, flat=True)
+
+    @cached_property
+    def best_sample(self) -> Optimum:
+        """The stored sample with the highest log posterior, burn-in included."""
+        row, walker = np.unravel_index(np.argmax(self.log_prob), self.log_prob.shape)
+        return evaluate(self.post, self.chain[row, walker], "best sample")
+
+    @property
+    def log_evidence(self) -> float:
+        """log Z from the tempered starts; NaN where there were none."""
+        return math.nan if self.tempering is None else self.tempering.log_evidence
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """Converged or not, with the reasons."""
+        log_z, log_z_at_map = None, None
+        if self.tempering is not None:
+            log_z = self.tempering.log_z
+            if self.fits is not None:
+                log_z_at_map = log_z_around(self.post, self.fits.map.theta)
+        return judge(
+            self.post,
+            self.chain[self.burnin :],
+            self.log_prob[self.burnin :],
+            self.ensembles,
+            log_z=log_z,
+            thin=self.thin,
+            discarded=self.burnin * self.thin,
+            log_z_at_map=log_z_at_map,
+        )
+
+    @property
+    def acceptance(self) -> float:
+        """Share of accepted proposals."""
+        return float(self.accepted.mean())
+
+    def to_arviz(self) -> Any:
+        """The chain after the burn-in for ArviZ: InferenceData before version 1, DataTree since.
+
+        ``theta`` has dimensions (chain, draw, parameter), a walker a chain; walkers of one
+        ensemble are not independent, so ArviZ's own R-hat of them says too little. Raises
+        RequestError where ArviZ is not installed.
+        """
+        try:
+            import arviz
+        except ImportError:
+            raise RequestError("to_arviz: ArviZ is not installed; pip install arviz") from None
+        draws = {"theta": self.chain[self.burnin :].swapaxes(0, 1)}
+        stats = {"lp": self.log_prob[self.burnin :].T}
+        names: dict[str, Any] = {
+            "coords": {"parameter": self.post.labels},
+            "dims": {"theta": ["parameter"]},
+        }
+        if int(arviz.__version__.split(".")[0]) < 1:
+            return arviz.from_dict(posterior=draws, sample_stats=stats, **names)
+        return arviz.from_dict({"posterior": draws, "sample_stats": stats}, **names)
+
+    def rows(self) -> list[tuple[str, str]]:
+        """What the tables show, as (name, value)."""
+        size = f"{self.nsteps:,} steps of {self.nwalkers} walkers in {self.ensembles} ensembles"
+        best = self.best_sample
+        value = f"{best.log_prob:.3f} ({self.post.data.misfit} {best.mse:.4g})"
+        rows = [
+            ("posterior", f"{self.post.ndim} parameters, {self.post.data.n} points"),
+            ("chain", f"{size}, {self.discard:,} steps discarded"),
+            ("moves", f"{self.moves}, {self.acceptance:.0%} accepted, {self.seconds:.1f} s"),
+            ("best sample", value),
+        ]
+        if self.tempering is not None:
+            error = self.tempering.error
+            rows.append(("log evidence", f"{self.log_evidence:.3f} ± {error:.3f}"))
+        return [*rows, ("verdict", "converged" if self.verdict.converged else "not converged")]
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{name:<14}{value}" for name, value in self.rows())
+
+    def _repr_html_(self) -> str:
+        cells = (f"<tr><th>{n}</th><td>{html.escape(v)}</td></tr>" for n, v in self.rows())
+        return f"<table>{''.join(cells)}</table>"
+
+
+def _rows(values: np.ndarray, discard: int, thin: int, flat: bool) -> np.ndarray:
+    rows = values[discard + thin - 1 :: thin]
+    return rows.reshape(-1, *rows.shape[2:]) if flat else rows

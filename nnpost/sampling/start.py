@@ -1,0 +1,56 @@
+"""Where walkers begin: at tempered particles, at the fits of SGD, at prior draws, or in a ball."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..common.errors import RequestError
+from ..posterior.posterior import Posterior
+from ..tempering.result import Tempering
+from ..training.fits import Fits
+
+__all__ = ["STARTS", "starting_places"]
+
+STARTS = ("tempered", "fits", "prior", "ball")
+BALL = 1e-4  # the article's: standard deviation of a "ball", around zero or around a fit
+
+
+def starting_places(
+    post: Posterior,
+    start: str,
+    walkers: tuple[int, int],
+    rng: np.random.RandomState,
+    fits: Fits | None,
+    tempering: Tempering | None,
+) -> np.ndarray:
+    """Places of W walkers in each of E ensembles, ``walkers`` (E, W): (E·W, P).
+
+    Raises:
+        RequestError: what ``start`` needs is not there, or is for other numbers of walkers.
+    """
+    ensembles, width = walkers
+    shape = (ensembles * width, post.ndim)
+    if start == "prior":
+        return post.scales * rng.standard_normal(shape)
+    if start == "ball":
+        return BALL * rng.standard_normal(shape)
+    if start == "fits":
+        if fits is None:
+            raise RequestError("sample.start: found 'fits', but there are none; train first")
+        ends = fits.theta[np.isfinite(fits.log_prob)]
+        return ends[rng.randint(len(ends), size=shape[0])] + BALL * rng.standard_normal(shape)
+    assert tempering is not None
+    if len(tempering.theta) != ensembles:
+        raise RequestError(
+            f"tempering: found {len(tempering.theta)} runs, expected one for each of the "
+            f"{ensembles} ensembles"
+        )
+    return np.concatenate([_subset(places, width, rng) for places in tempering.theta])
+
+
+def _subset(places: np.ndarray, width: int, rng: np.random.RandomState) -> np.ndarray:
+    if len(places) < width:
+        raise RequestError(
+            f"temper.particles: found {len(places)}, expected at least sample.nwalkers = {width}"
+        )
+    return places[rng.permutation(len(places))[:width]]

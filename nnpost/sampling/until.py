@@ -1,0 +1,82 @@
+"""Sampling on until the verdict holds, or until more steps cannot help or may not be made."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..common.errors import RequestError
+from ..diagnostics.reasons import MIN_ENSEMBLES, MIN_LENGTH
+from ..diagnostics.verdict import Verdict
+from .run import Run
+
+__all__ = ["Budget", "in_words", "next_length", "until_converged"]
+
+SOONER, LATER = 1.5, 4.0  # the chain grows at least and at most by these factors
+MARGIN = 1.5  # beyond the length that the present autocorrelation time asks for
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What may be spent: steps of every walker in all, and seconds from now on."""
+
+    steps: int = 1_000_000
+    seconds: float = 600.0
+
+    def __post_init__(self) -> None:
+        for name, option in (("steps", "--max-steps"), ("seconds", "--max-seconds")):
+            if not getattr(self, name) > 0:
+                raise RequestError(
+                    f"{option}: found {getattr(self, name)}, expected a number above 0"
+                )
+
+
+def until_converged(
+    run: Run, extend: Callable[[int], Run], budget: Budget, say: Callable[[str], None]
+) -> Run:
+    """Extend a run until its verdict holds.
+
+    ``extend(nsteps)`` continues the chain to so many steps in all and returns the longer run. It
+    ends early where more steps cannot help: too few ensembles, or tempered starts that disagree
+    about the evidence. Raises RequestError for fewer than four ensembles.
+    """
+    if run.ensembles < MIN_ENSEMBLES:
+        raise RequestError(
+            f"--until converged: found {run.ensembles} ensembles, expected at least "
+            f"{MIN_ENSEMBLES}; without them no chain can be called converged"
+        )
+    ends = time.monotonic() + budget.seconds
+    while not run.verdict.converged:
+        if not run.verdict.steps_help:
+            say("more steps cannot help; see the reasons")
+        elif run.nsteps >= budget.steps:
+            say(f"the budget of {budget.steps:,} steps is spent")
+        elif time.monotonic() >= ends:
+            say(f"the budget of {budget.seconds:g} s is spent")
+        else:
+            steps = min(next_length(run), budget.steps)
+            say(f"not converged after {run.nsteps:,} steps ({in_words(run.verdict)}): to {steps:,}")
+            run = extend(steps)
+            continue
+        break
+    return run
+
+
+def next_length(run: Run) -> int:
+    """How many steps the chain should have next: what tau asks for, within bounds."""
+    share = 1 - run.discard / run.nsteps
+    wanted = MARGIN * MIN_LENGTH * (run.verdict.tau or 0.0) / share
+    steps = min(max(wanted, SOONER * run.nsteps), LATER * run.nsteps)
+    return math.ceil(steps / run.thin) * run.thin
+
+
+def in_words(verdict: Verdict) -> str:
+    """The state of the diagnostics in a few words, for a progress bar."""
+    rhats = [r for name, r in verdict.rhat.items() if name != "theta" and r is not None]
+    sizes = [e for name, e in verdict.ess.items() if name != "theta" and e is not None]
+    words = [f"R-hat {max(rhats):.3f}"] if rhats else []
+    words += [f"ESS {min(sizes):,.0f}"] if sizes else []
+    words += [f"tau {verdict.tau:,.0f}"] if verdict.tau is not None else []
+    return ", ".join(words) or "nothing to judge yet"

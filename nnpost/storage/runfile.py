@@ -1,0 +1,285 @@
+"""The run file as a whole: opening it, locking it, its trees, and replacing it in one instant.
+
+A run file is HDF5 with one group for each stage of a run. Everything that changes the *structure*
+of the file (a new file, a group written or replaced, a chain that grows) is done on a new file in
+the same folder, which takes the old one's place by one rename. So whoever opens the path, at any
+instant, finds a whole file: the old one or the new one. What is kept is copied and what is dropped
+leaves no hole behind. The chain's rows are the exception; :mod:`nnpost.storage.hdf_backend` writes
+them in place.
+
+The promise is about processes that die (SIGKILL, a crash), not about power loss: nothing is synced
+to the disk.
+
+A *tree* is what a group holds: a dict of numpy arrays of numbers, bools or strings, of str, int,
+float, bool, and of further trees. Numbers in a row come back as an array, strings in a row as a
+list, a single value as a Python scalar, and what was None is absent.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import filelock
+import h5py
+import numpy as np
+
+from ..common.errors import RequestError, nearest
+
+__all__ = [
+    "Tree",
+    "copy_groups",
+    "in_place",
+    "lock",
+    "new_file",
+    "open_run",
+    "read_group",
+    "read_tree",
+    "replacing",
+    "telling_damage",
+    "write_groups",
+    "write_tree",
+]
+
+Tree = Mapping[str, Any]
+
+# The earliest format has neither checksums nor open-for-writing marks, which a killed process would
+# leave behind. HDF5's own file locks would keep readers out of a chain that is growing; writers are
+# kept apart by `lock`.
+_FORMAT: dict[str, Any] = {"libver": ("earliest", "latest"), "locking": False}
+_MARK = "nnpost_run_file"  # attribute of the root: the version of the layout
+
+
+@contextmanager
+def lock(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Be the only writer of the run file ``path``; within one thread the lock can be taken again.
+
+    Raises:
+        RequestError: another process or thread is writing the file, or its folder is not writable.
+    """
+    target = Path(path).resolve()
+    sidecar = target.with_name(f".{target.name}.lock")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        guard = filelock.FileLock(sidecar, timeout=0, is_singleton=True)
+        guard.acquire()
+    except filelock.Timeout:
+        raise RequestError(
+            f"{path} is being written by another run: wait for its end, or take another file"
+        ) from None
+    except OSError as error:
+        raise _cannot_write(path, error) from None
+    try:
+        yield
+    finally:
+        if guard.lock_counter == 1:
+            # Safe only while the lock is held: a contender that then wins an unlinked file sees so.
+            with suppress(OSError):
+                sidecar.unlink()
+        guard.release()
+
+
+@contextmanager
+def open_run(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
+    """Open a run file for reading, also while another process adds rows to it.
+
+    Raises:
+        RequestError: there is no such file, or it is a folder, empty, truncated, damaged, not HDF5,
+            or not a run file of nnpost.
+    """
+    _look(Path(path), path)
+    with telling_damage(path):
+        file = h5py.File(path, "r", **_FORMAT)
+    with file:
+        with telling_damage(path):
+            _check_ours(file, path)
+        yield file
+
+
+@contextmanager
+def telling_damage(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Say in words what HDF5 says of a run file that is not whole. Wrap it around reading alone.
+
+    Raises:
+        RequestError: HDF5 could not open or read the file.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError, KeyError) as error:
+        if "locking flag" in str(error):  # HDF5's word where the process has it open otherwise
+            raise RequestError(
+                f"{path} is open elsewhere in this process, in a way that does not go with "
+                "reading a run: close it there first"
+            ) from error
+        what = "truncated" if "truncated" in str(error) else "damaged"
+        size = Path(path).stat().st_size
+        raise RequestError(
+            f"{path} is {what} ({size} bytes): expected a whole run file; "
+            "remove it or restore it from a copy"
+        ) from error
+
+
+def _check_ours(file: h5py.File, path: str | os.PathLike[str]) -> None:
+    """Refuse other programs' files. Ours are marked, or say which posterior they are of."""
+    about = file.get("experiment")
+    if isinstance(about, h5py.Group) and (_MARK in file.attrs or "posterior" in about):
+        return
+    found = ", ".join(file) or "nothing"
+    raise RequestError(
+        f"{path} is not a run file of nnpost: expected a group 'experiment' as nnpost writes it, "
+        f"found {found}; name a file that 'nnpost run' wrote"
+    )
+
+
+def _look(found: Path, path: str | os.PathLike[str]) -> None:
+    """Refuse what can be told apart without reading the inside of the file."""
+    if found.is_dir():
+        raise RequestError(f"{path} is a folder: expected a run file; name a file in it")
+    if not found.exists():
+        names = [p.name for p in found.parent.glob("*.h5")] if found.parent.is_dir() else []
+        raise RequestError(
+            f"{path} does not exist: expected a run file, as 'nnpost run' writes it"
+            f"{nearest(found.name, names)}"
+        )
+    if not os.access(found, os.R_OK):
+        raise RequestError(f"{path} cannot be read (permission denied): expected a run file")
+    if found.stat().st_size == 0:
+        raise RequestError(f"{path} is empty (0 bytes): expected a run file; remove it")
+    if not h5py.is_hdf5(found):
+        raise RequestError(f"{path} is not HDF5: expected a run file, as 'nnpost run' writes it")
+
+
+def in_place(path: str | os.PathLike[str]) -> h5py.File:
+    """Open a run file to overwrite values of datasets and attributes that exist already."""
+    return h5py.File(path, "r+", **_FORMAT)
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
+    """A new, empty file that takes the place of ``path`` when the block ends without an error.
+
+    If the block raises, ``path`` is as it was; if the process dies, a hidden ``.NAME.part`` is left
+    beside it, which the next writer overwrites. Links are followed. Hold :func:`lock` around it.
+
+    Raises:
+        RequestError: ``path`` holds something that is not a run file, or cannot be written.
+    """
+    target = Path(path).resolve()
+    if target.exists():
+        with open_run(path):  # what is not ours is never replaced
+            pass
+    part = target.with_name(f".{target.name}.part")
+    try:
+        with h5py.File(part, "w", **_FORMAT) as file:
+            file.attrs[_MARK] = 1
+            yield file
+        if target.exists():
+            shutil.copymode(target, part)
+        os.replace(part, target)
+    except BaseException as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise _cannot_write(path, error) from error
+        raise
+
+
+def _cannot_write(path: str | os.PathLike[str], error: OSError) -> RequestError:
+    reason = error.strerror or " ".join(str(error).split())
+    folder = Path(path).parent
+    return RequestError(
+        f"{path} cannot be written ({reason}): expected a folder '{folder}' that can be written "
+        "and has room; choose another file"
+    )
+
+
+def new_file(path: str | os.PathLike[str], groups: Mapping[str, Tree]) -> None:
+    """Start a run file with ``groups``, ``experiment`` among them; an older run file gives way.
+
+    Raises:
+        RequestError: the path holds something that is not a run file, is locked, or cannot be
+            written. Nothing has then changed.
+    """
+    if "experiment" not in groups:
+        raise ValueError("a run file needs a group 'experiment'")
+    with lock(path), replacing(path) as file:
+        _write_groups(file, groups)
+
+
+def write_groups(
+    path: str | os.PathLike[str], groups: Mapping[str, Tree], drop: Collection[str] = ()
+) -> None:
+    """Write or replace groups of a run file, and remove those named in ``drop``, in one instant.
+
+    ``drop`` names what depended on the replaced groups; what is not there is passed over. Starts a
+    new file if there is none.
+
+    Raises:
+        RequestError: as for :func:`open_run` and :func:`lock`. Nothing has then changed.
+    """
+    if not Path(path).exists():
+        return new_file(path, groups)
+    with lock(path), open_run(path) as old, replacing(path) as new:
+        copy_groups(old, new, without={*groups, *drop})
+        _write_groups(new, groups)
+
+
+def read_group(path: str | os.PathLike[str], name: str) -> dict[str, Any] | None:
+    """Read the tree of one group; None if the run file has no such group.
+
+    Raises:
+        RequestError: as for :func:`open_run`.
+    """
+    with open_run(path) as file, telling_damage(path):
+        return read_tree(file[name]) if name in file else None
+
+
+def copy_groups(old: h5py.File, new: h5py.File, without: Collection[str]) -> None:
+    """Copy every group of ``old`` but those in ``without``."""
+    for name in old:
+        if name not in without:
+            old.copy(name, new)
+
+
+def _write_groups(file: h5py.File, groups: Mapping[str, Tree]) -> None:
+    for name, tree in groups.items():
+        write_tree(file.create_group(name, track_order=True), tree)
+
+
+def write_tree(group: h5py.Group, tree: Tree, **filters: Any) -> None:
+    """Write a tree into an empty group; ``filters`` (h5py's) apply to arrays of numbers."""
+    for key, value in tree.items():
+        if not isinstance(key, str) or not key or "/" in key or key == ".":
+            raise ValueError(f"{key!r} cannot be a name in a run file: expected text without '/'")
+        if isinstance(value, Mapping):
+            write_tree(group.create_group(key, track_order=True), value, **filters)
+        elif value is not None:
+            _write_value(group, key, np.asarray(value), filters)
+
+
+def _write_value(group: h5py.Group, key: str, value: np.ndarray, filters: dict[str, Any]) -> None:
+    if value.dtype.kind == "U":
+        group.create_dataset(key, data=value.astype(object), dtype=h5py.string_dtype())
+    elif value.dtype.kind in "biuf":
+        group.create_dataset(key, data=value, **(filters if value.nbytes > 1024 else {}))
+    else:
+        raise TypeError(f"'{key}' cannot be kept in a run file: found {value.dtype}")
+
+
+def read_tree(group: h5py.Group) -> dict[str, Any]:
+    """Read a group back into a dict; see the top of the module for what comes back as what."""
+    return {
+        key: read_tree(item) if isinstance(item, h5py.Group) else _read_value(item)
+        for key, item in group.items()
+    }
+
+
+def _read_value(dataset: h5py.Dataset) -> Any:
+    if h5py.check_string_dtype(dataset.dtype) is not None:
+        text = dataset.asstr()[()]
+        return text if dataset.shape == () else text.tolist()
+    return dataset[()].item() if dataset.shape == () else dataset[()]

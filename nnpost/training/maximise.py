@@ -1,0 +1,127 @@
+"""The maximum of the posterior (MAP) or of the likelihood (MLE), climbed to convergence.
+
+Two stages, both batched over the starts and free of random numbers:
+
+1. Variable projection. Given the hidden weights h the best output layer o(h) is a linear least
+   squares problem, solved by QR; what is left is a smaller problem in h alone. It is climbed by
+   Levenberg and Marquardt's damping with Kaufman's Jacobian, the full Jacobian with the columns of
+   the output layer projected out. The valley of the likelihood where small input weights balance
+   large output weights is no longer narrow once o follows h.
+   (Golub and Pereyra 1973, SIAM J. Numer. Anal. 10, 413; Kaufman 1975, BIT 15, 49; the damping
+   is that of Nielsen 1999, IMM-REP-1999-05.)
+2. Newton's method with the exact second derivatives on the best of them, because a Gauss–Newton
+   iteration is slow where the residuals are not small.
+
+The prior enters as one more residual per parameter, θ/s. Inferred noise is set to its conditional
+maximum at every step.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..common.errors import RequestError, choose
+from ..common.parallel import SideBySide, threads_for
+from ..common.tensors import BLOCK, as_tensor
+from ..posterior.posterior import Posterior
+from .levenberg_marquardt import levenberg_marquardt
+from .newton import Quadratic, newton
+from .objective import Objective, Target
+from .optimum import Optimum
+
+__all__ = ["climb", "evaluate", "maximise"]
+
+FINALISTS = 4  # distinct end points of the first stage that Newton's method works on
+NEAR = 1e-6  # converged: this near to the maximum, in standard deviations of the Gaussian there
+STILL = 1e-8  # ... and a last Newton step no larger than this, relative to theta
+FIRM = 1e-12  # ... where the least curvature, in units of the diagonal, is not all rounding
+
+
+def maximise(post: Posterior, starts: Any, target: Target = "posterior") -> Optimum:
+    """The highest maximum of the log posterior or log likelihood that is reached from ``starts``.
+
+    ``starts`` is (S, P), or (P,) for one. Starts that are not finite are left out. The result is
+    never lower than the best start. The output layer and an inferred log σ of the starts do not
+    matter: they are replaced by their best values at once.
+
+    Raises RequestError for an unknown target, starts of another shape, and none of finite density.
+    """
+    choose("target", target, ("posterior", "likelihood"))
+    theta = as_tensor(starts, post.device)
+    theta = theta.unsqueeze(0) if theta.dim() == 1 else theta
+    if theta.dim() != 2 or theta.shape[1] != post.ndim:
+        raise RequestError(
+            f"starts have shape {tuple(np.shape(starts))}, expected (number, {post.ndim})"
+        )
+    theta = theta[torch.isfinite(theta).all(1)]
+    with threads_for(theta.numel() * post.data.n):
+        best = _highest(Objective(post, target), theta)
+    if best is None:
+        raise RequestError(f"no start has a finite log {target}; give starts nearer to zero")
+    return evaluate(post, best.numpy(force=True), "map" if target == "posterior" else "mle")
+
+
+def climb(post: Posterior, starts: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Where the climb from every start ends, (S, P) -> (S, P), and the log posterior there, (S,).
+
+    This is the first stage alone, which finds a top to about 1e-6 nats where it is a curved one.
+    A start's basin is the top that it leads to. The output layer and an inferred log σ of a start
+    do not matter.
+    """
+    theta, hill = as_tensor(starts, post.device), Objective(post, "posterior")
+    rows = max(1, BLOCK // (post.data.n * post.ndim))
+    with threads_for(theta.numel() * post.data.n):
+        parts = theta.split(rows)
+        tops = torch.cat(SideBySide(len(parts))(lambda i: levenberg_marquardt(hill, parts[i])))
+        return tops.numpy(force=True), hill.value(tops).numpy(force=True)
+
+
+def _highest(hill: Objective, theta: Tensor) -> Tensor | None:
+    """The highest point (P,) that is reached from theta (S, P); None where there is no ground."""
+    rows = max(1, 4 * BLOCK // (hill.post.data.n * hill.post.ndim))
+    climbed = [levenberg_marquardt(hill, part) for part in theta.split(rows)]
+    finalists = _distinct(torch.cat([*climbed, theta]), hill)
+    if len(finalists) == 0:
+        return None
+    tops = newton(hill, finalists)
+    return tops[int(hill.value(tops).argmax())]
+
+
+def evaluate(post: Posterior, theta: np.ndarray, kind: str) -> Optimum:
+    """How one vector (P,) stands: its densities, gradient and curvature.
+
+    The target is the likelihood for the kind "mle" and the posterior for every other.
+    """
+    hill = Objective(post, "likelihood" if kind == "mle" else "posterior")
+    point = as_tensor(theta, post.device).reshape(1, -1)
+    gradient, curvature = hill.derivatives(point)
+    model = Quadratic(gradient, curvature)
+    still = model.step()[0].norm() <= STILL * point.norm()
+    isolated = still & (model.distance <= NEAR) & (model.least > FIRM)
+    return Optimum(
+        theta=np.array(theta, dtype=np.float64),
+        mse=float(post.mse(theta)),
+        log_prob=float(post.log_prob(theta)),
+        log_likelihood=float(post.log_likelihood(theta)),
+        gradient_norm=float(gradient.norm()),
+        converged=bool(isolated),
+        kind=kind,
+        misfit=post.data.misfit,
+    )
+
+
+def _distinct(theta: Tensor, hill: Objective) -> Tensor:
+    """The best few vectors whose values differ: copies of one network have the same value."""
+    value = hill.value(theta)
+    order = value.argsort(descending=True)
+    kept: list[int] = []
+    for i in order[torch.isfinite(value[order])].tolist():
+        if all(abs(value[i] - value[j]) > 1e-7 * (1 + abs(value[j])) for j in kept):
+            kept.append(i)
+        if len(kept) == FINALISTS:
+            break
+    return theta[kept]

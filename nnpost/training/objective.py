@@ -1,0 +1,139 @@
+"""The hill that an optimiser climbs, the log posterior or log likelihood, and its derivatives.
+
+Everything is batched over vectors theta (B, P), float64 tensors on the posterior's device. The
+parts of theta that have a closed-form best value given the rest get it here: the output layer, a
+linear least squares problem, and inferred noise.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ..common.tensors import BLOCK, as_tensor
+from ..network.jacobian import hidden_jacobian
+from ..posterior.posterior import Posterior
+from .least_squares import LeastSquares
+
+__all__ = ["Objective", "Target", "conditional_log_sigma"]
+
+Target = Literal["posterior", "likelihood"]
+
+# σ is not followed below this fraction of the size of y: on data that the network fits exactly
+# the likelihood grows without bound as σ shrinks.
+SMALLEST_NOISE = 1e-14
+
+
+class Objective:
+    """What is climbed, and its derivatives. All tensors are float64; theta is (B, P)."""
+
+    def __init__(self, post: Posterior, target: Target) -> None:
+        self.post, self.net = post, post.net
+        self.infers_noise = post.likelihood.infers_noise
+        self.has_prior = target == "posterior"
+        self.hidden = slice(0, post.net.n_hidden)
+        self.output = slice(post.net.n_hidden, post.net.ndim)
+        inverse = as_tensor(1 / post.scales, post.device)
+        self.inverse_scales = inverse if self.has_prior else torch.zeros_like(inverse)
+        self.weights = _weights(post)
+
+    def value(self, theta: Tensor) -> Tensor:
+        """Log posterior or log likelihood, (B,)."""
+        return self.post.log_prob(theta) if self.has_prior else self.post.log_likelihood(theta)
+
+    def derivatives(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """Exact gradient (B, P) and second derivatives (B, P, P)."""
+        leaf = theta.detach().requires_grad_()
+        with torch.enable_grad():
+            value = self._differentiable(leaf).sum()
+            (gradient,) = torch.autograd.grad(value, leaf, create_graph=True)
+            unit = torch.eye(theta.shape[1], dtype=theta.dtype, device=theta.device)
+            size = max(1, 4 * BLOCK // (len(theta) * self.post.data.n * max(self.net.sizes)))
+            rows = [
+                torch.autograd.grad(
+                    gradient,
+                    leaf,
+                    part.unsqueeze(1).expand(-1, len(theta), -1),
+                    retain_graph=True,
+                    is_grads_batched=True,
+                )[0]
+                for part in unit.split(size)
+            ]
+        return gradient.detach(), torch.cat(rows).movedim(0, 1)
+
+    def _differentiable(self, theta: Tensor) -> Tensor:
+        post = self.post
+        if self.has_prior:
+            return post._log_prob(theta)
+        return post._gaussian(post._sse(theta), post._log_sigma(theta))
+
+    def root_precision(self, theta: Tensor) -> Tensor:
+        """√τ of every residual, (B or 1, n)."""
+        tau = self.post.likelihood.precision(self.post.data.n, self.post._log_sigma(theta))
+        root = torch.as_tensor(tau, dtype=torch.float64, device=theta.device).sqrt()
+        return root.reshape(-1, 1) * self.weights
+
+    def complete(self, theta: Tensor, rounds: int = 1) -> Tensor:
+        """Give every h its best output layer, then the best noise for that, (B, P) -> (B, P)."""
+        theta = theta.clone()
+        for _ in range(rounds):
+            theta[:, self.output] = self._output_problem(theta).solution
+            if self.infers_noise:
+                sse = self.post.mse(theta) * self.post.data.n
+                theta[:, -1] = conditional_log_sigma(self.post, sse, self.has_prior)
+        return theta
+
+    def _output_problem(self, theta: Tensor) -> LeastSquares:
+        features = self.net.features(theta, self.post._x)
+        root = self.root_precision(theta)
+        prior = torch.diag(self.inverse_scales[self.output]).expand(len(theta), -1, -1)
+        matrix = torch.cat([(features * root.unsqueeze(1)).mT, prior], 1)
+        target = torch.cat([root * self.post._y, root.new_zeros(len(root), prior.shape[1])], 1)
+        return LeastSquares(matrix, target.expand(len(theta), -1))
+
+    def reduced(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """Gradient (B, H) and Gauss–Newton curvature (B, H, H) of the hill along o = o(h).
+
+        Kaufman's Jacobian: that of the weighted outputs with respect to h, less its projection on
+        the weighted features. ``theta`` is as :meth:`complete` leaves it.
+        """
+        problem = self._output_problem(theta)
+        outputs = theta.clone()
+        outputs[:, self.output] = problem.solution
+        jacobian = hidden_jacobian(self.net, outputs, self.post._x)
+        jacobian = (jacobian * self.root_precision(theta).unsqueeze(1)).mT
+        jacobian = torch.nn.functional.pad(jacobian, (0, 0, 0, self.net.n_output))
+        jacobian = jacobian - problem.q @ (problem.q.mT @ jacobian)
+        prior = self.inverse_scales[self.hidden].square()
+        gradient = (jacobian.mT @ problem.residual.unsqueeze(2)).squeeze(2)
+        curvature = jacobian.mT @ jacobian + torch.diag(prior)
+        return gradient - prior * theta[:, self.hidden], curvature
+
+
+def conditional_log_sigma(post: Posterior, sse: Tensor, prior: bool = False) -> Tensor:
+    """log σ at its conditional maximum given SSE (B,) -> (B,): σ² = SSE/n for the likelihood.
+
+    With the prior log σ ~ N(0, s²) it solves SSE e^u + u/2s² = n for u = −2 log σ. In logs, with
+    u₀ = log(n/SSE) and k = 1/2ns², that is u − u₀ − log(1 − ku) = 0, increasing and convex:
+    Newton's method comes down to the root from the right of it without overshooting.
+    """
+    n = post.data.n
+    u = free = -torch.log(sse.clamp(min=1e-300) / n)
+    if prior:
+        k = 0.5 / (n * float(post.scales[-1]) ** 2)
+        u = free.clamp(min=0.0, max=(1 - 1e-12) / k)
+        for _ in range(60):
+            step = (u - free - torch.log1p(-k * u)) / (1 + k / (1 - k * u))
+            u = u - step
+            if not (step.abs() > 1e-15 * (1 + u.abs())).any():
+                break
+    smallest = SMALLEST_NOISE * math.sqrt(float((post._y * _weights(post)).square().mean()))
+    return (-0.5 * u).clamp(min=math.log(max(smallest, 1e-150)))
+
+
+def _weights(post: Posterior) -> Tensor:
+    """1/yerr, or ones: (n,)."""
+    return torch.ones_like(post._y) if post._inverse_yerr is None else post._inverse_yerr

@@ -1,0 +1,68 @@
+"""One network that is best in some sense, and how it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Optimum"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Optimum:
+    """One network that is best in some sense, and how it stands.
+
+    ``gradient_norm`` is the Euclidean norm of the gradient of what was maximised (of the log
+    posterior for "sgd" and "best sample"). ``converged`` says that theta is an isolated maximum:
+    the curvature is negative in every direction, and the point lies within 1e-6 standard
+    deviations of the top, both by the exact second derivatives. It is False where there is
+    no such point: a likelihood that is constant along a line (ReLU and identity units) or rises
+    for ever (a unit that wants to be a step), and where a ReLU's kink holds the maximum.
+    """
+
+    theta: np.ndarray  # (P,)
+    mse: float
+    log_prob: float
+    log_likelihood: float
+    gradient_norm: float
+    converged: bool
+    kind: str  # "map", "mle", "sgd" or "best sample"
+    misfit: str = "mse"  # what tables call mse: "χ²/n" where the data bring errors
+
+    def to_tree(self) -> dict[str, Any]:
+        """A plain dict of arrays, numbers and strings."""
+        return asdict(self)
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> Optimum:
+        """What :meth:`to_tree` gave."""
+        numbers = ("mse", "log_prob", "log_likelihood", "gradient_norm")
+        return cls(
+            theta=np.asarray(tree["theta"], dtype=np.float64),
+            **{name: float(tree[name]) for name in numbers},
+            converged=bool(tree["converged"]),
+            kind=str(tree["kind"]),
+            misfit=str(tree.get("misfit", "mse")),
+        )
+
+    def rows(self) -> list[tuple[str, str]]:
+        """What the tables show, as (name, value)."""
+        return [
+            (self.misfit, f"{self.mse:.6g}"),
+            ("log posterior", f"{self.log_prob:.6g}"),
+            ("log likelihood", f"{self.log_likelihood:.6g}"),
+            ("gradient norm", f"{self.gradient_norm:.2g}"),
+            ("converged", "yes" if self.converged else "no"),
+            ("theta", np.array2string(self.theta, precision=4, threshold=12, max_line_width=72)),
+        ]
+
+    def __repr__(self) -> str:
+        lines = [f"  {name:<15}{value}" for name, value in self.rows()]
+        return "\n".join([f"Optimum ({self.kind})", *lines])
+
+    def _repr_html_(self) -> str:
+        cells = "".join(f"<tr><th>{n}</th><td>{v}</td></tr>" for n, v in self.rows())
+        return f"<table><caption>Optimum ({self.kind})</caption>{cells}</table>"

@@ -1,0 +1,147 @@
+"""Hundreds of restarts of SGD or Adam, trained together as one batch, and the maxima behind them.
+
+The restarts are the rows of one leaf tensor (R, P). The losses are summed over the rows before
+the gradient is taken, so a row's gradient is its own, and torch's SGD and Adam act on each number
+by itself: every restart moves exactly as it would alone. Its start and its mini-batches are drawn
+from (seed, restart), so it is also the same whatever R is.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import torch
+
+from ..common.errors import RequestError
+from ..common.progress import Progress
+from ..data.dataset import Dataset
+from ..posterior.posterior import Posterior
+from .fits import Fits
+from .maximise import evaluate, maximise
+from .objective import conditional_log_sigma
+from .optimum import Optimum
+from .sgd import (
+    Recipe,
+    run_restarts,
+    whole_number,
+)
+
+__all__ = ["train"]
+
+BEST, SPREAD = 16, 8  # starts of the search for the maxima: best by each measure, and any others
+
+
+def train(
+    post: Posterior,
+    restarts: int = 256,
+    optimizer: str = "adam",
+    lr: float = 0.03,
+    epochs: int = 1000,
+    batch_size: int | None = None,
+    momentum: float = 0.0,
+    seed: int = 0,
+    loss: str = "mean",
+    batches: str = "shuffled",
+    init: str = "torch",
+    dtype: str = "float64",
+    validation: Dataset | None = None,
+    progress: Progress | bool = False,
+) -> Fits:
+    """Train ``restarts`` networks on the posterior's data, then climb to the MAP and the MLE.
+
+    ``loss`` is "mean" or "sum" over the points of a step of r² (of (r/yerr)² where the data bring
+    errors); the prior plays no part in it. ``optimizer`` is "adam" or "sgd" (with ``momentum``),
+    with torch's defaults for the rest.
+
+    ``batch_size=None`` uses all points at every step. Otherwise ``batches="shuffled"`` makes an
+    epoch of one pass over the points in random order, the last batch being what is left over,
+    and ``batches="windows"`` makes an epoch of one step on a random run of ``batch_size``
+    neighbouring points.
+
+    ``init`` is that of ``MLP.initial``. ``dtype`` is "float64" or "float32", for training only.
+    ``validation`` adds its loss curves. ``progress`` is True for a bar, or is
+    called as ``progress(done, total, text)``.
+
+    Raises RequestError for settings that cannot be used, and where every restart diverged.
+    """
+    begun = time.perf_counter()
+    recipe = Recipe(optimizer, lr, epochs, batch_size, momentum, seed, loss, batches, dtype)
+    recipe.check(post.data)
+    whole_number("restarts", restarts)
+    if validation is not None:
+        _check_validation(post.data, validation)
+    start = post.net.initial(restarts, seed, init)
+    ends, curves = run_restarts(post, recipe, start, validation, progress)
+    theta, mse = _end_points(post, ends)
+    if not np.isfinite(mse).any():
+        raise RequestError(
+            f"training: all {restarts} restarts diverged at lr = {lr:g}; give a lower lr"
+        )
+    log_prob = post.log_prob(theta)
+    top, likeliest = _maxima(post, theta[_promising(mse, log_prob)])
+    return Fits(
+        theta=theta,
+        mse=mse,
+        log_prob=log_prob,
+        loss=curves[0],
+        validation_loss=curves[1] if validation is not None else None,
+        epochs=recipe.recorded,
+        sgd=evaluate(post, theta[np.argmin(mse)], "sgd"),
+        map=top,
+        mle=likeliest,
+        seconds=time.perf_counter() - begun,
+    )
+
+
+def _check_validation(data: Dataset, validation: Dataset) -> None:
+    if validation.inputs != data.inputs:
+        raise RequestError(
+            f"validation data '{validation.name}' have {validation.inputs} inputs, the training "
+            f"data '{data.name}' {data.inputs}; give both the same"
+        )
+    if (validation.yerr is None) != (data.yerr is None):
+        raise RequestError(
+            f"only one of training data '{data.name}' and validation data '{validation.name}' "
+            "brings errors of y, so their losses cannot be compared; give yerr for both or none"
+        )
+
+
+def _end_points(post: Posterior, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Full vectors (R, P), with log σ where it is inferred, and their mse (R,)."""
+    theta = ends
+    if post.likelihood.infers_noise:
+        theta = np.hstack([ends, np.zeros((len(ends), 1))])
+    mse = post.mse(theta)
+    mse = np.where(np.isfinite(mse), mse, np.inf)
+    if post.likelihood.infers_noise:
+        theta[:, -1] = conditional_log_sigma(post, torch.from_numpy(mse) * post.data.n)
+    return theta, mse
+
+
+def _maxima(post: Posterior, starts: np.ndarray) -> tuple[Optimum, Optimum]:
+    """MAP and MLE from the same starts; each is also looked for from the other."""
+    top = maximise(post, starts, "posterior")
+    likeliest = maximise(post, np.vstack([starts, top.theta]), "likelihood")
+    again = maximise(post, np.stack([top.theta, likeliest.theta]), "posterior")
+    if again.log_prob > top.log_prob + 1e-9:
+        top = again
+        likeliest = maximise(post, np.stack([top.theta, likeliest.theta]), "likelihood")
+    return top, likeliest
+
+
+def _promising(mse: np.ndarray, log_prob: np.ndarray) -> np.ndarray:
+    """Restarts from which the maxima are sought: the best by either measure, and a spread.
+
+    Restarts that ended at copies of one network agree in mse and log posterior, or nearly; one
+    of them is enough.
+    """
+    chosen: list[int] = []
+    for value in (mse, -log_prob):
+        finite = np.flatnonzero(np.isfinite(value))
+        order = finite[np.argsort(value[finite], kind="stable")]
+        gaps = np.diff(value[order], prepend=-np.inf)
+        distinct = order[gaps > 1e-6 * (1 + np.abs(value[order]))]
+        spread = distinct[np.linspace(0, len(distinct) - 1, SPREAD).astype(int)]
+        chosen += [*distinct[:BEST], *spread]
+    return np.unique(chosen)

@@ -1,0 +1,453 @@
+"""The commands, from the command line to the files."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import emcee
+import h5py
+import numpy as np
+import pytest
+from conftest import QUICK, quick
+
+import nnpost
+from nnpost.cli import commands
+from nnpost.cli.commands import main
+from nnpost.experiment import stages
+from nnpost.storage.read_chain import committed_rows, read_chain
+
+pytestmark = pytest.mark.usefixtures("small_card")
+
+DRAW = stages.write_pictures
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch):
+    """Figures have their own tests; the one that must see them here puts DRAW back."""
+    monkeypatch.setattr(stages, "write_pictures", lambda *_: iter(()))
+
+
+# -- one whole run -----------------------------------------------------------------------------
+
+
+def test_run_file_explains_itself(made):
+    with h5py.File(made) as file:
+        wanted = {"experiment", "data", "fits", "tempering", "mcmc", "verdict", "comparison"}
+        assert wanted <= set(file)
+        about = {key: file["experiment"][key] for key in ("toml", "command", "created")}
+        text = {key: value.asstr()[()] for key, value in about.items()}
+        assert set(file["experiment"]["versions"]) >= {"nnpost", "torch", "emcee", "python"}
+    assert "nsteps = 60" in text["toml"]
+    assert text["command"].startswith("nnpost run parabola --quiet --set train.restarts=8")
+    assert list(made.parent.glob(".*")) == []
+
+
+def test_emcee_reads_full_vectors_whose_log_posterior_is_that_of_the_definition(made):
+    backend = emcee.backends.HDFBackend(str(made), read_only=True)
+    chain, log_prob = backend.get_chain(), backend.get_log_prob()
+    assert chain.shape == (60, 128, 7)
+    rng = np.random.default_rng(0)
+    x = np.linspace(-5, 5, 500)
+    y = x**2 + 0.5 * rng.random(500)
+    theta = chain.reshape(-1, 7, 1)
+    w, b, a, c = theta[:, 0:2], theta[:, 2:4], theta[:, 4:6], theta[:, 6]
+    f = (a * np.exp(-np.logaddexp(0, -(w * x + b)))).sum(axis=1) + c
+    prior = -0.5 * (theta[..., 0] / 30) ** 2 - np.log(np.sqrt(2 * np.pi) * 30)
+    by_hand = -np.mean((y - f) ** 2, axis=1) + prior.sum(axis=1)
+    np.testing.assert_allclose(log_prob.ravel(), by_hand, rtol=0, atol=1e-9)
+
+
+def test_info_as_json(made, capsys):
+    assert main(["info", str(made), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    keys = {
+        "parameters": None,
+        "labels": None,
+        "data": "n inputs name",
+        "network": "sizes activation",
+        "chain": "steps walkers ensembles discard moves seconds acceptance",
+        "convergence": "converged reasons rhat ess tau",
+        "evidence": "log_z error per_ensemble",
+        "sgd": "restarts mse log_posterior theta hpd_level mse_quantiles",
+        "map": "mse log_posterior theta",
+        "mle": "mse theta",
+        "best_sample": "mse log_posterior theta",
+        "posterior": "log_posterior log_likelihood theta",
+        "predictions": "x mean sd q05 q95",
+        "scorecard": "best restarts draws valleys barrier shift approximations log_evidence",
+    }
+    assert set(found) == set(keys)
+    for name, inner in keys.items():
+        assert inner is None or set(inner.split()) <= set(found[name]), name
+    assert set(found["convergence"]["rhat"]) == {"log_prob", "predictions", "theta"}
+    assert (found["parameters"], len(found["labels"])) == (7, 7)
+    about = {"n": 500, "inputs": 1, "name": "parabola", "misfit": "mse"}
+    assert found["data"] == about
+    assert found["network"] == {"sizes": [1, 2, 1], "activation": "sigmoid"}
+    chain = found["chain"]
+    assert (chain["steps"], chain["walkers"], chain["ensembles"]) == (60, 128, 4)
+    assert (chain["discard"], chain["moves"]) == (20, "collapsed")
+    assert found["sgd"]["restarts"] == 8
+    assert abs(found["map"]["mse"] - 0.3467) < 0.0005
+    assert abs(found["map"]["log_posterior"] + 31.438) < 0.002
+    assert not found["convergence"]["converged"]
+    assert np.shape(found["predictions"]["x"]) == np.shape(found["predictions"]["q95"])
+    backend = emcee.backends.HDFBackend(str(made), read_only=True)
+    draws = backend.get_log_prob(discard=20)
+    assert found["posterior"]["log_posterior"]["mean"] == pytest.approx(draws.mean())
+    assert chain["acceptance"] == pytest.approx(backend.accepted.mean() / 60)
+
+
+def test_info_tells_the_numbers_of_the_stages(made, capsys):
+    found, run = json_info(made, capsys), nnpost.load(made)
+    for name in ("sgd", "map", "mle", "best_sample"):
+        theta, folded = np.array(found[name]["theta"]), np.array(found[name]["theta_folded"])
+        log_posterior = run.post.log_prob(theta)
+        assert found[name]["log_posterior"] == pytest.approx(log_posterior, abs=1e-9), name
+        f, g = (run.post.predict(one) for one in (theta, folded))
+        np.testing.assert_allclose(f, g, atol=1e-8, err_msg=name)
+    in_one_copy = nnpost.symmetry.fold(run.post.net, np.array(found["map"]["theta"]))
+    assert found["map"]["theta_folded"] == in_one_copy.tolist()
+    with h5py.File(made) as file:
+        log_z, mse = file["tempering/log_z"][()], file["fits/mse"][()]
+    assert found["evidence"]["log_z"] == pytest.approx(np.log(np.exp(log_z).mean()))
+    assert found["evidence"]["per_ensemble"] == log_z.tolist()
+    levels = {f"q{q:02}": np.percentile(mse, q) for q in (5, 25, 50, 75, 95)}
+    assert found["sgd"]["mse_quantiles"] == pytest.approx(levels)
+    assert found["sgd"]["mse"] == pytest.approx(mse.min())
+
+
+def test_info_as_a_table(made, capsys):
+    assert main(["info", str(made)]) == 0
+    out = capsys.readouterr().out
+    assert "1-2-1, sigmoid, 7 parameters" in out
+    assert "60 steps of 128 walkers in 4 ensembles" in out
+    assert "not converged" in out
+    starts = {len(line) - len(line.split("  ", 1)[1].lstrip()) for line in out.splitlines()[:4]}
+    assert len(starts) == 1, "the columns line up"
+
+
+def test_stages_that_have_not_run_are_null(run_file, capsys):
+    with h5py.File(run_file, "r+") as file:
+        for name in ("fits", "tempering", "sampling", "mcmc", "resume", *stages.JUDGEMENT):
+            del file[name]
+    assert main(["info", str(run_file), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    absent = {name for name, value in found.items() if value is None}
+    assert absent == {
+        "chain", "convergence", "evidence", "sgd", "map", "mle", "best_sample", "posterior",
+        "predictions", "scorecard",
+    }  # fmt: skip
+    assert main(["info", str(run_file)]) == 0
+    assert "none yet" in capsys.readouterr().out
+
+
+def test_same_seed_same_chain_other_seed_other_chain(made, tmp_path):
+    same, other = tmp_path / "same.h5", tmp_path / "other.h5"
+    only_chain(same)
+    only_chain(other, "seed=1")
+    chain = read_chain(made).chain
+    assert np.array_equal(read_chain(same).chain, chain)
+    assert not np.array_equal(read_chain(other).chain, chain)
+
+
+def only_chain(out: Path, *more: str) -> None:
+    """A quick run without figures."""
+    from nnpost.experiment.experiment import load_experiment
+    from nnpost.experiment.request import make_request
+
+    experiment = load_experiment("parabola").with_settings([*QUICK, *more])
+    job = make_request(experiment, out, out.parent / "figures", progress=False)
+    fits = stages.train_and_keep(job, replacing=True)
+    stages.sample_and_keep(job, fits, going_on=False)
+
+
+def test_own_data_with_errors_from_one_command(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(stages, "write_pictures", DRAW)
+    rng = np.random.default_rng(0)
+    t = np.linspace(0, 1, 40)
+    rows = np.column_stack([t, np.sin(5 * t) + 0.1 * rng.standard_normal(40), np.full(40, 0.1)])
+    data = tmp_path / "mine.csv"
+    np.savetxt(data, rows, delimiter=",", header="t,flux,err", comments="")
+    out = tmp_path / "mine.h5"
+    argv = ["run", "--data", data, "--x", "t", "--y", "flux", "--yerr", "err", *quick(out)]
+    argv += ["--set", "network.hidden=1", "--set", "network.activation=tanh"]
+    assert main([str(word) for word in argv]) in (0, 1)
+    lines = capsys.readouterr().out.splitlines()
+    stems = (
+        "corner", "fits", "losses", "log_posterior", "traces", "ranks", "ladder", "basins",
+        "profile", "approximations",
+    )  # fmt: skip
+    pictures = {f"{stem}.{kind}" for stem in stems for kind in ("png", "pdf")}
+    written = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert written == pictures | {"report.html"}
+    assert sum(line.startswith("report") for line in lines) == 1
+    assert sum(line.startswith("figure") for line in lines) == len(pictures)
+    assert f"run file  {out}" in lines
+    run = nnpost.load(out)
+    assert run.post.net == nnpost.MLP(1, (1,), "tanh")
+    assert run.post.likelihood == nnpost.Gaussian(1.0)
+    assert run.post.data.yerr is not None
+    assert (run.post.data.name, run.fits.theta.shape) == ("mine", (8, 4))
+
+
+def test_article_recipe_is_told_that_it_did_not_converge(tmp_path, capsys):
+    out = tmp_path / "article.h5"
+    more = ["sample.moves=stretch", "sample.ensembles=1", "sample.nwalkers=28", "sample.start=ball"]
+    assert main(["run", "parabola", *quick(out, *more)]) == 1
+    assert "ensemble" in capsys.readouterr().out
+    assert read_chain(out).chain.shape == (60, 28, 7)
+
+
+# -- interrupted and resumed -------------------------------------------------------------------
+
+
+def test_interrupted_run_says_how_to_go_on_and_does(made, tmp_path, capsys, monkeypatch):
+    out = tmp_path / "parabola.h5"
+    argv = ["run", "parabola", *quick(out)]
+
+    @contextlib.contextmanager
+    def impatient(job, title):
+        def progress(done, total, text=""):
+            if title == "sample" and done >= 25:
+                raise KeyboardInterrupt
+
+        yield progress
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stages, "reporting", impatient)
+        assert main(argv) == 130
+    err = capsys.readouterr().err
+    assert f"{' '.join(['nnpost', *argv])} --resume" in err.replace("'", "")
+    assert 25 <= committed_rows(out) < 60
+    assert json_info(out, capsys)["chain"]["steps"] == committed_rows(out)
+    assert json_info(out, capsys)["convergence"] is None
+    assert main([*argv, "--resume"]) == 1
+    assert np.array_equal(read_chain(out).chain, read_chain(made).chain)
+
+
+def json_info(path, capsys) -> dict:
+    capsys.readouterr()
+    assert main(["info", str(path), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("there", "stage", "argv"),
+    [
+        (False, "train", ["run", "parabola"]),
+        (True, "train", ["run", "parabola"]),
+        (True, "temper", ["sample"]),
+    ],
+)
+def test_interrupted_before_anything_was_kept(
+    made, tmp_path, capsys, monkeypatch, there, stage, argv
+):
+    out = tmp_path / "parabola.h5"
+    if there:
+        out.write_bytes(made.read_bytes())
+    argv = [*argv, *quick(out)] if argv[0] == "run" else ["sample", str(out)]
+
+    @contextlib.contextmanager
+    def impatient(job, title):
+        if title == stage:
+            raise KeyboardInterrupt
+        yield lambda *_: None
+
+    monkeypatch.setattr(stages, "reporting", impatient)
+    assert main(argv) == 130
+    assert capsys.readouterr().err == f"nnpost: interrupted during {stage}ing; nothing was kept\n"
+    assert out.exists() == there
+    assert not there or out.read_bytes() == made.read_bytes()
+
+
+def test_killed_process_is_resumed_to_the_same_chain(tmp_path):
+    whole, killed = tmp_path / "whole.h5", tmp_path / "killed.h5"
+    more = ["sample.nsteps=600", "train.restarts=2", "train.epochs=2"]
+    command = [sys.executable, "-m", "nnpost", "run", "parabola", "--quiet", *quick(killed, *more)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, env=environment)
+    deadline = time.monotonic() + 120
+    while rows_on_disk(killed) == 0 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert 0 < committed_rows(killed) < 600
+    assert main([*command[3:], "--resume"]) in (0, 1)
+    only_chain(whole, *more)
+    assert np.array_equal(read_chain(killed).chain, read_chain(whole).chain)
+
+
+def rows_on_disk(path: Path) -> int:
+    try:
+        return committed_rows(path)
+    except nnpost.RequestError:
+        return 0
+
+
+def test_resume_goes_on_to_more_steps(run_file, made, capsys):
+    argv = ["run", "parabola", *quick(run_file), "--resume", "--set", "sample.nsteps=80"]
+    assert main(argv) == 1
+    longer = read_chain(run_file).chain
+    assert len(longer) == 80
+    assert np.array_equal(longer[:60], read_chain(made).chain)
+
+
+def test_resume_of_nothing_starts(tmp_path):
+    out = tmp_path / "new.h5"
+    assert main(["run", "parabola", "--quiet", "--resume", *quick(out)]) == 1
+    assert committed_rows(out) == 60
+
+
+# -- single stages -----------------------------------------------------------------------------
+
+
+def test_training_again_drops_the_comparison_and_keeps_the_chain(run_file, capsys):
+    assert main(["train", str(run_file), "--set", "train.restarts=3"]) == 0
+    assert "restarts" in capsys.readouterr().out
+    found = json_info(run_file, capsys)
+    assert found["chain"]["steps"] == 60
+    assert found["posterior"] is None
+    assert nnpost.load(run_file).fits.theta.shape == (3, 7)
+    assert main(["compare", str(run_file)]) == 1
+    assert json_info(run_file, capsys)["sgd"]["restarts"] == 3
+
+
+def test_sampling_again_replaces_the_chain(run_file, made):
+    assert main(["sample", str(run_file), "--quiet", "--set", "sample.moves=de"]) == 1
+    again = nnpost.load(run_file)
+    assert again.moves == "de"
+    assert not np.array_equal(again.chain, read_chain(made).chain)
+    assert np.array_equal(again.fits.theta, nnpost.load(made).fits.theta)
+
+
+def test_sampling_further_from_the_run_file_alone(run_file, made):
+    assert main(["sample", str(run_file), "--quiet", "--resume", "--set", "sample.nsteps=70"]) == 1
+    chain = read_chain(run_file).chain
+    assert len(chain) == 70
+    assert np.array_equal(chain[:60], read_chain(made).chain)
+
+
+def test_thinned_copy_keeps_the_verdict_on_the_whole_chain(made, tmp_path, capsys):
+    small = tmp_path / "small.h5"
+    assert main(["thin", str(made), "--every", "10", "--to", str(small), "--quiet"]) == 0
+    assert main(["compare", str(small), "--quiet"]) == 1
+    assert json_info(small, capsys)["convergence"] == json_info(made, capsys)["convergence"]
+
+
+def test_compare_draws_where_it_is_told(run_file, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(stages, "write_pictures", lambda *given: asked.append(given[-1]) or [])
+    folder = tmp_path / "pictures"
+    assert main(["compare", str(run_file), "--quiet", "--figures", str(folder)]) == 1
+    assert main(["compare", str(run_file), "--quiet"]) == 1
+    assert asked == [folder]
+
+
+@pytest.mark.parametrize("more", [[], ["--unfolded"]])
+def test_corner(made, tmp_path, capsys, more):
+    out = tmp_path / "corner.png"
+    assert main(["corner", str(made), "--out", str(out), *more]) == 0
+    assert capsys.readouterr().out.strip() == str(out)
+    assert out.read_bytes().startswith(b"\x89PNG")
+
+
+def test_thinned_copy_draws_its_corner(made, tmp_path):
+    small, out = tmp_path / "small.h5", tmp_path / "corner.pdf"
+    assert main(["thin", str(made), "--every", "5", "--to", str(small), "--quiet"]) == 0
+    assert main(["corner", str(small), "--out", str(out), "--quiet"]) == 0
+    assert nnpost.load(small).chain.shape == (12, 128, 7)
+    assert out.read_bytes().startswith(b"%PDF")
+
+
+# -- export ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("what", "shape"), [("sgd", (7,)), ("map", (7,)), ("fits", (8, 7)), ("samples", (40 * 128, 7))]
+)
+def test_export(run_file, tmp_path, what, shape):
+    run = nnpost.load(run_file)
+    better = run.fits.map.theta + 0.5  # stands for a maximum that only the comparison found
+    with h5py.File(run_file, "r+") as file:
+        file["comparison/map/theta"][...] = better
+        file["comparison/map/log_prob"][...] = run.post.log_prob(better)
+    wanted = {
+        "sgd": run.fits.sgd.theta,
+        "map": better,
+        "fits": run.fits.theta,
+        "samples": run.samples,
+    }[what]
+    for kind in ("npy", "npz", "csv"):
+        argv = ["export", run_file, "--what", what, "--to", tmp_path / f"out.{kind}", "--quiet"]
+        assert main([str(word) for word in argv]) == 0
+    assert np.array_equal(np.load(tmp_path / "out.npy"), wanted)
+    with np.load(tmp_path / "out.npz") as archive:
+        assert np.array_equal(archive["theta"], wanted)
+        assert archive["labels"].tolist() == run.post.labels
+        np.testing.assert_allclose(archive["log_prob"], run.post.log_prob(wanted), atol=1e-9)
+    head, *rows = (tmp_path / "out.csv").read_text().splitlines()
+    assert head.split(",") == run.post.labels
+    table = np.array([[float(cell) for cell in row.split(",")] for row in rows])
+    assert np.array_equal(table.reshape(shape), wanted)
+
+
+# -- small commands ----------------------------------------------------------------------------
+
+
+def test_list_and_version(capsys):
+    assert main(["list"]) == 0
+    assert "parabola-article   the article's own MCMC recipe" in capsys.readouterr().out
+    assert main(["list", "parabola"]) == 0
+    assert 'name = "parabola"' in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"nnpost {nnpost.__version__}\n"
+
+
+@pytest.mark.parametrize("command", commands.COMMANDS)
+def test_every_command_explains_itself_with_examples(command, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main([command, "--help"])
+    assert f"examples:\n  nnpost {command}" in capsys.readouterr().out
+
+
+def test_run_on_other_data_is_named_after_them(tmp_path, monkeypatch):
+    data = tmp_path / "my.csv"
+    data.write_text("t,flux\n" + "".join(f"{i},{i * i}\n" for i in range(9)))
+    jobs = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(stages, "run_job", lambda job: jobs.append(job) or 1 / 0)
+    for argv in (["run", "parabola"], ["run"]):
+        assert main([*argv, "--data", str(data), "--x", "t", "--y", "flux"]) == 70
+        assert jobs[-1].path == Path("chains/my.h5")
+        assert jobs[-1].figures == Path("figures/my")
+
+
+def test_own_errors_are_not_taken_for_a_verdict(made, capsys, monkeypatch):
+    def broken(args, command):
+        raise IndexError("a mistake of ours")
+
+    monkeypatch.setitem(commands.COMMANDS, "info", broken)
+    assert main(["info", str(made)]) == 70
+    err = capsys.readouterr().err
+    assert err.startswith("Traceback")
+    assert err.endswith("IndexError: a mistake of ours\n")
+
+
+def test_quiet_says_nothing(run_file, capsys):
+    assert main(["compare", str(run_file), "--quiet"]) == 1
+    assert capsys.readouterr() == ("", "")
+
+
+def test_reader_that_leaves_early_is_no_error(made):
+    command = f"{sys.executable} -m nnpost info {made} --json | head -c 1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], check=False, capture_output=True, timeout=60
+    )
+    assert (done.stdout, done.stderr, done.returncode) == (b"{", b"", 0)

@@ -1,0 +1,144 @@
+"""Networks against torch modules: the same numbers, the same order."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nnpost.common.errors import RequestError
+from nnpost.network.mlp import ACTIVATIONS, MLP, from_torch
+
+SHAPES = [
+    (1, ()),
+    (3, ()),
+    (1, (2,)),
+    (1, (6,)),
+    (4, (3,)),
+    (1, (1, 3)),
+    (2, (4, 3)),
+    (3, (2, 3, 2)),
+]
+NETS = [MLP(i, h, a) for i, h in SHAPES for a in ACTIVATIONS]
+
+
+@pytest.mark.parametrize("net", NETS, ids=str)
+def test_forward_equals_the_torch_module_for_every_vector_of_a_batch(net):
+    rng = np.random.default_rng(1)
+    theta, x = rng.normal(size=(2, 3, net.ndim + 1)) * 2, rng.normal(size=(7, net.inputs)) * 3
+    ours = net.forward(torch.tensor(theta), torch.tensor(x)).numpy()
+    assert ours.shape == (2, 3, 7)
+    for index in np.ndindex(2, 3):
+        module = net.to_torch(theta[index])
+        theirs = module(torch.tensor(x)).detach().numpy()[:, 0]
+        np.testing.assert_allclose(ours[index], theirs, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("net", NETS, ids=str)
+def test_flat_vectors_are_torchs_parameters_to_vector_both_ways(net):
+    theta = np.random.default_rng(2).normal(size=net.ndim)
+    module = net.to_torch(theta)
+    flat = torch.nn.utils.parameters_to_vector(module.parameters()).detach().numpy()
+    np.testing.assert_array_equal(flat, theta)
+    again, back = from_torch(module)
+    np.testing.assert_array_equal(back, theta)
+    assert again.sizes == net.sizes
+    assert not net.hidden or again == net
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    inputs=st.integers(1, 4),
+    hidden=st.lists(st.integers(1, 4), max_size=3),
+    activation=st.sampled_from(sorted(ACTIVATIONS)),
+)
+def test_counts_labels_and_kinds_agree_with_the_module(inputs, hidden, activation):
+    net = MLP(inputs, tuple(hidden), activation)
+    module = net.to_torch(np.zeros(net.ndim))
+    assert net.ndim == sum(p.numel() for p in module.parameters())
+    assert len(net.labels) == len(set(net.labels)) == len(net.kinds) == net.ndim
+    assert net.n_hidden + net.n_output == net.ndim
+    last = module[-1].weight.numel()
+    assert net.kinds[net.n_hidden :] == ("output_weights",) * last + ("output_bias",)
+    layers = net.layers(np.arange(net.ndim))
+    linear = [m for m in module if isinstance(m, torch.nn.Linear)]
+    for (w, b), layer in zip(layers, linear, strict=True):
+        assert w.shape == tuple(layer.weight.shape)
+        assert b.shape == tuple(layer.bias.shape)
+
+
+def test_order_and_labels_of_one_hidden_layer_are_those_of_the_contract():
+    net = MLP(2, (2,), "tanh")
+    assert net.labels == [
+        "$w_{1,1}$", "$w_{1,2}$", "$w_{2,1}$", "$w_{2,2}$",
+        "$b_{1}$", "$b_{2}$", "$a_{1}$", "$a_{2}$", "$c$",
+    ]  # fmt: skip
+    w1, w2, w3, w4, b1, b2, a1, a2, c = theta = np.array([0.3, -1, 2, 0.7, -0.2, 0.4, 1.5, -2, 0.1])
+    x = np.array([[0.5, -1.5]])
+    by_hand = c + a1 * np.tanh(w1 * 0.5 + w2 * -1.5 + b1) + a2 * np.tanh(w3 * 0.5 + w4 * -1.5 + b2)
+    out = net.forward(torch.tensor(theta), torch.tensor(x))
+    np.testing.assert_allclose(out, [by_hand], rtol=1e-14)
+
+
+@pytest.mark.parametrize("net", NETS, ids=str)
+def test_features_are_what_the_output_layer_multiplies(net):
+    rng = np.random.default_rng(3)
+    theta = torch.tensor(rng.normal(size=(5, net.ndim)))
+    x = torch.tensor(rng.normal(size=(6, net.inputs)))
+    features = net.features(theta[:, : net.n_hidden], x)
+    assert features.shape == (5, net.n_output, 6)
+    assert (features[:, -1] == 1).all()
+    out = (theta[:, net.n_hidden :].unsqueeze(1) @ features).squeeze(1)
+    torch.testing.assert_close(out, net.forward(theta, x), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
+def test_saturated_units_neither_overflow_nor_warn(activation):
+    net = MLP(1, (1,), activation)
+    theta = torch.tensor([[1e300, 0.0, 1.0, 0.0], [-1e300, 0.0, 1.0, 0.0]], dtype=torch.float64)
+    out = net.forward(theta, torch.tensor([[1.0], [-1.0]], dtype=torch.float64))
+    low = 0.0 if activation == "sigmoid" else -1.0
+    assert out.tolist() == [[1.0, low], [low, 1.0]]
+
+
+def test_initial_vectors_follow_torchs_rule_and_depend_on_seed_and_restart_alone():
+    net = MLP(4, (9,))
+    many, few = net.initial(2000, seed=5), net.initial(3, seed=5)
+    np.testing.assert_array_equal(many[:3], few)
+    assert not np.array_equal(few, net.initial(3, seed=6))
+    bounds = np.repeat([1 / 2, 1 / 3], [net.n_hidden, net.n_output])
+    assert (abs(many) <= bounds).all()
+    # Uniform on ±b has the standard deviation b/√3; 2000 draws pin it to 2 % (6 sigma here).
+    np.testing.assert_allclose(many.std(axis=0), bounds / np.sqrt(3), rtol=0.06)
+    normal = net.initial(2000, seed=5, init="normal")
+    biases = np.array([kind in ("biases", "output_bias") for kind in net.kinds])
+    assert (normal[:, biases] == 0).all()
+    np.testing.assert_allclose(normal[:, ~biases].std(axis=0), 1, rtol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: MLP(1, (2,), "sigmoidal"), "did you mean 'sigmoid'?"),
+        (lambda: MLP(0, (2,)), "found 0"),
+        (lambda: MLP(1, (2, 0)), "found 0"),
+        (lambda: MLP(1, (2.5,)), "found 2.5"),
+        (lambda: MLP(1, (2,)).to_torch(np.zeros(6)), r"shape \(6,\), expected \(7,\)"),
+        (lambda: from_torch(torch.nn.Sequential(torch.nn.Linear(1, 2))), "one output"),
+        (lambda: from_torch(torch.nn.Linear(1, 1, bias=False)), "with bias"),
+        (lambda: from_torch(torch.nn.Sequential(torch.nn.Conv1d(1, 1, 1))), "Linear layers"),
+        (
+            lambda: from_torch(
+                torch.nn.Sequential(
+                    torch.nn.Linear(1, 2), torch.nn.Tanh(), torch.nn.Linear(2, 2),
+                    torch.nn.ReLU(), torch.nn.Linear(2, 1),
+                )
+            ),
+            "one activation",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_not_a_network_is_refused_in_one_line(make, words):
+    with pytest.raises(RequestError, match=words) as caught:
+        make()
+    assert "\n" not in str(caught.value) or "Sequential" in str(caught.value)

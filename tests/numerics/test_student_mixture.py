@@ -1,0 +1,63 @@
+"""Mixtures of t distributions against scipy, and fits that recover what was planted."""
+
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+from scipy.stats import kstest, multivariate_t
+
+from nnpost.numerics.student_mixture import StudentMixture, fit_mixture
+
+
+def planted():
+    means = np.array([[0.0, 0.0, 0.0], [30.0, -5.0, 2.0]])
+    roots = np.array([np.diag([1.0, 2.0, 0.5]), [[1.0, 0, 0], [0.9, 0.3, 0], [-0.5, 0.2, 0.1]]])
+    return StudentMixture(np.array([0.3, 0.7]), means, roots)
+
+
+def test_log_density_is_scipys():
+    mixture = planted()
+    x = np.random.RandomState(0).standard_normal((50, 3)) * 10
+    parts = [
+        np.log(w) + multivariate_t(m, root @ root.T, df=mixture.freedom).logpdf(x)
+        for w, m, root in zip(mixture.weights, mixture.means, mixture.roots, strict=True)
+    ]
+    np.testing.assert_allclose(mixture.log_prob(x), logsumexp(parts, axis=0), rtol=1e-10)
+
+
+def test_draws_follow_the_density():
+    """E[f/m] = ∫f for draws from m: with f another normalised density the mean weight is 1."""
+    mixture = planted()
+    x = mixture.draw(100_000, np.random.RandomState(1))
+    root = mixture.roots[1]
+    other = multivariate_t(mixture.means[1], 0.8 * root @ root.T, df=20)
+    weights = np.exp(other.logpdf(x) - mixture.log_prob(x))
+    assert abs(weights.mean() - 1) < 4 * weights.std() / np.sqrt(len(x))
+    one = x[x[:, 0] < 15]
+    assert len(one) / len(x) == pytest.approx(0.3, abs=0.01)
+    assert kstest(one[:5000, 1] / 2, "t", args=(mixture.freedom,)).pvalue > 1e-3
+
+
+def test_a_fit_recovers_a_planted_mixture():
+    mixture = planted()
+    x = mixture.draw(20_000, np.random.RandomState(2))
+    fitted = fit_mixture(x, 2, np.random.RandomState(3))
+    order = np.argsort(fitted.means[:, 0])
+    np.testing.assert_allclose(fitted.weights[order], mixture.weights, atol=0.02)
+    np.testing.assert_allclose(fitted.means[order], mixture.means, atol=0.1)
+    found, true = (r @ r.transpose(0, 2, 1) for r in (fitted.roots[order], mixture.roots))
+    np.testing.assert_allclose(found, true, atol=0.15)
+
+
+@pytest.mark.parametrize("count", [1, 3, 40])
+def test_degenerate_draws_still_give_a_density(count):
+    x = np.repeat(np.array([[1.0, 2.0], [3.0, 2.0]]), count, axis=0)
+    fitted = fit_mixture(x, 5, np.random.RandomState(0))
+    assert np.isfinite(fitted.log_prob(x)).all()
+    assert fitted.weights.sum() == pytest.approx(1)
+
+
+def test_draws_that_differ_by_rounding_alone_give_a_density():
+    # What importance sampling leaves where one draw outweighs all others.
+    x = np.array([3.8, 0.01, 15.2, -14.4]) * (1 + 1e-15 * np.random.RandomState(0).randn(4000, 4))
+    fitted = fit_mixture(x, 24, np.random.RandomState(0))
+    assert np.isfinite(fitted.log_prob(x)).all()

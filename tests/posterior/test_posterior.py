@@ -1,0 +1,243 @@
+"""The log density against torch's MSELoss, scipy's normal, autograd and finite differences."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import norm
+
+from nnpost.common.errors import RequestError
+from nnpost.data.dataset import Dataset
+from nnpost.network.mlp import ACTIVATIONS, MLP
+from nnpost.posterior import posterior as module
+from nnpost.posterior.likelihood import MSE, Gaussian
+from nnpost.posterior.posterior import Posterior
+from nnpost.posterior.prior import GaussianPrior
+
+SHAPES = [(1, ()), (3, ()), (1, (2,)), (3, (4,)), (2, (3, 2))]
+STDS = {"input_weights": 2.0, "biases": 3.0, "output_weights": 5.0, "output_bias": 7.0}
+LIKELIHOODS = [MSE(), Gaussian(0.7), Gaussian("infer")]
+
+
+def make(inputs=1, hidden=(2,), activation="sigmoid", likelihood=None, yerr=False, n=23, **kw):
+    likelihood = likelihood or MSE()
+    rng = np.random.default_rng(11)
+    x, y = rng.normal(size=(n, inputs)), rng.normal(size=n)
+    errors = rng.uniform(0.5, 2, n) if yerr else None
+    net = MLP(inputs, hidden, activation)
+    return Posterior(net, Dataset(x, y, errors), likelihood, **kw)
+
+
+def draws(post, *shape, seed=0, scale=1.0):
+    return np.random.default_rng(seed).normal(size=(*shape, post.ndim)) * scale
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(("inputs", "hidden"), SHAPES)
+def test_mse_likelihood_is_minus_torchs_loss_and_n_times_it_the_summed_loss(
+    inputs, hidden, activation
+):
+    post = make(inputs, hidden, activation)
+    x, y = torch.tensor(post.data.x), torch.tensor(post.data.y)[:, None]
+    for theta in draws(post, 4):
+        out = post.net.to_torch(theta)(x)
+        mean = torch.nn.MSELoss()(out, y).item()
+        total = torch.nn.MSELoss(reduction="sum")(out, y).item()
+        assert post.log_likelihood(theta) == pytest.approx(-mean, rel=1e-13)
+        assert post.data.n * post.log_likelihood(theta) == pytest.approx(-total, rel=1e-13)
+        assert post.mse(theta) == pytest.approx(mean, rel=1e-13)
+
+
+@pytest.mark.parametrize("yerr", [False, True])
+@pytest.mark.parametrize("sigma", [0.3, "infer"])
+def test_gaussian_likelihood_keeps_all_the_constants_of_scipys_normal(sigma, yerr):
+    post = make(likelihood=Gaussian(sigma), yerr=yerr)
+    for theta in draws(post, 5):
+        noise = np.exp(theta[-1]) if sigma == "infer" else sigma
+        scale = noise * (post.data.yerr if yerr else 1.0)
+        out = post.net.to_torch(theta[:7])(torch.tensor(post.data.x)).detach().numpy()[:, 0]
+        expected = norm.logpdf(post.data.y, out, scale).sum()
+        assert post.log_likelihood(theta) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("std", [30.0, "by kind"])
+def test_prior_is_a_product_of_normalised_normals(std):
+    prior = GaussianPrior(STDS if std == "by kind" else std, log_sigma_std=1.5)
+    post = make(likelihood=Gaussian("infer"), prior=prior)
+    scales = [2, 2, 3, 3, 5, 5, 7, 1.5] if std == "by kind" else [30] * 7 + [1.5]
+    theta = draws(post, 6, scale=4)
+    np.testing.assert_allclose(
+        post.log_prior(theta), norm.logpdf(theta, 0, scales).sum(axis=1), rtol=1e-13
+    )
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS, ids=str)
+def test_batches_of_any_shape_equal_one_by_one_and_blocks_change_nothing(likelihood, monkeypatch):
+    post = make(2, (3,), likelihood=likelihood)
+    theta = draws(post, 4, 5)
+    whole = post.log_prob(theta)
+    assert whole.shape == (4, 5)
+    ones = [[post.log_prob(t) for t in row] for row in theta]
+    np.testing.assert_allclose(whole, ones, rtol=1e-13)
+    value, grad = post.log_prob_and_grad(theta)
+    monkeypatch.setattr(module, "BLOCK", 200)  # two walkers at a time
+    assert len(list(post.blocks(20))) == 10
+    np.testing.assert_allclose(post.log_prob(theta), whole, rtol=1e-13)
+    again, slope = post.log_prob_and_grad(theta)
+    np.testing.assert_allclose(again, value, rtol=1e-13)
+    np.testing.assert_allclose(slope, grad, rtol=1e-11, atol=1e-11)
+
+
+def test_memory_stays_bounded_whatever_the_walkers_times_points(monkeypatch):
+    post = make(n=1000)
+    largest = 0
+    plain = post.net.forward.__func__
+
+    def watched(self, theta, x):
+        nonlocal largest
+        largest = max(largest, len(theta) * len(x) * (max(self.sizes) + 1))
+        return plain(self, theta, x)
+
+    monkeypatch.setattr(MLP, "forward", watched)
+    post.log_prob(draws(post, 3000))
+    post.predict(draws(post, 300), np.linspace(-1, 1, 40_000))
+    assert 0 < largest <= module.BLOCK
+
+
+@pytest.mark.parametrize("yerr", [False, True])
+@pytest.mark.parametrize("likelihood", LIKELIHOODS, ids=str)
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "softsign", "identity"])
+def test_gradient_equals_autograd_and_finite_differences(activation, likelihood, yerr):
+    post = make(2, (3,), activation, likelihood, yerr)
+    theta = draws(post, 3)
+    value, grad = post.log_prob_and_grad(theta)
+    np.testing.assert_allclose(value, post.log_prob(theta), rtol=1e-13)
+    step = 1e-6 * np.eye(post.ndim)
+    ends = post.log_prob(theta[:, None] + step), post.log_prob(theta[:, None] - step)
+    np.testing.assert_allclose(grad, (ends[0] - ends[1]) / 2e-6, rtol=1e-5, atol=1e-5)
+
+    def by_hand(t):
+        r = torch.tensor(post.data.y) - post.net.forward(t, torch.tensor(post.data.x))
+        r = r / torch.tensor(post.data.yerr) if yerr else r
+        prior = -0.5 * ((t / torch.tensor(post.scales)) ** 2).sum(-1)
+        n = post.data.n
+        if isinstance(likelihood, MSE):
+            return prior - (r**2).mean(-1)
+        log_sigma = t[..., -1] if likelihood.infers_noise else torch.tensor(np.log(0.7))
+        return prior - (r**2).sum(-1) / (2 * torch.exp(2 * log_sigma)) - n * log_sigma
+
+    leaf = torch.tensor(theta, requires_grad=True)
+    (expected,) = torch.autograd.grad(by_hand(leaf).sum(), leaf)
+    np.testing.assert_allclose(grad, expected, rtol=1e-10, atol=1e-10)
+
+
+def test_torch_in_gives_torch_out_with_the_same_numbers():
+    post = make()
+    theta = draws(post, 4)
+    out = post.log_prob(torch.tensor(theta))
+    assert isinstance(out, torch.Tensor)
+    assert out.dtype == torch.float64
+    np.testing.assert_array_equal(out.numpy(), post.log_prob(theta))
+    value, grad = post.log_prob_and_grad(torch.tensor(theta))
+    assert isinstance(value, torch.Tensor)
+    assert grad.shape == theta.shape
+
+
+def test_predictions_are_the_modules_outputs_anywhere():
+    post = make(1, (3,), "tanh")
+    theta, x = draws(post, 2), np.array([-3.0, 0.5])
+    expected = [
+        post.net.to_torch(t)(torch.tensor(x)[:, None]).detach().numpy()[:, 0] for t in theta
+    ]
+    np.testing.assert_allclose(post.predict(theta, x), expected, rtol=1e-13)
+    np.testing.assert_allclose(post.predict(theta, x[:, None]), expected, rtol=1e-13)
+    assert post.predict(theta).shape == (2, 23)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e200])
+def test_whatever_is_not_finite_is_minus_infinity_and_has_no_gradient(bad):
+    post = make(likelihood=Gaussian("infer"))
+    theta = draws(post, 3)
+    theta[1, 5] = bad
+    value, grad = post.log_prob_and_grad(theta)
+    assert value[1] == -np.inf == post.log_prob(theta)[1]
+    assert np.isfinite(value[[0, 2]]).all()
+    assert (grad[1] == 0).all()
+    theta[1] = 0.0
+    theta[1, -1] = -1e5  # sigma underflows: a residual of zero would win for ever
+    assert post.log_prob(theta)[1] == -np.inf
+
+
+def test_the_articles_networks_have_the_figures_measured_for_them():
+    from nnpost import datasets
+
+    post = Posterior(MLP(1, (2,)), datasets.parabola(size=500, seed=0))
+    sgd = [-1.4160, 1.4624, -4.9017, -4.9822, 23.6837, 22.9339, 0.9818]
+    assert post.mse(np.array(sgd)) == pytest.approx(0.741, abs=5e-4)
+    unnormalised = post.log_prob(np.array(sgd)) + 7 * np.log(30 * np.sqrt(2 * np.pi))
+    assert unnormalised == pytest.approx(-1.375, abs=5e-4)
+    by_hand = [1.2, -1.2, -4.0, -4.0, 25.0, 25.0, 0.0]
+    assert post.mse(np.array(by_hand)) == pytest.approx(0.77, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("make_it", "words"),
+    [
+        (lambda: make().log_prob(np.zeros(6)), r"shape \(6,\), expected \(\.\.\., 7\)"),
+        (lambda: make().predict(np.zeros(7), np.zeros((3, 2))), r"shape \(3, 2\), expected"),
+        (lambda: Gaussian(0.0), "found 0.0, expected a positive number or 'infer'"),
+        (lambda: Gaussian(-1.0), "found -1.0"),
+        (lambda: Gaussian(float("nan")), "found nan"),
+        (lambda: Gaussian("infre"), "did you mean 'infer'"),
+        (lambda: GaussianPrior(0.0), "prior std: found 0.0"),
+        (lambda: GaussianPrior(-3.0), "expected a positive number"),
+        (lambda: make(prior=GaussianPrior({"input_weight": 1.0})), "did you mean 'input_weights'"),
+        (lambda: make(prior=GaussianPrior({"input_weights": 1.0})), "no std for biases"),
+        (lambda: make(device="cuda:99"), "no CUDA device|no such CUDA device"),
+        (
+            lambda: Posterior(MLP(2, (2,)), Dataset(np.zeros((3, 1)), np.zeros(3))),
+            "takes 2 inputs",
+        ),
+    ],
+)  # fmt: skip
+def test_bad_requests_are_refused_in_one_line(make_it, words):
+    with pytest.raises(RequestError, match=words) as caught:
+        make_it()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS, ids=str)
+def test_a_posterior_comes_back_from_its_tree(likelihood):
+    post = make(likelihood=likelihood, prior=GaussianPrior(STDS))
+    again = Posterior.from_tree(post.to_tree(), post.data)
+    theta = draws(post, 3)
+    np.testing.assert_array_equal(again.log_prob(theta), post.log_prob(theta))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("likelihood", LIKELIHOODS, ids=str)
+def test_the_gpu_agrees_with_the_cpu(likelihood):
+    cpu = make(2, (3,), likelihood=likelihood)
+    gpu = make(2, (3,), likelihood=likelihood, device="cuda")
+    theta = draws(cpu, 50)
+    for ours, theirs in zip(
+        gpu.log_prob_and_grad(theta), cpu.log_prob_and_grad(theta), strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "expected"),
+    [
+        ("net", (1, 2, 1), "nnpost.MLP"),
+        ("data", np.zeros((3, 2)), "nnpost.Dataset"),
+        ("likelihood", "mse", "nnpost.MSE()"),
+        ("likelihood", MSE, "nnpost.MSE()"),
+        ("prior", 30.0, "nnpost.GaussianPrior(std)"),
+    ],
+)
+def test_a_part_of_the_wrong_kind_is_named(name, wrong, expected):
+    parts = {"net": MLP(1, (2,)), "data": Dataset(np.zeros(3), np.zeros(3))} | {name: wrong}
+    with pytest.raises(RequestError, match=f"posterior {name}: found .* expected") as told:
+        Posterior(**parts)
+    assert expected in str(told.value)
+    assert "\n" not in str(told.value)

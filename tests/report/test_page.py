@@ -1,0 +1,224 @@
+"""The page: whole in itself, and with the numbers of the run."""
+
+import base64
+import json
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+import nnpost
+from nnpost import figures
+from nnpost.cli.commands import main
+from nnpost.comparison.laplace import laplace
+from nnpost.comparison.scorecard import ScoreCard
+from nnpost.figures.style import MARKS
+from nnpost.storage.runfile import read_group
+
+pytestmark = pytest.mark.usefixtures("small_card")
+
+
+class Page(HTMLParser):
+    """What a page refers to, its tags in balance, and its text."""
+
+    VOID = ("meta", "img", "br", "link")
+
+    def __init__(self, text):
+        super().__init__()
+        self.sources, self.open, self.words, self.styles = [], [], [], []
+        self.rows = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.sources += [(tag, k, v) for k, v in attrs if k in ("src", "href", "srcset", "data")]
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("th", "td"):
+            self.rows[-1].append("")
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] == "style":
+            self.styles.append(data)
+            return
+        self.words.append(data)
+        if self.open and self.open[-1] in ("th", "td"):
+            self.rows[-1][-1] += data
+
+
+@pytest.fixture(scope="module")
+def written(made, tmp_path_factory):
+    out = tmp_path_factory.mktemp("report") / "page.html"
+    assert main(["report", str(made), "--out", str(out), "--quiet"]) == 0
+    return out.read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(written):
+    return Page(written)
+
+
+@pytest.fixture(scope="module")
+def card(made):
+    return ScoreCard.from_tree(read_group(made, "scorecard"))
+
+
+def test_the_page_needs_nothing_from_outside(page, written):
+    assert page.open == []
+    assert len(page.sources) == 10
+    for tag, name, value in page.sources:
+        assert (tag, name) == ("img", "src")
+        kind, _, code = value.partition(",")
+        assert kind == "data:image/png;base64"
+        assert base64.b64decode(code, validate=True).startswith(b"\x89PNG")
+    (style,) = page.styles
+    assert "url(" not in style
+    assert "@import" not in style
+    assert "<script" not in written
+    for wanted in ("prefers-color-scheme: dark", "@media print"):
+        assert wanted in style
+    assert 'name="viewport"' in written
+
+
+def test_the_pages_numbers_are_those_of_the_run(page, card, made):
+    text = " ".join(" ".join(page.words).split())
+    rows = {row[0]: row[1:] for row in page.rows}
+    assert rows["log posterior below the MAP, nats"][0] == str(card.best["gap"])
+    assert rows["curve to posterior mean, within data"][0] == str(card.best["rms_mean_inside"])
+    assert rows["Laplace at MAP"][-1] == f"{card.approximations[3].log_z:.2f}"
+    assert f"{card.best['gap']} nats below the MAP" in text
+    run = nnpost.load(made)
+    assert "Not converged." in text
+    for reason in run.verdict.reasons:
+        assert reason in text
+    about = read_group(made, "experiment")
+    assert rows["command"] == [about["command"]]
+    assert rows["sha256 of the data"] == [run.post.data.digest]
+    assert f"torch {about['versions']['torch']}" in rows["versions"][0]
+    comparison = nnpost.compare(run.post, run.fits, run)
+    assert rows["mse"] == next(row for row in comparison.table() if row[0] == "mse")[1:]
+
+
+def test_compare_prints_every_number_with_its_error(run_file, capsys):
+    assert main(["compare", str(run_file), "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)["scorecard"]
+    for part in ("best", "barrier", "log_evidence", "above_all"):
+        values = found[part].values() if part == "best" else [found[part]]
+        assert all(set(v) == {"value", "error"} for v in values)
+    for name, spread in found["restarts"].items():
+        assert name in found["best"]
+        assert all(set(spread[level]) == {"value", "error"} for level in ("q05", "median", "q95"))
+    for basin in found["valleys"]["basins"]:
+        assert basin["mass"].keys() == basin["restarts"].keys() == {"value", "error"}
+    for one in found["approximations"]:
+        assert one["numbers"]["w1_inside"].keys() == {"value", "error"}
+    assert found["best"]["gap"]["value"] == pytest.approx(
+        json_of(run_file, capsys)["map"]["log_posterior"]
+        - json_of(run_file, capsys)["sgd"]["log_posterior"]
+    )
+
+
+def json_of(path, capsys):
+    capsys.readouterr()
+    assert main(["info", str(path), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("inputs", [1, 2])
+def test_a_run_made_from_python_is_compared_and_reported(tmp_path, capsys, inputs):
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (30, inputs))
+    data = nnpost.Dataset(x, x[:, 0] + 0.1 * rng.normal(size=30), np.full(30, 0.1))
+    post = nnpost.Posterior(nnpost.MLP(inputs), data, nnpost.Gaussian(), nnpost.GaussianPrior(3.0))
+    fits = nnpost.train(post, restarts=4, epochs=20)
+    path = tmp_path / "mine.h5"
+    nnpost.sample(post, path, nsteps=100, nwalkers=8, start="prior", fits=fits)
+    assert main(["compare", str(path)]) in (0, 1)
+    out = capsys.readouterr().out
+    assert "χ²/n" in out
+    assert "mse" not in out
+    assert ("beyond" in out.partition("Basins")[0]) == (inputs == 1)
+    assert "χ²/n" in str(nnpost.load(path)) + str(fits)
+    assert main(["report", str(path), "--out", str(tmp_path / "page.html"), "--quiet"]) == 0
+    assert "Where SGD lies" in (tmp_path / "page.html").read_text("utf-8")
+
+
+def test_a_report_has_to_be_html_and_its_run_a_run(made, tmp_path, capsys):
+    assert main(["report", str(made), "--out", str(tmp_path / "page.pdf")]) == 2
+    assert "expected one of .html" in capsys.readouterr().err
+    assert main(["report", str(tmp_path / "none.h5")]) == 2
+
+
+# The pictures of the card
+
+
+def test_basins_are_bars_of_the_cards_shares(card):
+    (ax,) = figures.basins(card).axes
+    widths = [bar.get_width() for bar in ax.patches]
+    found = card.valleys.basins
+    assert widths == [b.restarts.value for b in found] + [b.mass.value for b in found]
+    assert "basin of the MAP" in ax.get_yticklabels()[card.valleys.map].get_text()
+
+
+def test_the_profile_runs_from_sgd_to_the_map(card):
+    top, bottom = figures.profile(card).axes
+    for ax, values in ((top, card.profile.log_prob), (bottom, card.profile.mse)):
+        line, sgd, end = ax.lines
+        np.testing.assert_array_equal(line.get_ydata(), values)
+        assert (sgd.get_marker(), sgd.get_xdata()[0]) == (MARKS["SGD"].marker, 0)
+        assert (end.get_marker(), end.get_xdata()[0]) == (MARKS["MAP"].marker, 1)
+    assert "barrier" in top.get_title()
+
+
+def test_ranks_of_ensembles_that_agree_are_even_and_of_others_are_not(made):
+    run = nnpost.load(made)
+    rng = np.random.default_rng(0)
+    for shift in (0.0, 1.0):
+        log_prob = rng.normal(size=run.log_prob.shape)
+        log_prob[:, : run.nwalkers // 4] += shift
+        chosen = nnpost.Run(**{**vars_of(run), "log_prob": log_prob})
+        ax = figures.ranks(chosen).axes[0]
+        heights = [patch.get_data().values for patch in ax.patches if hasattr(patch, "get_data")]
+        assert len(heights) == 4
+        np.testing.assert_allclose([h.mean() for h in heights], 1)
+        assert (np.max(heights) > 1.6) == (shift == 1)
+
+
+def vars_of(run):
+    names = run.__dataclass_fields__
+    return {name: getattr(run, name) for name in names}
+
+
+def test_the_ladder_shows_every_rung(made):
+    run = nnpost.load(made)
+    left, _, right = figures.ladder(run.tempering).axes
+    for line, betas in zip(left.lines, run.tempering.betas, strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), betas)
+    filled = [line.get_ydata()[0] for line in right.lines[1:-1:2]]
+    np.testing.assert_allclose(filled, run.tempering.log_z)
+
+
+def test_corner_draws_laplaces_ellipses_around_their_centres(made):
+    run = nnpost.load(made)
+    fig = figures.corner(run, laplace=True, parameters=[0, 1])
+    ax = np.array(fig.axes).reshape(2, 2)[1, 0]
+    rings = [line for line in ax.lines if len(line.get_xdata()) == 100]
+    assert len(rings) == 2
+    top = nnpost.symmetry.fold(run.post.net, run.fits.map.theta)
+    ring = np.array(rings[1].get_data())
+    np.testing.assert_allclose(ring[:, :-1].mean(axis=1), top[:2], rtol=1e-6)
+    covariance = laplace(run.post, top).covariance
+    assert np.ptp(ring[0]) / 2 == pytest.approx(np.sqrt(covariance[0, 0]), rel=0.01)
+
+
+def test_results_render_as_tables(made, card):
+    run = nnpost.load(made)
+    for result in (run, run.fits, run.tempering, run.verdict, run.best_sample, card):
+        text = result._repr_html_()
+        assert "<table>" in text
+        Page(text)

@@ -1,0 +1,27 @@
+"""Small problems with answers known by other ways, for tests of several packages."""
+
+import math
+
+import numpy as np
+from scipy.special import logsumexp
+
+from nnpost import MLP, Dataset, Gaussian, GaussianPrior, Posterior
+from nnpost.posterior.output_layer import OutputLayer
+
+
+def curve(units=1, activation="sigmoid", sigma=0.2, std=3.0, n=20, inputs=1):
+    """A small problem with unequal prior scales, so that a wrong one shows."""
+    rng = np.random.default_rng(5)
+    x = rng.uniform(-2, 2, (n, inputs))
+    y = np.sin(2 * x[:, 0]) + 0.1 * rng.standard_normal(n)
+    scales = {"input_weights": std, "biases": 2.0, "output_weights": 2.5, "output_bias": 1.5}
+    return Posterior(
+        MLP(inputs, (units,), activation), Dataset(x, y), Gaussian(sigma), GaussianPrior(scales)
+    )
+
+
+def quadrature(post):
+    """log ∫∫ p(y, w, b) dw db on a grid that takes in ten standard deviations of the prior."""
+    w, b = (np.linspace(-6 * s, 6 * s, 1201) for s in post.scales[:2])
+    h = np.stack(np.meshgrid(w, b, indexing="ij"), axis=-1).reshape(-1, 2)
+    return logsumexp(OutputLayer(post).log_prob(h)) + math.log((w[1] - w[0]) * (b[1] - b[0]))

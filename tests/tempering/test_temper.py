@@ -1,0 +1,331 @@
+"""Tempered runs against exact evidences, and the pieces that a start from basins is made of."""
+
+import math
+from itertools import permutations, product
+
+import numpy as np
+import pytest
+from scenarios import curve, quadrature
+from scipy.special import logsumexp
+
+from nnpost import MLP, MSE, Dataset, Gaussian, GaussianPrior, Posterior, RequestError, datasets
+from nnpost.moves.independence import FoldedIndependence
+from nnpost.moves.manifold_mala import ManifoldMALA
+from nnpost.moves.neuron_gibbs import NeuronGibbs
+from nnpost.numerics.bfgs import bfgs
+from nnpost.numerics.resampling import systematic
+from nnpost.numerics.student_mixture import StudentMixture
+from nnpost.posterior.folded import FoldedPosterior
+from nnpost.posterior.output_layer import OutputLayer
+from nnpost.tempering.annealing import Annealing, Moves, anneal, draw_inside
+from nnpost.tempering.basin_hopping import Basins, around, pooled
+from nnpost.tempering.result import Tempering
+from nnpost.tempering.temper import temper
+
+
+def test_linear_network_is_the_closed_form():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(30, 2))
+    post = Posterior(MLP(2), Dataset(x, x @ [1.0, -2.0] + 0.5), Gaussian(0.3), GaussianPrior(5.0))
+    design = np.c_[x, np.ones(30)]
+    cov = 0.09 * np.eye(30) + 25 * design @ design.T
+    exact = -0.5 * (
+        post.data.y @ np.linalg.solve(cov, post.data.y)
+        + np.linalg.slogdet(cov)[1]
+        + 30 * math.log(2 * math.pi)
+    )
+    np.testing.assert_allclose(temper(post, 2, particles=100).log_z, exact, atol=1e-9)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "softsign", "relu", "identity"])
+def test_one_unit_is_quadrature(activation):
+    post = curve(1, activation)
+    found = temper(post, 4, particles=1000, seed=1)
+    assert found.start == "prior"
+    assert found.log_evidence == pytest.approx(quadrature(post), abs=0.02)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
+def test_annealing_from_a_poor_mixture_is_quadrature(activation):
+    """exp(log Z) is unbiased whatever the mixture is: the mean of runs from a displaced one."""
+    post = curve(1, activation, sigma=0.3)
+    quotient = FoldedPosterior(OutputLayer(post))
+    mixture = StudentMixture(
+        np.array([0.7, 0.3]), np.array([[2.0, 1.0], [1.0, -2.0]]), np.stack([np.eye(2)] * 2) * 1.5
+    )
+    rng = np.random.RandomState(3)
+    log_z = np.array([anneal(quotient, mixture, 400, 2, rng).log_z for _ in range(10)])
+    z = np.exp(log_z - quadrature(post))
+    assert abs(z.mean() - 1) < 4 * z.std(ddof=1) / math.sqrt(len(z)) + 0.01
+    assert z.std() < 0.5
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
+@pytest.mark.parametrize("sigma", [0.2, "infer"])
+def test_the_sum_over_copies_is_the_sum_written_out(activation, sigma):
+    post = curve(3, activation, sigma, inputs=2)
+    layer = OutputLayer(post)
+    quotient = FoldedPosterior(layer)
+    rng = np.random.RandomState(0)
+    h = rng.standard_normal((4, layer.ndim))
+    signs = [(1.0,) * 3] if activation == "relu" else list(product((1.0, -1.0), repeat=3))
+    values = []
+    for order, sign in product(permutations(range(3)), signs):
+        copy = h.copy()
+        units = h[:, quotient.blocks][:, list(order)] * np.array(sign)[:, None]
+        copy[:, quotient.blocks.ravel()] = units.reshape(4, -1)
+        values.append(layer.log_prob(copy))
+    exact = logsumexp(values, axis=0)
+    np.testing.assert_allclose(quotient.log_prob_anywhere(h), exact, rtol=1e-10)
+    folded = quotient.fold(h)
+    assert quotient.inside(folded).all()
+    np.testing.assert_allclose(quotient.log_prob(folded), exact, rtol=1e-10)
+    value, grad = quotient.log_prob_and_grad(h)
+    np.testing.assert_allclose(value, exact, rtol=1e-10)
+    for i in range(layer.ndim):
+        step = np.zeros(layer.ndim)
+        step[i] = 1e-5
+        up, down = (quotient.log_prob_anywhere(h + s * step) for s in (1, -1))
+        np.testing.assert_allclose(grad[:, i], (up - down) / 2e-5, rtol=2e-5, atol=1e-5)
+
+
+def test_copies_are_drawn_by_their_share():
+    """Six standard errors on 64 frequencies of copies, told apart by signs and order of units."""
+    post = curve(2, "sigmoid", 0.5)
+    layer = OutputLayer(post)
+    quotient = FoldedPosterior(layer)
+    h = quotient.fold(np.array([[1.0, 0.7, 2.0, -1.0]]))
+    drawn = quotient.unfold(np.repeat(h, 40_000, axis=0), np.random.RandomState(0))
+    found, counts = np.unique(drawn, axis=0, return_counts=True)
+    log_p = layer.log_prob(found)
+    p = np.exp(log_p - logsumexp(log_p))
+    assert len(found) == 8
+    assert (abs(counts / 40_000 - p) < 5 * np.sqrt(p * (1 - p) / 40_000)).all()
+    assert p.max() / p.min() > 1.5  # otherwise uniform copies would pass as well
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "relu"])
+def test_leaps_and_sweeps_leave_the_posterior_alone(activation):
+    """Exact draws by importance from the prior's grid, moved, still have the same moments."""
+    post = curve(1, activation, sigma=0.5)
+    layer = OutputLayer(post)
+    quotient = FoldedPosterior(layer)
+    w, b = (np.linspace(-6 * s, 6 * s, 1201) for s in post.scales[:2])
+    grid = np.stack(np.meshgrid(w, b, indexing="ij"), axis=-1).reshape(-1, 2)
+    p = np.exp(layer.log_prob(grid) - quadrature(post))
+    p /= p.sum()
+    rng = np.random.RandomState(1)
+    size = 4000
+    cell = np.array([w[1] - w[0], b[1] - b[0]])
+    draws = grid[rng.choice(len(grid), size, p=p)] + cell * (rng.random_sample((size, 2)) - 0.5)
+    exact = np.stack([grid, np.abs(grid)], 1).reshape(len(grid), -1)
+    mean = p @ exact
+    sd = np.sqrt(p @ (exact - mean) ** 2)
+    mixture = StudentMixture(np.ones(1), np.ones((1, 2)), np.eye(2)[None] * 2)
+    for proposal in (
+        NeuronGibbs(post, 20),
+        NeuronGibbs(post, 20, sharing=3),
+        ManifoldMALA(post),
+        FoldedIndependence((mixture,), quotient),
+    ):
+        h = draws.copy()
+        for _ in range(6):
+            q, factors = proposal.propose(h[None], h[None], rng)
+            ratio = factors[0] + layer.log_prob(q[0]) - layer.log_prob(h)
+            taken = np.log(rng.random_sample(size)) < ratio
+            h[taken] = q[0][taken]
+        assert taken.mean() > 0.02
+        moments = np.stack([h, np.abs(h)], 1).reshape(size, -1).mean(axis=0)
+        assert (abs(moments - mean) < 5 * sd / math.sqrt(size)).all()
+    h = quotient.fold(draws)
+    run = Annealing(quotient, None, h, quotient.log_prob(h), np.zeros(size), beta=1.0)
+    moves = Moves(quotient)
+    for _ in range(8):
+        moves.sweep(run, rng)
+    h = quotient.unfold(run.h, rng)
+    moments = np.stack([h, np.abs(h)], 1).reshape(size, -1).mean(axis=0)
+    assert (abs(moments - mean) < 5 * sd / math.sqrt(size)).all()
+
+
+def test_a_mixture_that_is_never_in_order_is_refused_in_words():
+    quotient = FoldedPosterior(OutputLayer(curve(2)))
+    mixture = StudentMixture(np.ones(1), -np.ones((1, 4)), np.eye(4)[None] * 1e-9)
+    assert mixture.log_prob(np.empty((0, 4))).shape == (0,)
+    with pytest.raises(RequestError, match=r"use temper\.start = 'prior'"):
+        draw_inside(quotient, mixture, 10, np.random.RandomState(0))
+
+
+@pytest.mark.parametrize("size", [None, 7, 400])
+def test_resampling_gives_every_draw_its_weight_s_share_rounded_up_or_down(size):
+    log_weights = np.random.RandomState(1).standard_normal(40) * 2 - 500
+    counts = np.bincount(systematic(log_weights, np.random.RandomState(2), size), minlength=40)
+    expected = np.exp(log_weights - logsumexp(log_weights)) * (size or 40)
+    assert counts.sum() == (size or 40)
+    assert (abs(counts - expected) < 1).all()
+
+
+def test_the_share_of_a_mixture_inside_its_domain_is_unbiased():
+    quotient = FoldedPosterior(OutputLayer(curve(2)))
+    mixture = StudentMixture(np.ones(1), np.zeros((1, 4)), np.eye(4)[None])
+    rng = np.random.RandomState(0)
+    shares = [draw_inside(quotient, mixture, 10, rng)[1] for _ in range(2000)]
+    # Of a symmetric distribution one in 2! 2² copies is inside.
+    assert np.mean(shares) == pytest.approx(1 / 8, abs=4 * np.std(shares) / math.sqrt(2000))
+
+
+def test_a_climb_reaches_the_top_of_a_narrow_valley():
+    rng = np.random.RandomState(0)
+    root = rng.standard_normal((5, 5)) * np.logspace(0, 3, 5)
+    top = rng.standard_normal(5)
+
+    def hill(x):
+        r = (x - top) @ root
+        return -0.5 * (r**2).sum(axis=1), -r @ root.T
+
+    start = rng.standard_normal((20, 5))
+    x, value = bfgs(hill, start, 500, enough=1e-9)
+    np.testing.assert_allclose(value, 0, atol=1e-3)
+    np.testing.assert_allclose(hill(x)[0], value, atol=1e-9)
+    inverse = np.linalg.inv(root @ root.T)
+    _, value = bfgs(hill, start, 1, inverse=np.tile(inverse, (20, 1, 1)))
+    np.testing.assert_allclose(value, 0, atol=1e-8)  # one step, where the curvature is known
+
+
+def test_tops_are_where_the_slope_vanishes():
+    """On long bent ridges, too, where climbs stall that do not know the curvature."""
+    quotient = FoldedPosterior(OutputLayer(curve(3, "sigmoid", sigma=0.02)))
+    start = np.random.RandomState(0).standard_normal((60, quotient.ndim)) * 2
+    tops = around(quotient, start)
+    value, slope = quotient.log_prob_and_grad(tops.h)
+    np.testing.assert_allclose(tops.log_prob, value, atol=1e-8)
+    left = np.linalg.norm(np.einsum("bji,bj->bi", tops.roots, slope), axis=1)
+    high = value > value.max() - 10
+    assert high.any()
+    assert (left[high] < 0.1).all()  # in standard deviations of the ridge
+    assert len(around(quotient, start[:0]).h) == 0
+
+
+def test_tempering_from_basins_is_tempering_from_the_prior(monkeypatch):
+    """Two ways without a step in common, on two units: within both standard errors."""
+    from nnpost.tempering import basin_hopping, from_basins
+
+    for name, value in {"RESTARTS": 30, "CLIMB": 40, "HOPS": 2, "HOPPERS": 20}.items():
+        monkeypatch.setattr(basin_hopping, name, value)
+    monkeypatch.setattr(from_basins, "STAGES", 3)
+    post = curve(2, "sigmoid", sigma=0.2)
+    one = temper(post, 4, particles=600, seed=3, start="basins")
+    two = temper(post, 4, particles=1000, seed=3, start="prior")
+    assert (one.start, two.start) == ("basins", "prior")
+    assert len(one.mixtures) == 4
+    allowed = 4 * math.hypot(one.error, two.error) + 0.03
+    assert one.log_evidence == pytest.approx(two.log_evidence, abs=allowed)
+    x = np.linspace(-2, 2, 5)
+    f, g = (np.stack([post.predict(e, x).mean(axis=0) for e in t.theta]) for t in (one, two))
+    spread = np.hypot(f.std(axis=0), g.std(axis=0)) / math.sqrt(3)
+    assert (abs(f.mean(axis=0) - g.mean(axis=0)) < 6 * spread + 0.02).all()
+    tree = one.to_tree()
+    again = Tempering.from_tree(tree)
+    assert again.start == "basins"
+    np.testing.assert_array_equal(again.mixtures[3].means, one.mixtures[3].means)
+
+
+def test_runs_from_basins_are_told_what_the_others_found(monkeypatch):
+    """Every stage starts all runs from one mixture, which has the tops and the fits of all."""
+    from nnpost.tempering import from_basins
+
+    post = curve(2, "sigmoid", sigma=0.2)
+    own, used, fitted = [], [], []
+
+    def search(quotient, rng, progress):
+        own.append(quotient.fold(rng.standard_normal((1, 4))))
+        return Basins(own[-1], np.zeros(1), np.eye(4)[None], np.zeros(1))
+
+    def recorded(quotient, mixture, *args):
+        used.append(mixture)
+        return anneal(quotient, mixture, *args)
+
+    monkeypatch.setattr(from_basins, "STAGES", 3)
+    monkeypatch.setattr(from_basins, "search", search)
+    monkeypatch.setattr(from_basins, "anneal", recorded)
+    fit = from_basins.fit_mixture
+    monkeypatch.setattr(
+        from_basins, "fit_mixture", lambda x, *more: fitted.append(x) or fit(x, *more)
+    )
+    found = temper(post, 3, particles=200, steps=4, seed=1, start="basins")
+    assert not np.allclose(own[0], own[1])
+    assert len(own) == 3
+    stages = [used[i : i + 3] for i in range(0, len(used), 3)]
+    assert len(stages) == from_basins.STAGES
+    for stage in stages:
+        assert stage[0] is stage[1] is stage[2]
+        for top in own:
+            assert (np.abs(stage[0].means - top).max(axis=1) == 0).any()
+    assert len(stages[1][0].means) > len(stages[0][0].means)
+    for x in fitted:  # the particles of all runs
+        assert len(np.unique(x, axis=0)) > 2 * 200
+    again = temper(post, 3, particles=200, steps=4, seed=1, start="basins")
+    np.testing.assert_array_equal(again.theta, found.theta)
+
+
+def test_tops_that_several_searches_found_are_kept_once():
+    h = np.array([[1.0, 2.0], [1.0, 2.01], [5.0, -3.0]])
+    height = np.array([3.0, 4.0, -30.0])
+    one = Basins(h, height, np.tile(np.eye(2), (3, 1, 1)), height)
+    two = Basins(h[:1] + 3, height[:1] + 2, np.eye(2)[None] * 2, height[:1])
+    both = pooled([one, two])
+    np.testing.assert_array_equal(both.h, [[4.0, 5.0], [1.0, 2.01]])  # best first, none too deep
+    np.testing.assert_array_equal(both.log_prob, [5, 4])
+    np.testing.assert_array_equal(both.roots[:, 0, 0], [2, 1])
+
+
+def test_a_run_depends_on_seed_and_number_alone():
+    post = curve(1)
+    both = temper(post, 2, particles=200, steps=2, seed=4)
+    one = temper(post, 1, particles=200, steps=2, seed=4)
+    np.testing.assert_array_equal(both.theta[:1], one.theta)
+    assert not np.array_equal(both.theta[0], both.theta[1])
+    assert not np.array_equal(temper(post, 1, particles=200, steps=2, seed=5).theta, one.theta)
+
+
+def test_a_tempering_comes_back_from_its_tree():
+    found = temper(curve(1), 2, particles=200, steps=2)
+    again = Tempering.from_tree(found.to_tree())
+    assert repr(again) == repr(found)
+    np.testing.assert_array_equal(again.betas, found.betas)
+    old = {k: v for k, v in found.to_tree().items() if k != "start"}
+    assert Tempering.from_tree(old).start == "prior"
+
+
+@pytest.mark.parametrize(
+    ("net", "settings", "words"),
+    [
+        (MLP(), {"start": "basins"}, "needs one hidden layer"),
+        (MLP(1, (2, 2)), {"start": "basins"}, "use 'prior'"),
+        (MLP(1, (1,)), {"start": "basin"}, "did you mean 'basins'"),
+        (MLP(1, (1,)), {"particles": 7}, "expected an even number"),
+        (MLP(1, (1,)), {"ensembles": 0}, "temper.ensembles"),
+        (MLP(1, (1,)), {"steps": 0}, "temper.steps"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(net, settings, words):
+    post = Posterior(net, datasets.parabola(20, 0))
+    with pytest.raises(RequestError, match=words):
+        temper(post, **settings)
+
+
+def test_auto_searches_for_basins_where_the_data_are_sharp():
+    from nnpost.tempering.temper import _choose_start
+
+    data = datasets.sine(1000, 0)
+    ways = [
+        _choose_start(p, OutputLayer(p), "auto")
+        for p in (
+            Posterior(MLP(1, (6,)), data, Gaussian(0.0577)),
+            Posterior(MLP(1, (6,)), data, MSE()),
+            Posterior(MLP(1, (6,)), data, Gaussian("infer")),
+            Posterior(MLP(1, (2,)), data, Gaussian(0.0577)),
+            Posterior(MLP(1, (3, 3)), data, Gaussian(0.0577)),
+            Posterior(MLP(1, (40,)), data, Gaussian(0.0577)),
+        )
+    ]
+    assert ways == ["basins", *["prior"] * 5]
