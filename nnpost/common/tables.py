@@ -1,42 +1,66 @@
-"""Tables of text: rows of cells, for a terminal and for a page."""
+"""Tables: rows of cells, for a terminal and for a page. Results print themselves as theirs."""
 
 from __future__ import annotations
 
 import html
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-__all__ = ["as_html", "as_text", "pairs_html", "plain_label"]
-
-
-def as_text(rows: Iterable[Sequence[str]]) -> str:
-    """Rows as lines, the first column to the left and the others to the right."""
-    cells = [list(row) for row in rows]
-    widths = [max(len(row[k]) for row in cells) for k in range(len(cells[0]))]
-    lines = []
-    for first, *others in cells:
-        right = [v.rjust(w) for v, w in zip(others, widths[1:], strict=True)]
-        lines.append("  ".join([first.ljust(widths[0]), *right]).rstrip())
-    return "\n".join(lines)
+__all__ = ["Table", "Tabled", "plain_label"]
 
 
-def as_html(rows: Iterable[Sequence[str]], caption: str = "") -> str:
-    """Rows as a table whose first row and first column are headings."""
-    head, *body = ([html.escape(cell) for cell in row] for row in rows)
-    lines = ["".join(f"<th>{cell}</th>" for cell in head)]
-    lines += [f"<th>{row[0]}</th>" + "".join(f"<td>{c}</td>" for c in row[1:]) for row in body]
-    title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
-    return f"<table>{title}{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells, all of one length, under a title and above notes.
+
+    With ``head`` the first row names the columns; all but the first are then set to the right.
+    """
+
+    rows: Sequence[Sequence[str]]
+    title: str = ""
+    head: bool = False
+    notes: Sequence[str] = ()
+
+    def text(self) -> str:
+        """Lines whose columns line up."""
+        widths = [max(map(len, column)) for column in zip(*self.rows, strict=True)]
+        set_ = str.rjust if self.head else str.ljust
+        indent = "  " if self.title and not self.head else ""
+        lines = [
+            indent + "  ".join([row[0].ljust(widths[0]), *map(set_, row[1:], widths[1:])]).rstrip()
+            for row in self.rows
+        ]
+        return "\n".join([*([self.title] if self.title else []), *lines, *self.notes])
+
+    def html(self) -> str:
+        """A ``<table>`` whose first column, and first row if it is a heading, are ``<th>``; then
+        the notes as paragraphs. Everything is escaped."""
+        title = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
+        lines = (self._line(row, self.head and k == 0) for k, row in enumerate(self.rows))
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
+        return f"<table>{title}{''.join(lines)}</table>{notes}"
+
+    @staticmethod
+    def _line(row: Sequence[str], heading: bool) -> str:
+        first, *others = (html.escape(cell) for cell in row)
+        tag = "th" if heading else "td"
+        return f"<tr><th>{first}</th>{''.join(f'<{tag}>{cell}</{tag}>' for cell in others)}</tr>"
 
 
-def pairs_html(rows: Iterable[tuple[str, str]], caption: str = "") -> str:
-    """(name, value) pairs as a table without a head."""
-    cells = "".join(
-        f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>"
-        for name, value in rows
-    )
-    title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
-    return f"<table>{title}{cells}</table>"
+class Tabled(ABC):
+    """A result that prints itself as its tables, and renders as the same in a notebook."""
+
+    @abstractmethod
+    def tables(self) -> Iterable[Table]:
+        """What it shows."""
+
+    def __repr__(self) -> str:
+        return "\n\n".join(table.text() for table in self.tables())
+
+    def _repr_html_(self) -> str:
+        return "".join(table.html() for table in self.tables())
 
 
 def plain_label(label: str) -> str:

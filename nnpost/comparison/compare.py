@@ -7,14 +7,13 @@ beside that, because flipping a sigmoid unit changes the prior and with it the l
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from ..common.tables import plain_label
+from ..common.tables import Table, Tabled, plain_label
 from ..data.grids import grid
 from ..network.align import align
 from ..network.symmetry import fold
@@ -60,7 +59,7 @@ class Predictions:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Comparison:
+class Comparison(Tabled):
     """Where the best SGD fit lies relative to the maximum of the posterior and to its bulk.
 
     ``sgd``, ``map``, ``mle`` and ``best_sample`` are as they were found; ``folded`` (4, P) has
@@ -115,26 +114,9 @@ class Comparison:
         if any(_vague(m) for m in self.models.values()):
             yield "* not an isolated maximum"
 
-    def __repr__(self) -> str:
-        rows = list(self.table())
-        widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-        lines = (
-            "  ".join(
-                [
-                    row[0].ljust(widths[0]),
-                    *(v.rjust(w) for v, w in zip(row[1:], widths[1:], strict=True)),
-                ]
-            )
-            for row in rows
-        )
-        return "\n".join([*(line.rstrip() for line in lines), *self.notes()])
-
-    def _repr_html_(self) -> str:
-        head, *body = ([html.escape(cell) for cell in row] for row in self.table())
-        lines = ["".join(f"<th>{cell}</th>" for cell in head)]
-        lines += [f"<th>{row[0]}</th>" + "".join(f"<td>{c}</td>" for c in row[1:]) for row in body]
-        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes())
-        return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>{notes}"
+    def tables(self) -> list[Table]:
+        """What it shows."""
+        return [Table(list(self.table()), head=True, notes=list(self.notes()))]
 
     def to_tree(self) -> dict[str, Any]:
         """A plain nested dict of arrays, numbers and strings."""

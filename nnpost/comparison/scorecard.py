@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..common.tables import as_html, as_text, plain_label
+from ..common.tables import Table, Tabled, plain_label
 from ..network.align import align
 from ..numerics.monte_carlo import Estimate, binomial, median_error, spread_out
 from ..posterior.posterior import Posterior
@@ -88,7 +88,7 @@ class Profile:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ScoreCard:
+class ScoreCard(Tabled):
     """Where SGD lies. The keys of ``best``, ``restarts`` and ``draws`` are those of MEASURES.
 
     ``best`` is the restart with the lowest mse, ``restarts`` the spread over all that did not
@@ -183,21 +183,18 @@ class ScoreCard:
             if one.note:
                 yield f"{one.name}: {one.note}"
 
-    def tables(self) -> dict[str, list[list[str]]]:
-        """All tables by their titles."""
-        return {
-            "Where SGD lies": list(self.standing_rows()),
-            "Basins": list(self.basin_rows()),
-            "Other approximations, within the data": list(self.approximation_rows()),
-        }
-
-    def __repr__(self) -> str:
-        parts = [f"{title}\n{as_text(rows)}" for title, rows in self.tables().items()]
-        return "\n\n".join([*parts, "\n".join(self.notes())])
-
-    def _repr_html_(self) -> str:
-        tables = "".join(as_html(rows, title) for title, rows in self.tables().items())
-        return tables + "".join(f"<p>{note}</p>" for note in self.notes())
+    def tables(self) -> list[Table]:
+        """Where SGD lies, the basins, and the other approximations; the notes below the last."""
+        return [
+            Table(list(self.standing_rows()), "Where SGD lies", head=True),
+            Table(list(self.basin_rows()), "Basins", head=True),
+            Table(
+                list(self.approximation_rows()),
+                "Other approximations, within the data",
+                head=True,
+                notes=list(self.notes()),
+            ),
+        ]
 
     # -- as trees ------------------------------------------------------------------------------
 

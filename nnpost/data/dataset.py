@@ -7,7 +7,6 @@ broadcast to an (n, n) matrix, no error is raised, and the network learns the me
 from __future__ import annotations
 
 import hashlib
-import html
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..common.errors import RequestError
+from ..common.tables import Table, Tabled
 from .readers import read_columns
 
 __all__ = ["Dataset", "read_data"]
@@ -27,7 +27,7 @@ LISTED = 12  # inputs beyond this many are counted in the table, not listed
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Dataset:
+class Dataset(Tabled):
     """Points (x, y), with the standard deviations of y where they are known.
 
     Args:
@@ -136,8 +136,8 @@ class Dataset:
         labels = (parts["name"], names, parts["y_name"], parts["yerr_name"])
         return cls(parts["x"], parts["y"], parts.get("yerr"), *labels)
 
-    def _table(self) -> tuple[str, list[tuple[str, str, str]]]:
-        """A title and rows (role, name, range)."""
+    def tables(self) -> list[Table]:
+        """One table of (role, name, range)."""
         plural = "" if self.n == 1 else "s"
         inputs = f"{self.inputs} input" + ("" if self.inputs == 1 else "s")
         columns = [("x", n, v) for n, v in zip(self.x_names, self.x.T, strict=True)][:LISTED]
@@ -146,18 +146,7 @@ class Dataset:
         rows = [(role, name, f"{v.min():.5g} … {v.max():.5g}") for role, name, v in columns]
         if self.inputs > LISTED:
             rows.insert(LISTED, ("x", f"and {self.inputs - LISTED} more", ""))
-        return f"Dataset '{self.name}': {self.n} point{plural}, {inputs}", rows
-
-    def __repr__(self) -> str:
-        title, rows = self._table()
-        wide = max(len(name) for _, name, _ in rows)
-        return "\n".join([title, *(f"  {r:<4}  {n:<{wide}}  {v}".rstrip() for r, n, v in rows)])
-
-    def _repr_html_(self) -> str:
-        title, rows = self._table()
-        cells = ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows]
-        body = "".join(f"<tr>{row}</tr>" for row in cells)
-        return f"<table><caption>{html.escape(title)}</caption>{body}</table>"
+        return [Table(rows, f"Dataset '{self.name}': {self.n} point{plural}, {inputs}")]
 
 
 def _called(role: str, name: str) -> str:

@@ -11,7 +11,6 @@ rank-normalised nested R-hat (Margossian et al. 2024, Bayesian Analysis, eq. 8).
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..common.errors import RequestError
+from ..common.tables import Table, Tabled
 from ..data.grids import prediction_grid
 from . import reasons
 from .mixing import autocorr_time, nested_rhat
@@ -38,7 +38,7 @@ QUANTITIES = ("log_prob", "predictions", "theta")
 
 
 @dataclass(frozen=True, repr=False)
-class Verdict:
+class Verdict(Tabled):
     """Converged or not, with the figures and the reasons.
 
     `rhat` and `ess` hold the worst value over each of "log_prob", "predictions" and "theta"
@@ -64,13 +64,6 @@ class Verdict:
             ess = f"{_show(self.ess[name])} effective draws"
             rows.append((name, f"R-hat {_show(self.rhat[name], '.4f')}, {ess}"))
         return [*rows, ("tau", f"{_show(self.tau, ',.1f')} steps")]
-
-    def __repr__(self) -> str:
-        return "\n".join(f"{name:<14}{value}" for name, value in self.rows())
-
-    def _repr_html_(self) -> str:
-        cells = (f"<tr><th>{n}</th><td>{html.escape(v)}</td></tr>" for n, v in self.rows())
-        return f"<table>{''.join(cells)}</table>"
 
     def as_dict(self) -> dict[str, Any]:
         """The same as plain values that JSON can hold."""
@@ -98,6 +91,10 @@ class Verdict:
         tau = _known(tree.get("tau"))
         helped = bool(tree["steps_help"])
         return cls(bool(tree["converged"]), reasons, notes, rhat, ess, tau, helped)
+
+    def tables(self) -> list[Table]:
+        """What it shows."""
+        return [Table(self.rows())]
 
 
 def judge(

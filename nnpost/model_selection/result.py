@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..common.tables import Table, Tabled
 from ..data.dataset import Dataset
 from ..diagnostics.reasons import MAX_LOG_Z_GAP, missed_mode
 
@@ -111,7 +111,7 @@ class Size:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Scan:
+class Scan(Tabled):
     """Networks of many sizes on the same data; ``x`` (m, d) is where their curves are told.
 
     ``extrapolated`` says what ``Size.extrapolation`` is: a key of MEASURES.
@@ -205,6 +205,10 @@ class Scan:
                 yield f"{size.name}: {size.doubt}"
         yield self.answer()
 
+    def tables(self) -> list[Table]:
+        """What it shows."""
+        return [Table(list(self.table()), head=True, notes=list(self.notes()))]
+
     def as_dict(self) -> dict[str, Any]:
         """Everything but the curves, as numbers, arrays and strings."""
         return {
@@ -216,22 +220,6 @@ class Scan:
             "best": _called(self.ranking[0]) if self.decided else None,
             "answer": self.answer(),
         }
-
-    def __repr__(self) -> str:
-        rows = list(self.table())
-        widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-        lines = (
-            "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
-            for row in rows
-        )
-        return "\n".join([*lines, *self.notes()])
-
-    def _repr_html_(self) -> str:
-        head, *body = ([html.escape(cell) for cell in row] for row in self.table())
-        lines = ["".join(f"<th>{cell}</th>" for cell in head)]
-        lines += [f"<th>{row[0]}</th>" + "".join(f"<td>{c}</td>" for c in row[1:]) for row in body]
-        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes())
-        return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>{notes}"
 
 
 def _called(size: Size) -> dict[str, Any]:

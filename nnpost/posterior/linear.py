@@ -12,7 +12,6 @@ a singular value decomposition of the stacked system [X/σ; S⁻¹], which squar
 
 from __future__ import annotations
 
-import html
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..common.errors import RequestError
+from ..common.tables import Table, Tabled
 from .likelihood import LOG_2PI
 from .posterior import Posterior
 
@@ -27,7 +27,7 @@ __all__ = ["ClosedForm", "closed_form"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ClosedForm:
+class ClosedForm(Tabled):
     """The exact Gaussian posterior of a linear network.
 
     ``mean`` (P,) and ``covariance`` (P, P) are those of theta, in torch's order: the weights of
@@ -64,12 +64,9 @@ class ClosedForm:
         rows = [(label.translate(bare), f"{m:.5f} ± {s:.5f}") for label, m, s in pairs]
         return [*rows, ("log evidence", f"{self.log_evidence:.3f}")]
 
-    def __repr__(self) -> str:
-        return "\n".join(f"{name:<14}{value}" for name, value in self.rows())
-
-    def _repr_html_(self) -> str:
-        cells = (f"<tr><th>{html.escape(n)}</th><td>{v}</td></tr>" for n, v in self.rows())
-        return f"<table>{''.join(cells)}</table>"
+    def tables(self) -> list[Table]:
+        """What it shows."""
+        return [Table(self.rows())]
 
 
 def closed_form(post: Posterior) -> ClosedForm:

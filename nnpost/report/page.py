@@ -9,10 +9,10 @@ from __future__ import annotations
 import base64
 import html
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ..common.tables import as_html, pairs_html
+from ..common.tables import Table
 from ..comparison.compare import Comparison
 from ..comparison.scorecard import ScoreCard
 from ..sampling.run import Run
@@ -103,7 +103,7 @@ class Report:
         yield "<h2>Pictures</h2>"
         yield from (picture(name, png) for name, png in self.figures.items())
         yield "<h2>How this was made</h2>"
-        yield f'<div class="pairs">{pairs_html(self._facts())}</div>'
+        yield f'<div class="pairs">{Table(self._facts()).html()}</div>'
         if "toml" in self.about:
             shown = html.escape(str(self.about["toml"]).strip())
             yield f"<details><summary>The experiment</summary><pre>{shown}</pre></details>"
@@ -116,7 +116,7 @@ class Report:
         rows = [row for row in verdict.rows() if row[0] not in ("verdict", "reason", "note")]
         kept = dict(self.run.rows())
         rows += [(name, kept[name]) for name in ("chain", "moves", "log evidence") if name in kept]
-        yield f'<div class="pairs">{pairs_html(rows)}</div>'
+        yield f'<div class="pairs">{Table(rows).html()}</div>'
 
     def _facts(self) -> list[tuple[str, str]]:
         data, post, about = self.run.post.data, self.run.post, self.about
@@ -174,13 +174,11 @@ def _distance(card: ScoreCard) -> str:
 
 def tables(card: ScoreCard, comparison: Comparison) -> Iterator[str]:
     """The score card and the four networks, with what they have to be read with."""
-    for title, rows in card.tables().items():
-        yield f"<h2>{html.escape(title)}</h2>"
-        yield f'<div class="wide">{as_html(rows)}</div>'
-    yield from notes(card.notes())
-    yield "<h2>The networks</h2>"
-    yield f'<div class="wide">{as_html(comparison.table())}</div>'
-    yield from notes(comparison.notes())
+    networks = (replace(table, title="The networks") for table in comparison.tables())
+    for table in (*card.tables(), *networks):
+        yield f"<h2>{html.escape(table.title)}</h2>"
+        yield f'<div class="wide">{replace(table, title="", notes=()).html()}</div>'
+        yield from notes(table.notes)
 
 
 def notes(lines: Iterable[str]) -> Iterator[str]:

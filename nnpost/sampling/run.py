@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..common.errors import RequestError
+from ..common.tables import Table, Tabled
 from ..diagnostics.verdict import Verdict, judge
 from ..posterior.posterior import Posterior
 from ..tempering.map_evidence import log_z_around
@@ -23,7 +23,7 @@ __all__ = ["Run"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Run:
+class Run(Tabled):
     """A chain of E independent ensembles side by side, and what belongs to it.
 
     ``chain`` (N, W, P) and ``log_prob`` (N, W) hold the rows that were kept, one for every
@@ -154,12 +154,9 @@ class Run:
             rows.append(("log evidence", f"{self.log_evidence:.3f} ± {error:.3f}"))
         return [*rows, ("verdict", "converged" if self.verdict.converged else "not converged")]
 
-    def __repr__(self) -> str:
-        return "\n".join(f"{name:<14}{value}" for name, value in self.rows())
-
-    def _repr_html_(self) -> str:
-        cells = (f"<tr><th>{n}</th><td>{html.escape(v)}</td></tr>" for n, v in self.rows())
-        return f"<table>{''.join(cells)}</table>"
+    def tables(self) -> list[Table]:
+        """What it shows."""
+        return [Table(self.rows())]
 
 
 def _rows(values: np.ndarray, discard: int, thin: int, flat: bool) -> np.ndarray:

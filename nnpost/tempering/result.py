@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import logsumexp
 
-from ..common.tables import pairs_html
+from ..common.tables import Table, Tabled
 from ..numerics.student_mixture import StudentMixture
 
 __all__ = ["Ended", "Tempering"]
@@ -31,7 +31,7 @@ class Ended(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Tempering:
+class Tempering(Tabled):
     """E independent tempered runs of N particles.
 
     ``theta`` (E, N, P) equally weighted draws from (nearly) the posterior, ``log_z`` (E,) one
@@ -78,12 +78,6 @@ class Tempering:
             ("log evidence", f"{self.log_evidence:.3f} ± {self.error:.3f}   ({runs})"),
         ]
 
-    def __repr__(self) -> str:
-        return "\n".join(f"{name:<16}{value}" for name, value in self.rows())
-
-    def _repr_html_(self) -> str:
-        return pairs_html(self.rows())
-
     def to_tree(self) -> dict[str, Any]:
         tree = {f.name: getattr(self, f.name) for f in fields(self)}
         return tree | {"mixtures": {str(e): asdict(m) for e, m in enumerate(self.mixtures)}}
@@ -93,3 +87,7 @@ class Tempering:
         stored = tree.get("mixtures", {})
         mixtures = tuple(StudentMixture(**stored[str(e)]) for e in range(len(stored)))
         return cls(**{**tree, "mixtures": mixtures})
+
+    def tables(self) -> list[Table]:
+        """What it shows."""
+        return [Table(self.rows())]

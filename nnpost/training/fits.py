@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from ..common.tables import Table, Tabled
 from .optimum import Optimum
 
 __all__ = ["Fits"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Fits:
+class Fits(Tabled):
     """The end points of R training runs, their loss curves, and the MAP and MLE near them.
 
     A row of ``loss`` belongs to the epoch of the same row of ``epochs`` (counted from 1) and is
@@ -85,12 +86,9 @@ class Fits:
             ("seconds", f"{self.seconds:.2f}"),
         ]
 
-    def __repr__(self) -> str:
-        return "\n".join(["Fits", *(f"  {name:<10}{value}" for name, value in self.rows())])
-
-    def _repr_html_(self) -> str:
-        cells = "".join(f"<tr><th>{n}</th><td>{v}</td></tr>" for n, v in self.rows())
-        return f"<table><caption>Fits</caption>{cells}</table>"
+    def tables(self) -> list[Table]:
+        """What it shows."""
+        return [Table(self.rows(), "Fits")]
 
 
 def _summary(o: Optimum) -> str:

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from ..common.tables import Table, Tabled
+
 __all__ = ["Optimum"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Optimum:
+class Optimum(Tabled):
     """One network that is best in some sense, and how it stands.
 
     ``gradient_norm`` is the Euclidean norm of the gradient of what was maximised (of the log
@@ -59,10 +61,6 @@ class Optimum:
             ("theta", np.array2string(self.theta, precision=4, threshold=12, max_line_width=72)),
         ]
 
-    def __repr__(self) -> str:
-        lines = [f"  {name:<15}{value}" for name, value in self.rows()]
-        return "\n".join([f"Optimum ({self.kind})", *lines])
-
-    def _repr_html_(self) -> str:
-        cells = "".join(f"<tr><th>{n}</th><td>{v}</td></tr>" for n, v in self.rows())
-        return f"<table><caption>Optimum ({self.kind})</caption>{cells}</table>"
+    def tables(self) -> list[Table]:
+        """What it shows."""
+        return [Table(self.rows(), f"Optimum ({self.kind})")]
