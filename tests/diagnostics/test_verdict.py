@@ -10,7 +10,7 @@ from nnpost.common.errors import RequestError
 from nnpost.data.dataset import Dataset
 from nnpost.data.grids import GRID, prediction_grid
 from nnpost.diagnostics.mixing import autocorr_time, effective_size, nested_rhat
-from nnpost.diagnostics.verdict import Verdict
+from nnpost.diagnostics.verdict import Verdict, judge
 from nnpost.network.mlp import MLP
 from nnpost.posterior.posterior import Posterior
 from nnpost.sampling.run import Run
@@ -44,7 +44,7 @@ def log_density(chain):
     return -0.5 * (chain**2).sum(-1)
 
 
-def judge(post, chain, ensembles=E, **kwargs):
+def judged(post, chain, ensembles=E, **kwargs):
     return judge(post, chain, log_density(chain), ensembles, **kwargs)
 
 
@@ -142,7 +142,7 @@ def test_ensembles_at_rest_in_different_places_never_converge():
 
 
 def test_independent_draws_converge(line):
-    found = judge(line, independent(0), log_z=[-1.0, -1.2, -0.9, -1.1])
+    found = judged(line, independent(0), log_z=[-1.0, -1.2, -0.9, -1.1])
     assert found.converged
     assert found.reasons == ()
     assert found.notes == ()
@@ -159,9 +159,9 @@ def test_a_shift_of_a_third_of_a_standard_deviation_is_found(line):
     """
     for seed in range(10):
         chain = independent(seed, rows=400, walkers=64)
-        assert judge(line, chain).converged
+        assert judged(line, chain).converged
         chain[:, :16, 1] += 0.35
-        found = judge(line, chain)
+        found = judged(line, chain)
         assert not found.converged
         assert any("R-hat of predictions at x" in reason for reason in found.reasons)
 
@@ -180,7 +180,7 @@ def test_the_worst_prediction_counts(line):
     """Slope and offset of one ensemble differ: nothing is seen at x = −1, most at x = 1."""
     chain = independent(2)
     chain[:, : W // E] += 0.5
-    found = judge(line, chain)
+    found = judged(line, chain)
     at_one = nested_rhat(chain.sum(-1)[::3], E)
     assert found.rhat["predictions"] == pytest.approx(at_one, abs=0.01)
     assert any("predictions at x = 1 is" in reason for reason in found.reasons)
@@ -188,7 +188,7 @@ def test_the_worst_prediction_counts(line):
 
 @pytest.mark.parametrize("ensembles", [1, 2])
 def test_too_few_ensembles_is_a_reason(line, ensembles):
-    found = judge(line, independent(3), ensembles=ensembles)
+    found = judged(line, independent(3), ensembles=ensembles)
     assert found.rhat == {"log_prob": None, "predictions": None, "theta": None}
     (reason,) = found.reasons
     assert f"{ensembles} independent ensemble" in reason
@@ -198,7 +198,7 @@ def test_too_few_ensembles_is_a_reason(line, ensembles):
 def test_stuck_walkers_are_counted(line):
     chain = independent(4)
     chain[N // 3 :, 5:7] = chain[N // 3, 5:7]
-    found = judge(line, chain)
+    found = judged(line, chain)
     assert not found.converged
     assert any(f"2 of {W} walkers did not move" in reason for reason in found.reasons)
 
@@ -207,7 +207,7 @@ def test_stuck_walkers_are_counted(line):
 def test_a_mode_that_all_tempered_starts_missed_is_told(line, at_map, missed):
     """Five nats above the highest of them, which is -0.9."""
     log_z = [-1.0, -1.2, -0.9, -1.1]
-    found = judge(line, independent(0), log_z=log_z, log_z_at_map=at_map)
+    found = judged(line, independent(0), log_z=log_z, log_z_at_map=at_map)
     assert found.converged is not missed
     assert found.steps_help is not missed
     assert ["missed the highest mode" in reason for reason in found.reasons] == [True] * missed
@@ -215,7 +215,7 @@ def test_a_mode_that_all_tempered_starts_missed_is_told(line, at_map, missed):
 
 def test_a_chain_too_short_is_told_how_long_it_must_be(line):
     chain = np.stack([ar1(0.95, 800, 128, 5), ar1(0.95, 800, 128, 6)], axis=-1)
-    found = judge(line, chain)
+    found = judged(line, chain)
     sd = 39 * math.sqrt(2 * (2 * 5 * 39 + 1) / (800 * 128))
     assert found.tau == pytest.approx(39, abs=4 * sd)  # (1 + φ)/(1 − φ)
     (reason,) = [r for r in found.reasons if "autocorrelation times" in r]
@@ -232,7 +232,7 @@ def test_a_chain_as_long_as_advised_is_long_enough(line, walkers, words):
 
     def found(steps):
         chain = np.stack([ar1(0.9, steps, walkers, s) for s in (5, 6)], axis=-1)
-        return judge(line, chain[steps // 5 :], discarded=steps // 5)
+        return judged(line, chain[steps // 5 :], discarded=steps // 5)
 
     short = [reason for reason in found(500).reasons if words in reason]
     advised = [int(r.split(words)[1].split()[0].replace(",", "")) for r in short]
@@ -247,20 +247,20 @@ def test_a_run_tells_the_verdict_what_it_discards(line):
     chain = np.stack([ar1(0.95, 1000, W, 5), ar1(0.95, 1000, W, 6)], axis=-1)
     settings = {"moves": "collapsed", "start": "prior", "seed": 0, "seconds": 1.0}
     run = Run(line, chain, log_density(chain), np.full(W, 0.3), E, 200, 1, **settings)
-    expected = judge(line, chain[200:], discarded=200)
-    assert run.verdict.reasons == expected.reasons != judge(line, chain[200:]).reasons
+    expected = judged(line, chain[200:], discarded=200)
+    assert run.verdict.reasons == expected.reasons != judged(line, chain[200:]).reasons
 
 
 def test_too_few_effective_draws(line):
     chain = np.stack([ar1(0.9, 1500, 4, 7), ar1(0.9, 1500, 4, 8)], axis=-1)  # ESS near 320
-    found = judge(line, chain)
+    found = judged(line, chain)
     assert found.ess["predictions"] < 400
     assert any("effective sample size of predictions" in reason for reason in found.reasons)
 
 
 def test_steps_are_counted_through_thinning(line):
     chain = np.stack([ar1(0.9, 3000, W, 9), ar1(0.9, 3000, W, 10)], axis=-1)
-    full, thinned = judge(line, chain), judge(line, chain[4::5], thin=5)
+    full, thinned = judged(line, chain), judged(line, chain[4::5], thin=5)
     # Lag-5 correlation 0.9^5 gives 5 (1 + 0.59)/(1 − 0.59) = 19.4 steps against 19.
     assert full.tau == pytest.approx(19, rel=0.1)
     assert thinned.tau == pytest.approx(19.4, rel=0.1)
@@ -281,7 +281,7 @@ def test_steps_are_counted_through_thinning(line):
     ],
 )
 def test_log_z_of_the_ensembles_must_agree(line, log_z, error, apart):
-    found = judge(line, independent(5), log_z=log_z, log_z_error=error)
+    found = judged(line, independent(5), log_z=log_z, log_z_error=error)
     assert any(r.startswith("log Z of") for r in found.reasons) is apart
     assert found.converged is not apart
 
@@ -314,18 +314,18 @@ def test_values_that_are_not_finite_are_named(line):
 
 @pytest.mark.parametrize("rows", [0, 1, 3])
 def test_a_handful_of_rows_is_refused_in_words(line, rows):
-    found = judge(line, independent(8, rows=rows))
+    found = judged(line, independent(8, rows=rows))
     assert not found.converged
     assert f"{rows} stored steps" in found.reasons[0]
 
 
 @pytest.mark.parametrize("rows", [4, 5, 10])
 def test_short_chains_are_judged_without_warnings(line, rows):
-    assert not judge(line, independent(9, rows=rows)).converged
+    assert not judged(line, independent(9, rows=rows)).converged
 
 
 def test_a_chain_that_never_moves(line):
-    found = judge(line, np.ones((200, W, 2)))
+    found = judged(line, np.ones((200, W, 2)))
     assert not found.converged
     assert any("log_prob never changes" in reason for reason in found.reasons)
     assert any(f"{W} of {W} walkers did not move" in reason for reason in found.reasons)
@@ -336,7 +336,7 @@ def test_shapes_that_do_not_fit_are_refused(line):
     with pytest.raises(RequestError, match="not flattened"):
         judge(line, chain.reshape(-1, 2), log_density(chain).ravel(), E)
     with pytest.raises(RequestError, match="32 walkers cannot be shared equally by 5 ensembles"):
-        judge(line, chain, ensembles=5)
+        judged(line, chain, ensembles=5)
 
 
 def test_predictions_are_judged_inside_the_data():
@@ -351,7 +351,7 @@ def test_predictions_are_judged_inside_the_data():
 
 
 def test_a_verdict_prints_itself(line):
-    found = judge(line, independent(11), ensembles=2)
+    found = judged(line, independent(11), ensembles=2)
     for text in (repr(found), found._repr_html_()):
         assert "not converged" in text
         assert found.reasons[0] in text
@@ -359,7 +359,7 @@ def test_a_verdict_prints_itself(line):
 
 @pytest.mark.parametrize(("ensembles", "rows"), [(4, N), (2, N), (4, 2)])
 def test_a_verdict_goes_through_json_and_the_run_file(line, tmp_path, ensembles, rows):
-    found = judge(line, independent(11, rows=rows), ensembles=ensembles)
+    found = judged(line, independent(11, rows=rows), ensembles=ensembles)
     assert json.loads(json.dumps(found.as_dict())) == found.as_dict()
     write_groups(tmp_path / "run.h5", {"experiment": {"seed": 0}, "verdict": found.to_tree()})
     assert Verdict.from_tree(read_group(tmp_path / "run.h5", "verdict")) == found
