@@ -65,8 +65,9 @@ def rates(post: Posterior, theta: np.ndarray, batch: int) -> tuple[float, float]
     """Mandt et al.'s rate ε*, and the inverse of the largest (Gauss–Newton) curvature of L."""
     n, at = post.data.n, as_tensor(theta[None], post.device)
     root = Objective(post, "posterior").root_precision(at)
-    slope = jacobian(post.net, at, post._x)[0] * root  # (P, n)
-    residual = (post._y - post.net.forward(at, post._x))[0] * root
+    x, y, _ = post.points
+    slope = jacobian(post.net, at, x)[0] * root  # (P, n)
+    residual = (y - post.net.forward(at, x))[0] * root
     gradients = -slope * residual
     curvature = slope @ slope.mT / n + torch.diag(as_tensor(post.scales, post.device) ** -2 / n)
     if post.likelihood.infers_noise:
@@ -93,14 +94,13 @@ def descend(post: Posterior, start: np.ndarray, rate: float, batch: int, seed: i
 
 def _slope(post: Posterior, theta: Tensor, index: Tensor) -> Tensor:
     """Gradient of −log likelihood/n, estimated from the points ``index`` (S,): (1, P)."""
+    x, y, inverse_errors = post.points
     leaf = theta.detach().requires_grad_()
     with torch.enable_grad():
-        outputs = post.net.forward(leaf, post._x[index])
-    tau = torch.as_tensor(
-        post.likelihood.precision(post.data.n, post._log_sigma(theta)), device=theta.device
-    ).reshape(-1, 1)
-    weights = 1.0 if post._inverse_yerr is None else post._inverse_yerr[index].square()
-    residual = post._y[index] - outputs.detach()
+        outputs = post.net.forward(leaf, x[index])
+    tau = post.precision(post.log_sigma(theta)).unsqueeze(1)
+    weights = 1.0 if inverse_errors is None else inverse_errors[index].square()
+    residual = y[index] - outputs.detach()
     (slope,) = torch.autograd.grad(outputs, leaf, -tau * weights * residual / len(index))
     if post.likelihood.infers_noise:
         slope[:, -1] = 1 - (tau * weights * residual.square()).mean(dim=1)

@@ -62,7 +62,8 @@ class Laplace:
 def laplace(post: Posterior, theta: np.ndarray) -> Laplace:
     """Laplace's approximation at theta (P,)."""
     at = as_tensor(theta[None], post.device)
-    slope = jacobian(post.net, at, post._x)[0] * Objective(post, "posterior").root_precision(at)
+    root = Objective(post, "posterior").root_precision(at)
+    slope = jacobian(post.net, at, post.points.x)[0] * root
     precision = (slope @ slope.mT).numpy(force=True) + np.diag(post.scales**-2.0)
     if post.likelihood.infers_noise:
         precision[-1, -1] += 2 * post.data.n

@@ -30,9 +30,9 @@ import torch
 from torch import Tensor
 
 from ..common.tensors import as_tensor
-from ..data.quadrature import quadrature
 from ..network.mlp import ACTIVATIONS
 from ..network.neurons import neuron_blocks
+from ..posterior.points import WeightedPoints
 from ..posterior.posterior import Posterior
 from .proposal import Random
 
@@ -64,9 +64,8 @@ class ManifoldMALA:
     out; h is (B, H), and ``beta`` a power of the likelihood."""
 
     def __init__(self, post: Posterior) -> None:
-        few = quadrature(post.data)
-        x, self.root, self.y = (torch.tensor(part) for part in few[:3])
-        self.lost = few.lost
+        x, self.y, _, self.lost = few = WeightedPoints.few(post.data)
+        self.root = few.roots
         self.inputs = torch.cat([x, torch.ones_like(x[:, :1])], dim=1).T  # (d + 1, m)
         self.post, self.blocks = post, np.array(neuron_blocks(post.net))
         hidden = np.delete(post.scales, range(post.net.n_hidden, post.net.ndim))
@@ -160,10 +159,8 @@ class ManifoldMALA:
         return values.detach() * self.root, slopes * self.root
 
     def _precision(self, h: Tensor, beta: float) -> Tensor:
-        log_sigma = h[:, -1] if self.post.likelihood.infers_noise else None
-        tau = self.post.likelihood.precision(self.post.data.n, log_sigma)
-        whole = torch.as_tensor(tau, dtype=torch.float64).reshape(-1, 1, 1)
-        return beta * whole.expand(len(h), 1, 1)
+        tau = self.post.precision(self.post.log_sigma(h)).to(h.device)
+        return beta * tau.reshape(-1, 1, 1).expand(len(h), 1, 1)
 
 
 def _whitened(g: Geometry, moved: Tensor) -> tuple[Tensor, Tensor]:

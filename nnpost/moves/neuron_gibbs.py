@@ -15,9 +15,9 @@ from scipy.special import logsumexp
 from torch import Tensor
 
 from ..common.tensors import as_tensor
-from ..data.quadrature import quadrature
 from ..network.mlp import ACTIVATIONS
 from ..network.neurons import neuron_blocks
+from ..posterior.points import WeightedPoints
 from ..posterior.posterior import Posterior
 from .proposal import Random
 
@@ -55,8 +55,8 @@ class NeuronGibbs:
         self.blocks = np.array(neuron_blocks(post.net))  # (U, d + 1)
         self.scales = post.scales[self.blocks[0]]
         self.output_precision = float(post.scales[post.net.n_hidden]) ** -2
-        few = quadrature(post.data)
-        self.x, self.root, self.y = map(torch.tensor, few[:3])
+        self.x, self.y, *_ = few = WeightedPoints.few(post.data)
+        self.root = few.roots
         spread = post.data.x.std(axis=0)
         self.middle, self.spread = post.data.x.mean(axis=0), np.where(spread > 0, spread, 1.0)
 
@@ -101,7 +101,7 @@ class NeuronGibbs:
         others = torch.tensor(rest, dtype=torch.long).reshape(units, -1)[own]  # and the bias
         f = self._values(torch.from_numpy(h[:, self.blocks]))
         f = torch.cat([f, self.root.expand(batch, 1, -1)], dim=1)
-        t = torch.from_numpy(self._precision(h))[:, None, None]
+        t = self._precision(h)
         gram, moment = t * (f @ f.mT), t[:, 0] * (f @ self.y)
         diagonal = torch.full((units,), self.output_precision, dtype=torch.float64)
         diagonal[-1] = 0.0
@@ -140,11 +140,10 @@ class NeuronGibbs:
         """(G, M) -> (B, M)"""
         return x.repeat_interleave(self.sharing, dim=0)[:batch]
 
-    def _precision(self, h: np.ndarray) -> np.ndarray:
-        noise = self.post.likelihood.infers_noise
-        log_sigma = as_tensor(h[:, -1], "cpu") if noise else None
-        tau = self.post.likelihood.precision(self.post.data.n, log_sigma)
-        return self.beta * np.broadcast_to(np.asarray(tau, dtype=float), len(h))
+    def _precision(self, h: np.ndarray) -> Tensor:
+        """β τ, (B, 1, 1)."""
+        tau = self.post.precision(self.post.log_sigma(as_tensor(h, "cpu"))).to("cpu")
+        return self.beta * tau.reshape(-1, 1, 1).expand(len(h), 1, 1)
 
     # -- candidates: prior, and units of several steepnesses that switch where the data are --------
 

@@ -67,9 +67,9 @@ class FoldedPosterior:
         device = layer.post.device
         self._patterns = np.array(patterns)
         self._u = as_tensor(np.c_[self._patterns, np.ones(len(patterns))], device)  # (2^U, K)
-        self._precisions = layer._precisions.clone()
+        self._precisions = layer.precisions.clone()
         self._precisions[-1] = 0.0
-        self._variance = 1 / layer._precisions[-1]
+        self._variance = 1 / layer.precisions[-1]
         self._log_copies = self.log_size - (units * math.log(2) if self.sums else 0.0)
 
     # -- the domain -----------------------------------------------------------------------------
@@ -146,9 +146,9 @@ class FoldedPosterior:
 
     def _summed(self, h: Tensor, features: Tensor | None = None) -> tuple[_Summed, Tensor, Tensor]:
         layer = self.layer
-        f = layer._features(h) if features is None else features
-        log_sigma = layer._log_sigma(h)
-        tau, constant = layer._precision(log_sigma, 1.0)
+        f = layer.features(h) if features is None else features
+        tau, constant = layer.precision(layer.post.log_sigma(h))
+        y, lost = layer.points.y, layer.points.lost
         a = tau * (f @ f.mT) + torch.diag(self._precisions)
         cholesky, failed = torch.linalg.cholesky_ex(a)
         diagonal = cholesky.diagonal(dim1=-2, dim2=-1)
@@ -157,13 +157,14 @@ class FoldedPosterior:
             failed[:, None, None], torch.eye(len(self._precisions)).to(a), cholesky
         )
         v = torch.cholesky_inverse(cholesky)
-        m = torch.cholesky_solve(tau * (f @ layer._y).unsqueeze(-1), cholesky).squeeze(-1)
-        r = torch.baddbmm(layer._y, m.unsqueeze(1), f, alpha=-1).squeeze(1)
-        misfit = tau.reshape(-1) * (torch.linalg.vecdot(r, r) + layer._lost) + (
+        m = torch.cholesky_solve(tau * (f @ y).unsqueeze(-1), cholesky).squeeze(-1)
+        r = torch.baddbmm(y, m.unsqueeze(1), f, alpha=-1).squeeze(1)
+        misfit = tau.reshape(-1) * (torch.linalg.vecdot(r, r) + lost) + (
             self._precisions * m**2
         ).sum(-1)
         volume = cholesky.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-        prior = 0.5 * self._precisions[:-1].log().sum() + layer._log_prior(h) + self._log_copies
+        prior = 0.5 * self._precisions[:-1].log().sum() + layer.hidden_prior.log_prob(h)
+        prior = prior + self._log_copies
         # p₀ has no prior of c, so neither its constant: that comes with the terms.
         base = constant - 0.5 * misfit - volume + prior
         vu = v @ self._u.T  # (B, K, 2^U)
@@ -185,16 +186,16 @@ class FoldedPosterior:
         """∂/∂F log p(y | h) = τ (E[o] rᵀ − Cov[o] F), o over all copies, then back through F(h)."""
         leaf = h.detach().requires_grad_()
         with torch.enable_grad():
-            features = self.layer._features(leaf)
+            features = self.layer.features(leaf)
         with torch.no_grad():
             s, f, tau = self._summed(h, features.detach())
-            r = self.layer._y - (s.mean.unsqueeze(1) @ f).squeeze(1)
+            r = self.layer.points.y - (s.mean.unsqueeze(1) @ f).squeeze(1)
             slope = tau * (s.mean.unsqueeze(2) * r.unsqueeze(1) - s.covariance @ f)
         (grad,) = torch.autograd.grad(features, leaf, slope)
-        grad = grad + 2 * self.layer._prior_slopes * h
-        post = self.layer.post
-        if post.likelihood.infers_noise:
-            fit = r.square().sum(-1) + self.layer._lost + (s.covariance * (f @ f.mT)).sum((1, 2))
-            grad[:, -1] += tau.reshape(-1) * fit - post.data.n
+        grad = grad + self.layer.hidden_prior.grad(h)
+        if self.layer.post.likelihood.infers_noise:
+            misfit = r.square().sum(-1) + self.layer.points.lost
+            misfit = misfit + (s.covariance * (f @ f.mT)).sum((1, 2))
+            grad[:, -1] += self.layer.grad_log_sigma(misfit, tau)
         good = torch.isfinite(s.log_prob).unsqueeze(1)
         return s.log_prob, torch.where(good, grad, 0.0)

@@ -80,7 +80,7 @@ def closed_form(post: Posterior) -> ClosedForm:
             f"closed form: found {found}, expected no hidden layer and a given noise; "
             "use nnpost.sample for this posterior"
         )
-    data, tau = post.data, float(post.likelihood.precision(post.data.n, None))
+    data, tau = post.data, float(post.precision())
     weights = math.sqrt(tau) / (np.ones(data.n) if data.yerr is None else data.yerr)
     design = np.column_stack([data.x, np.ones(data.n)])
     system = np.vstack([design * weights[:, None], np.diag(1 / post.scales)])

@@ -24,8 +24,10 @@ import torch
 from torch import Tensor
 
 from ..common.tensors import as_tensor, finite_or_never
-from ..data.quadrature import quadrature
+from .likelihood import LOG_2PI
+from .points import WeightedPoints
 from .posterior import Posterior
+from .prior import Normals
 
 __all__ = ["Collapsed", "Draws", "NormalSource", "OutputLayer", "Statistics"]
 
@@ -77,25 +79,22 @@ class OutputLayer:
         self.output_index = index[net.n_hidden : net.ndim]
         self.hidden_index = np.delete(index, self.output_index)
         self.ndim = len(self.hidden_index)
+        self.points = WeightedPoints.of(post.points)
         scales = as_tensor(post.scales, post.device)
-        self._precisions = scales[net.n_hidden : net.ndim] ** -2
-        self._prior_slopes = -0.5 * scales[self.hidden_index] ** -2
-        rest = -torch.log(scales[self.hidden_index]).sum() - self.ndim / 2 * np.log(2 * np.pi)
-        self._log_prior_constant = float(rest)
-        self._x, self._weights, self._lost = post._x, post._inverse_yerr, 0.0
-        self._y = post._y if self._weights is None else post._y * self._weights
+        self.precisions = scales[net.n_hidden : net.ndim] ** -2  # (K,)  D, those of the prior of o
+        hidden = scales[self.hidden_index]
+        size = -torch.log(hidden).sum() - self.ndim / 2 * LOG_2PI
+        self.hidden_prior = Normals(-0.5 * hidden**-2, float(size))  # of h
 
     def gathered(self) -> OutputLayer:
         """The same on few points that stand for many (quadrature.py): close to it, and faster."""
-        few, layer = quadrature(self.post.data), copy(self)
-        tensors = (as_tensor(part, self.post.device) for part in few[:3])
-        layer._x, layer._weights, layer._y = tensors
-        layer._lost = few.lost
+        layer = copy(self)
+        layer.points = WeightedPoints.few(self.post.data, self.post.device)
         return layer
 
     def blocks(self, rows: int) -> Iterator[slice]:
         """Slices of ``rows`` networks that are worked through together."""
-        return self.post.blocks(rows, len(self._x))
+        return self.post.blocks(rows, len(self.points.x))
 
     # -- between theta and its parts --------------------------------------------------------------
 
@@ -117,7 +116,7 @@ class OutputLayer:
         t = as_tensor(h, self.post.device)
         with torch.no_grad():
             parts = [
-                self.collapsed(self._features(t[rows]), t[rows], beta).log_prob
+                self.collapsed(self.features(t[rows]), t[rows], beta).log_prob
                 for rows in self.blocks(len(t))
             ]
         return torch.cat(parts).numpy(force=True)
@@ -143,26 +142,39 @@ class OutputLayer:
         t = as_tensor(h, self.post.device)
         with torch.no_grad():
             parts = [
-                self.collapsed(self._features(t[rows]), t[rows]).mean
-                for rows in self.blocks(len(t))
+                self.collapsed(self.features(t[rows]), t[rows]).mean for rows in self.blocks(len(t))
             ]
         return self.join(h, torch.cat(parts).numpy(force=True))
 
     # -- the mathematics, on tensors ------------------------------------------------------------
 
+    def features(self, h: Tensor) -> Tensor:
+        """F, weighted as the points are: (B, H) -> (B, K, n)."""
+        return self.points.weighted(self.post.net.features(h, self.points.x))
+
+    def precision(self, log_sigma: Tensor | None, beta: float = 1.0) -> tuple[Tensor, Any]:
+        """β τ as (B or 1, 1, 1), and β times the likelihood's constant, (B,) or a number."""
+        tau = self.post.precision(log_sigma)
+        return beta * tau.reshape(-1, 1, 1), beta * self.post.log_constant(log_sigma)
+
+    def grad_log_sigma(self, misfit: Tensor, tau: Tensor, beta: float = 1.0) -> Tensor:
+        """∂/∂log σ of the log density from E[SSE] over the output layer, ``misfit`` (B,): (B,)."""
+        return tau.reshape(-1) * misfit - beta * self.post.data.n
+
     def statistics(self, h: np.ndarray) -> Statistics:
         """Sufficient statistics of the data for each h: (B, H) -> Statistics of B."""
         t = as_tensor(h, self.post.device)
         with torch.no_grad():
-            features = [self._features(t[rows]) for rows in self.blocks(len(t))]
+            features = [self.features(t[rows]) for rows in self.blocks(len(t))]
             gram = torch.cat([f @ f.mT for f in features])
-            moment = torch.cat([f @ self._y for f in features])
-        square = self._y.square().sum() + self._lost
-        return Statistics(gram, moment, square, self._log_sigma(t), self._log_prior(t))
+            moment = torch.cat([f @ self.points.y for f in features])
+        square = self.points.y.square().sum() + self.points.lost
+        log_prior = self.hidden_prior.log_prob(t)
+        return Statistics(gram, moment, square, self.post.log_sigma(t), log_prior)
 
     def from_statistics(self, s: Statistics, beta: float = 1.0) -> Collapsed:
         """The collapsed posterior at power ``beta`` of the likelihood, without a pass over data."""
-        tau, constant = self._precision(s.log_sigma, beta)
+        tau, constant = self.precision(s.log_sigma, beta)
         mean, cholesky = self._solve(tau * s.gram, tau.squeeze(-1) * s.moment)
         quadratic = ((s.gram @ mean.unsqueeze(-1)).squeeze(-1) - 2 * s.moment) * mean
         sse = s.square + quadratic.sum(-1)
@@ -174,9 +186,10 @@ class OutputLayer:
         return self._with_misfits(features, h, None, beta)[0]
 
     def _draw(self, h: Tensor, normal: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        layer, o, sse = self._with_misfits(self._features(h), h, normal)
-        prior = 0.5 * (torch.log(self._precisions / (2 * np.pi)) - self._precisions * o**2).sum(-1)
-        log_prob = self.post._gaussian(sse, self._log_sigma(h)) + self._log_prior(h) + prior
+        layer, o, sse = self._with_misfits(self.features(h), h, normal)
+        prior = 0.5 * (torch.log(self.precisions / (2 * np.pi)) - self.precisions * o**2).sum(-1)
+        log_likelihood = self.post.log_likelihood_from(sse, self.post.log_sigma(h))
+        log_prob = log_likelihood + self.hidden_prior.log_prob(h) + prior
         return o, layer.log_prob, finite_or_never(log_prob)
 
     def _with_misfits(
@@ -187,45 +200,42 @@ class OutputLayer:
         The misfits of the mean and of the draw take one product with the features together.
         Without ``normal`` the mean stands for the draw.
         """
-        tau, constant = self._precision(self._log_sigma(h), beta)
+        tau, constant = self.precision(self.post.log_sigma(h), beta)
         mean, cholesky = self._solve(
-            tau * (features @ features.mT), tau.squeeze(-1) * (features @ self._y)
+            tau * (features @ features.mT), tau.squeeze(-1) * (features @ self.points.y)
         )
         layers = mean.unsqueeze(1)
         if normal is not None:
             shift = torch.linalg.solve_triangular(cholesky.mT, normal.unsqueeze(-1), upper=True)
             layers = torch.stack([mean, mean + shift.squeeze(-1)], dim=1)
-        r = torch.baddbmm(self._y, layers, features, alpha=-1)
-        sse = torch.linalg.vecdot(r, r) + self._lost
-        log_prob = self._evidence(tau, constant, sse[:, 0], mean, cholesky) + self._log_prior(h)
+        r = torch.baddbmm(self.points.y, layers, features, alpha=-1)
+        sse = torch.linalg.vecdot(r, r) + self.points.lost
+        evidence = self._evidence(tau, constant, sse[:, 0], mean, cholesky)
+        log_prob = evidence + self.hidden_prior.log_prob(h)
         return Collapsed(finite_or_never(log_prob), mean, cholesky), layers[:, -1], sse[:, -1]
 
     def _value_and_grad(self, h: Tensor, beta: float) -> tuple[Tensor, Tensor]:
         """By the envelope theorem: ∂/∂F log p(y | h) = τ (m rᵀ − A⁻¹F), then back through F(h)."""
         leaf = h.detach().requires_grad_()
         with torch.enable_grad():
-            features = self._features(leaf)
+            features = self.features(leaf)
         f = features.detach()
         layer = self.collapsed(f, h, beta)
-        tau, _ = self._precision(self._log_sigma(h), beta)
-        r = self._y - (layer.mean.unsqueeze(1) @ f).squeeze(1)
+        tau, _ = self.precision(self.post.log_sigma(h), beta)
+        r = self.points.y - (layer.mean.unsqueeze(1) @ f).squeeze(1)
         inverse = torch.cholesky_inverse(layer.cholesky)
         slope = tau * (layer.mean.unsqueeze(2) * r.unsqueeze(1) - inverse @ f)
         (grad,) = torch.autograd.grad(features, leaf, slope)
-        grad = grad + 2 * self._prior_slopes * h
+        grad = grad + self.hidden_prior.grad(h)
         if self.post.likelihood.infers_noise:
-            misfit = r.square().sum(-1) + self._lost
-            fit = tau.reshape(-1) * (misfit + (inverse * (f @ f.mT)).sum((1, 2)))
-            grad[:, -1] += fit - beta * self.post.data.n
+            misfit = r.square().sum(-1) + self.points.lost
+            misfit = misfit + (inverse * (f @ f.mT)).sum((1, 2))
+            grad[:, -1] += self.grad_log_sigma(misfit, tau, beta)
         value = layer.log_prob
         return value, torch.where(torch.isfinite(value).unsqueeze(1), grad, 0.0)
 
-    def _features(self, h: Tensor) -> Tensor:
-        features = self.post.net.features(h, self._x)
-        return features if self._weights is None else features * self._weights
-
     def _solve(self, scaled_gram: Tensor, scaled_moment: Tensor) -> tuple[Tensor, Tensor]:
-        a = scaled_gram + torch.diag(self._precisions)
+        a = scaled_gram + torch.diag(self.precisions)
         cholesky, failed = torch.linalg.cholesky_ex(a)
         mean = torch.cholesky_solve(scaled_moment.unsqueeze(-1), cholesky).squeeze(-1)
         return torch.where((failed > 0).unsqueeze(1), torch.nan, mean), cholesky
@@ -233,21 +243,6 @@ class OutputLayer:
     def _evidence(
         self, tau: Tensor, constant: Any, sse: Tensor, mean: Tensor, cholesky: Tensor
     ) -> Tensor:
-        misfit = tau.reshape(-1) * sse + (self._precisions * mean**2).sum(-1)
+        misfit = tau.reshape(-1) * sse + (self.precisions * mean**2).sum(-1)
         volume = cholesky.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-        return constant - 0.5 * misfit - volume + 0.5 * self._precisions.log().sum()
-
-    def _precision(self, log_sigma: Tensor | None, beta: float) -> tuple[Tensor, Any]:
-        """β τ as (B or 1, 1, 1), and β times the likelihood's constant."""
-        likelihood, n = self.post.likelihood, self.post.data.n
-        tau = likelihood.precision(n, log_sigma)
-        constant = beta * likelihood.constant(n, tau, self.post._log_yerr)
-        return beta * torch.as_tensor(tau, dtype=torch.float64).reshape(-1, 1, 1).to(
-            self.post.device
-        ), constant
-
-    def _log_sigma(self, h: Tensor) -> Tensor | None:
-        return h[:, -1] if self.post.likelihood.infers_noise else None
-
-    def _log_prior(self, h: Tensor) -> Tensor:
-        return torch.mv(h.square(), self._prior_slopes).add_(self._log_prior_constant)
+        return constant - 0.5 * misfit - volume + 0.5 * self.precisions.log().sum()

@@ -21,7 +21,8 @@ from ..common.tensors import BLOCK, as_tensor, check_device, finite_or_never
 from ..data.dataset import Dataset
 from ..network.mlp import MLP
 from .likelihood import LOG_2PI, MSE, Gaussian, Likelihood
-from .prior import GaussianPrior
+from .points import Points
+from .prior import GaussianPrior, Normals
 
 __all__ = ["Posterior"]
 
@@ -44,12 +45,9 @@ class Posterior:
     device: str = "cpu"
     labels: list[str] = field(init=False, repr=False)
     scales: np.ndarray = field(init=False, repr=False)
-    _x: Tensor = field(init=False, repr=False)
-    _y: Tensor = field(init=False, repr=False)
-    _inverse_yerr: Tensor | None = field(init=False, repr=False)
+    points: Points = field(init=False, repr=False)
+    prior_density: Normals = field(init=False, repr=False)
     _log_yerr: float = field(init=False, repr=False)
-    _prior_slopes: Tensor = field(init=False, repr=False)
-    _log_prior_constant: float = field(init=False, repr=False)
     _widest: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -65,16 +63,12 @@ class Posterior:
         keep(self, "labels", [*self.net.labels, *([r"$\log\,\sigma$"] if noise else [])])
         keep(self, "scales", self.prior.scales(self.net.kinds, noise))
         keep(self, "_widest", max(self.net.sizes) + 1)
-        keep(self, "_x", self._move(self.data.x))
-        inverse = None if self.data.yerr is None else 1 / self.data.yerr
-        keep(self, "_y", self._move(self.data.y))
-        keep(self, "_inverse_yerr", None if inverse is None else self._move(inverse))
-        log_yerr = 0.0 if self.data.yerr is None else float(np.log(self.data.yerr).sum())
-        keep(self, "_log_yerr", log_yerr)
-        keep(self, "_prior_slopes", self._move(-0.5 / self.scales**2))
-        keep(
-            self, "_log_prior_constant", -float(np.log(self.scales).sum() + self.ndim / 2 * LOG_2PI)
-        )
+        errors = self.data.yerr
+        weights = None if errors is None else self._move(1 / errors)
+        keep(self, "points", Points(self._move(self.data.x), self._move(self.data.y), weights))
+        keep(self, "_log_yerr", 0.0 if errors is None else float(np.log(errors).sum()))
+        size = -float(np.log(self.scales).sum() + self.ndim / 2 * LOG_2PI)
+        keep(self, "prior_density", Normals(self._move(-0.5 / self.scales**2), size))
 
     def _check_kinds(self) -> None:
         fits = {
@@ -128,7 +122,7 @@ class Posterior:
 
     def log_prior(self, theta: Any) -> Any:
         """Log prior, (..., P) -> (...,)."""
-        return self._mapped(self._log_prior, theta)
+        return self._mapped(self.prior_density.log_prob, theta)
 
     def mse(self, theta: Any) -> Any:
         """Mean of r² (of (r/yerr)² where the data bring errors), (..., P) -> (...,)."""
@@ -139,8 +133,8 @@ class Posterior:
 
         ``x`` is (n, d), or (n,) for one input; by default that of the data.
         """
-        points = self._points(x)
-        return self._mapped(lambda t: self.net.forward(t, points), theta, len(points))
+        places = self._places(x)
+        return self._mapped(lambda t: self.net.forward(t, places), theta, len(places))
 
     def log_prob_and_grad(self, theta: Any) -> tuple[Any, Any]:
         """Log probability and its gradient, (..., P) -> (...,) and (..., P).
@@ -153,44 +147,54 @@ class Posterior:
             value[rows], grad[rows] = self._value_and_grad(flat[rows])
         return restore(value), restore(grad)
 
-    # -- the pieces, on flat float64 tensors (B, P) --------------------------------------------
+    # -- the pieces, on flat float64 tensors (B, P) on the device; autograd goes through them ------
 
-    def _log_prob(self, theta: Tensor) -> Tensor:
-        return finite_or_never(self._log_likelihood(theta) + self._log_prior(theta))
+    def residuals(self, theta: Tensor) -> Tensor:
+        """(y − f(x))/yerr, or y − f(x) without errors: (B, P) -> (B, n)."""
+        x, y, _ = self.points
+        return self.points.weighted(y - self.net.forward(theta, x))
 
-    def _log_likelihood(self, theta: Tensor) -> Tensor:
-        return self._gaussian(self._sse(theta), self._log_sigma(theta))
-
-    def _log_prior(self, theta: Tensor) -> Tensor:
-        return torch.mv(theta.square(), self._prior_slopes).add_(self._log_prior_constant)
-
-    def _log_sigma(self, theta: Tensor) -> Tensor | None:
+    def log_sigma(self, theta: Tensor) -> Tensor | None:
+        """log σ (B,) of theta or h, whose last entry it is; None where the noise is given."""
         return theta[:, -1] if self.likelihood.infers_noise else None
 
-    def _gaussian(self, sse: Tensor, log_sigma: Tensor | None) -> Tensor:
+    def precision(self, log_sigma: Tensor | None = None) -> Tensor:
+        """τ, the factor of −½ SSE in the log likelihood: (B,), or (1,) where the noise is given."""
         tau = self.likelihood.precision(self.data.n, log_sigma)
-        return sse * (-0.5 * tau) + self.likelihood.constant(self.data.n, tau, self._log_yerr)
+        return torch.as_tensor(tau, dtype=torch.float64, device=self.device).reshape(-1)
+
+    def log_constant(self, log_sigma: Tensor | None = None) -> float | Tensor:
+        """What the log likelihood adds to −τ/2 · SSE: (B,), or a number."""
+        tau = self.likelihood.precision(self.data.n, log_sigma)
+        return self.likelihood.constant(self.data.n, tau, self._log_yerr)
+
+    def log_likelihood_from(self, sse: Tensor, log_sigma: Tensor | None = None) -> Tensor:
+        """Log likelihood of Σ r² (B,), r the :meth:`residuals`, not yet held to be finite."""
+        return sse * (-0.5 * self.precision(log_sigma)) + self.log_constant(log_sigma)
+
+    def _log_prob(self, theta: Tensor) -> Tensor:
+        return finite_or_never(self._log_likelihood(theta) + self.prior_density.log_prob(theta))
+
+    def _log_likelihood(self, theta: Tensor) -> Tensor:
+        return self.log_likelihood_from(self._sse(theta), self.log_sigma(theta))
 
     def _sse(self, theta: Tensor) -> Tensor:
-        r = self._residuals(theta)
+        r = self.residuals(theta)
         return torch.linalg.vecdot(r, r)
-
-    def _residuals(self, theta: Tensor) -> Tensor:
-        r = self._y - self.net.forward(theta, self._x)
-        return r if self._inverse_yerr is None else r * self._inverse_yerr
 
     def _value_and_grad(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         leaf = theta.detach().requires_grad_()
         with torch.enable_grad():
             sse = self._sse(leaf)
             (slope,) = torch.autograd.grad(sse.sum(), leaf)
-        sse, log_sigma = sse.detach(), self._log_sigma(theta)
-        tau = self.likelihood.precision(self.data.n, log_sigma)
-        grad = -0.5 * (tau.unsqueeze(1) if isinstance(tau, Tensor) else tau) * slope
+        sse, log_sigma = sse.detach(), self.log_sigma(theta)
+        tau = self.precision(log_sigma)
+        grad = -0.5 * tau.unsqueeze(1) * slope
         if log_sigma is not None:
             grad[:, -1] = tau * sse - self.data.n
-        grad += 2 * self._prior_slopes * theta
-        value = finite_or_never(self._gaussian(sse, log_sigma) + self._log_prior(theta))
+        grad += self.prior_density.grad(theta)
+        log_likelihood = self.log_likelihood_from(sse, log_sigma)
+        value = finite_or_never(log_likelihood + self.prior_density.log_prob(theta))
         return value, torch.where(torch.isfinite(value).unsqueeze(1), grad, 0.0)
 
     # -- the border between numpy and torch ----------------------------------------------------
@@ -229,9 +233,9 @@ class Posterior:
 
         return flat, restore
 
-    def _points(self, x: Any) -> Tensor:
+    def _places(self, x: Any) -> Tensor:
         if x is None:
-            return self._x
+            return self.points.x
         points = as_tensor(x, self.device)
         points = points.unsqueeze(1) if points.ndim == 1 and self.net.inputs == 1 else points
         if points.ndim != 2 or points.shape[1] != self.net.inputs:

@@ -5,12 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
+from typing import NamedTuple
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from ..common.errors import RequestError, nearest
 
-__all__ = ["GaussianPrior"]
+__all__ = ["GaussianPrior", "Normals"]
+
+
+class Normals(NamedTuple):
+    """The density Π N(t_k; 0, s_k²) of independent parameters, on tensors (B, K)."""
+
+    slopes: Tensor  # (K,)  −1/2s²
+    constant: float  # −Σ log s − K/2 log 2π
+
+    def log_prob(self, t: Tensor) -> Tensor:
+        """(B, K) -> (B,)"""
+        return torch.mv(t.square(), self.slopes).add_(self.constant)
+
+    def grad(self, t: Tensor) -> Tensor:
+        """−t/s²: (B, K) -> (B, K)."""
+        return 2 * self.slopes * t
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..common.tensors import BLOCK, as_tensor
+from ..common.tensors import BLOCK, as_tensor, finite_or_never
 from ..network.jacobian import hidden_jacobian
+from ..posterior.points import WeightedPoints
 from ..posterior.posterior import Posterior
 from .least_squares import LeastSquares
 
@@ -38,7 +39,7 @@ class Objective:
         self.output = slice(post.net.n_hidden, post.net.ndim)
         inverse = as_tensor(1 / post.scales, post.device)
         self.inverse_scales = inverse if self.has_prior else torch.zeros_like(inverse)
-        self.weights = _weights(post)
+        self.weights = WeightedPoints.of(post.points).roots
 
     def value(self, theta: Tensor) -> Tensor:
         """Log posterior or log likelihood, (B,)."""
@@ -65,16 +66,16 @@ class Objective:
         return gradient.detach(), torch.cat(rows).movedim(0, 1)
 
     def _differentiable(self, theta: Tensor) -> Tensor:
-        post = self.post
+        r = self.post.residuals(theta)
+        value = self.post.log_likelihood_from(torch.linalg.vecdot(r, r), self.post.log_sigma(theta))
         if self.has_prior:
-            return post._log_prob(theta)
-        return post._gaussian(post._sse(theta), post._log_sigma(theta))
+            value = value + self.post.prior_density.log_prob(theta)
+        return finite_or_never(value)
 
     def root_precision(self, theta: Tensor) -> Tensor:
         """√τ of every residual, (B or 1, n)."""
-        tau = self.post.likelihood.precision(self.post.data.n, self.post._log_sigma(theta))
-        root = torch.as_tensor(tau, dtype=torch.float64, device=theta.device).sqrt()
-        return root.reshape(-1, 1) * self.weights
+        tau = self.post.precision(self.post.log_sigma(theta))
+        return tau.sqrt().unsqueeze(1) * self.weights
 
     def complete(self, theta: Tensor, rounds: int = 1) -> Tensor:
         """Give every h its best output layer, then the best noise for that, (B, P) -> (B, P)."""
@@ -87,11 +88,12 @@ class Objective:
         return theta
 
     def _output_problem(self, theta: Tensor) -> LeastSquares:
-        features = self.net.features(theta, self.post._x)
+        features = self.net.features(theta, self.post.points.x)
         root = self.root_precision(theta)
         prior = torch.diag(self.inverse_scales[self.output]).expand(len(theta), -1, -1)
         matrix = torch.cat([(features * root.unsqueeze(1)).mT, prior], 1)
-        target = torch.cat([root * self.post._y, root.new_zeros(len(root), prior.shape[1])], 1)
+        zeros = root.new_zeros(len(root), prior.shape[1])
+        target = torch.cat([root * self.post.points.y, zeros], 1)
         return LeastSquares(matrix, target.expand(len(theta), -1))
 
     def reduced(self, theta: Tensor) -> tuple[Tensor, Tensor]:
@@ -103,7 +105,7 @@ class Objective:
         problem = self._output_problem(theta)
         outputs = theta.clone()
         outputs[:, self.output] = problem.solution
-        jacobian = hidden_jacobian(self.net, outputs, self.post._x)
+        jacobian = hidden_jacobian(self.net, outputs, self.post.points.x)
         jacobian = (jacobian * self.root_precision(theta).unsqueeze(1)).mT
         jacobian = torch.nn.functional.pad(jacobian, (0, 0, 0, self.net.n_output))
         jacobian = jacobian - problem.q @ (problem.q.mT @ jacobian)
@@ -130,10 +132,5 @@ def conditional_log_sigma(post: Posterior, sse: Tensor, prior: bool = False) -> 
             u = u - step
             if not (step.abs() > 1e-15 * (1 + u.abs())).any():
                 break
-    smallest = SMALLEST_NOISE * math.sqrt(float((post._y * _weights(post)).square().mean()))
+    smallest = SMALLEST_NOISE * math.sqrt(float(WeightedPoints.of(post.points).y.square().mean()))
     return (-0.5 * u).clamp(min=math.log(max(smallest, 1e-150)))
-
-
-def _weights(post: Posterior) -> Tensor:
-    """1/yerr, or ones: (n,)."""
-    return torch.ones_like(post._y) if post._inverse_yerr is None else post._inverse_yerr

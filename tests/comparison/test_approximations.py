@@ -108,7 +108,7 @@ def test_laplace_agrees_with_laplace_torch():
         post.net.to_torch(theta), "regression", subset_of_weights="all", hessian_structure="full",
         sigma_noise=0.3, prior_precision=0.25,
     )  # fmt: skip
-    points = torch.utils.data.TensorDataset(post._x, post._y[:, None])
+    points = torch.utils.data.TensorDataset(post.points.x, post.points.y[:, None])
     other.fit(torch.utils.data.DataLoader(points, batch_size=20))
     np.testing.assert_allclose(
         laplace(post, theta).covariance, other.posterior_covariance.numpy(), rtol=1e-6
@@ -165,7 +165,7 @@ def point_gradients(post, theta):
         one = Posterior(post.net, Dataset(x[None], y[None]), post.likelihood, post.prior)
         leaf = torch.tensor(theta, requires_grad=True)
         share = one.prior.scales(post.net.kinds, post.likelihood.infers_noise)
-        sse = (one._y - post.net.forward(leaf[None], one._x)).square().sum()
+        sse = (one.points.y - post.net.forward(leaf[None], one.points.x)).square().sum()
         tau = math.exp(-2 * theta[-1]) if post.likelihood.infers_noise else None
         if tau is None:
             loss = sse * post.likelihood.precision(post.data.n) / 2
