@@ -325,7 +325,7 @@ def test_key_without_its_section(refused):
 
 def test_file_that_another_process_is_writing(refused, run_file):
     code = (
-        "import sys\nfrom nnpost.store import lock\n"
+        "import sys\nfrom nnpost.storage.runfile import lock\n"
         "with lock(sys.argv[1]):\n    print('locked', flush=True)\n    sys.stdin.read()\n"
     )
     writer = subprocess.Popen(
