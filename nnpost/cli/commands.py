@@ -1,4 +1,4 @@
-"""The commands: parse, call, print.
+"""The commands: parse, call, print. What they take is in parser.py, under the same names.
 
 Nothing is computed here. Exit status: 0 done, 1 done but not converged, 2 the request or a file is
 unusable (one line on stderr), 70 an error in nnpost itself (a traceback), 130 interrupted.
@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from ..common.errors import RequestError, choose
+from ..common.errors import Interrupted, RequestError, choose
 from .parser import parse
 
 if TYPE_CHECKING:
@@ -25,29 +25,29 @@ if TYPE_CHECKING:
     from ..sampling.until import Budget
 
 __all__ = [
-    "as_json",
+    "COMMANDS",
     "asked_experiment",
     "budget",
+    "carry_out",
     "compare",
     "corner",
     "dumped",
     "entry",
     "export",
     "fail",
-    "finish",
     "info",
     "list_",
     "main",
+    "print_unless_quiet",
+    "reopened",
     "report",
     "run",
     "sample",
-    "say",
-    "stage_job",
-    "stamp",
-    "started",
+    "status",
     "thin",
     "train",
     "units",
+    "what_was_kept",
 ]
 
 DONE, NOT_CONVERGED, UNUSABLE, INTERNAL, INTERRUPTED = 0, 1, 2, 70, 130
@@ -62,8 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Carry out one command and return its exit status."""
     given = list(sys.argv[1:] if argv is None else argv)
     try:
-        args = parse(given)
-        return COMMANDS[args.command](args, shlex.join(["nnpost", *given]))
+        return carry_out(parse(given), shlex.join(["nnpost", *given]))
     except RequestError as error:
         return fail(str(error))
     except BrokenPipeError:
@@ -73,13 +72,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return fail(f"{where}{error.strerror or error}; check the path and the room on the disk")
-    except KeyboardInterrupt as interrupt:
-        print(f"nnpost: {' '.join(map(str, interrupt.args)) or 'interrupted'}", file=sys.stderr)
-        return INTERRUPTED
     except Exception:
         # Python's own status for this is 1, which here means done but not converged.
         traceback.print_exc()
         return INTERNAL
+
+
+def carry_out(args: argparse.Namespace, line: str) -> int:
+    """Call the command, and say what an interrupt has left; ``line`` is as it was typed."""
+    try:
+        return COMMANDS[args.command](args, line)
+    except KeyboardInterrupt as interrupt:
+        print(f"nnpost: {what_was_kept(interrupt, args, line)}", file=sys.stderr)
+        return INTERRUPTED
+
+
+def what_was_kept(interrupt: KeyboardInterrupt, args: argparse.Namespace, line: str) -> str:
+    """One line: the stage of the interrupt, or how to go on from what is in the run file."""
+    if not isinstance(interrupt, Interrupted):
+        return "interrupted"
+    if not interrupt.kept:
+        return f"interrupted during {interrupt.stage}; nothing was kept"
+    again = line if getattr(args, "resume", True) else f"{line} --resume"
+    return f"interrupted; what was sampled is kept, go on with: {again}"
 
 
 def fail(message: str) -> int:
@@ -88,64 +103,69 @@ def fail(message: str) -> int:
     return UNUSABLE
 
 
-def run(args: argparse.Namespace, command: str) -> int:
+# The commands, each (args, the line as it was typed) -> exit status.
+
+
+def run(args: argparse.Namespace, line: str) -> int:
     from ..experiment import request, stages
 
-    job = request.make_request(
+    asked = request.make_request(
         asked_experiment(args),
         path=args.out,
-        figures=args.figures,
+        figures=False if args.no_figures else args.figures,
         resume=args.resume,
         device=args.device,
-        command=command,
+        command=line,
         progress=not args.quiet,
         budget=budget(args),
     )
-    again = command if args.resume else f"{command} --resume"
-    return finish(args, lambda: stages.run_job(job), again, started(job, "training"))
+    outcome = stages.run_all(asked)
+    print_unless_quiet(args, str(outcome))
+    return status(outcome)
 
 
-def train(args: argparse.Namespace, command: str) -> int:
+def train(args: argparse.Namespace, line: str) -> int:
     from ..experiment import stages
 
-    job = stage_job(args, command, ["train"])
-    fits = stages.train_stage(job)
-    say(args, str(fits))
+    fits = stages.train_again(reopened(args, line, ["train"]))
+    print_unless_quiet(args, str(fits))
     return DONE
 
 
-def sample(args: argparse.Namespace, command: str) -> int:
+def sample(args: argparse.Namespace, line: str) -> int:
     from ..experiment import stages
 
-    job = stage_job(args, command, ["sample", "temper"], args.resume)
-    again = command if args.resume else f"{command} --resume"
-    return finish(args, lambda: stages.sample_stage(job), again, started(job, "tempering"))
+    outcome = stages.sample_again(reopened(args, line, ["sample", "temper"], args.resume))
+    print_unless_quiet(args, str(outcome))
+    return status(outcome)
 
 
-def compare(args: argparse.Namespace, command: str) -> int:
+def compare(args: argparse.Namespace, line: str) -> int:
     from ..experiment import stages
+    from ..report import info
 
-    job = stage_job(args, command, [])
-    shown = as_json if args.json else str
-    return finish(args, lambda: stages.compare_stage(job), command, lambda: None, shown)
+    outcome = stages.compare_again(reopened(args, line, []))
+    text = dumped(info.summarise(outcome.path)) if args.json else str(outcome)
+    print_unless_quiet(args, text)
+    return status(outcome)
 
 
-def corner(args: argparse.Namespace, command: str) -> int:
-    from ..experiment.pictures import draw_corner
+def corner(args: argparse.Namespace, line: str) -> int:
+    from ..experiment import pictures
 
-    for file in draw_corner(args.file, args.out, args.unfolded):
-        say(args, str(file))
+    files = pictures.write_corner(args.file, args.out, args.unfolded)
+    print_unless_quiet(args, "\n".join(map(str, files)))
     return DONE
 
 
-def report(args: argparse.Namespace, command: str) -> int:
-    from ..experiment.pictures import report as write
+def report(args: argparse.Namespace, line: str) -> int:
+    from ..experiment import pictures
 
-    say(args, str(write(args.file, args.out)))
+    print_unless_quiet(args, str(pictures.report(args.file, args.out)))
     return DONE
 
 
-def list_(args: argparse.Namespace, command: str) -> int:
+def list_(args: argparse.Namespace, line: str) -> int:
     from ..experiment.experiment import builtin_text, builtins
 
     if args.name:
@@ -158,7 +178,7 @@ def list_(args: argparse.Namespace, command: str) -> int:
     return DONE
 
 
-def info(args: argparse.Namespace, command: str) -> int:
+def info(args: argparse.Namespace, line: str) -> int:
     from ..report import info
 
     found = info.summarise(args.file)
@@ -166,7 +186,7 @@ def info(args: argparse.Namespace, command: str) -> int:
     return DONE
 
 
-def units(args: argparse.Namespace, command: str) -> int:
+def units(args: argparse.Namespace, line: str) -> int:
     from ..experiment import scan_sizes
 
     kinds = None if args.activation is None else args.activation.split(",")
@@ -177,28 +197,31 @@ def units(args: argparse.Namespace, command: str) -> int:
         out.write_text(scan_sizes.as_json(found) + "\n", "utf-8")
     files = scan_sizes.write_figure(found, args.figures or f"figures/{experiment.name}")
     shown = [str(found), "", *(f"figure    {file}" for file in files)]
-    print(scan_sizes.as_json(found)) if args.json else say(args, "\n".join(shown))
+    if args.json:
+        print(scan_sizes.as_json(found))
+    else:
+        print_unless_quiet(args, "\n".join(shown))
     return DONE if found.trusted else NOT_CONVERGED
 
 
-def export(args: argparse.Namespace, command: str) -> int:
+def export(args: argparse.Namespace, line: str) -> int:
     from ..report.export import export as write
 
-    say(args, write(args.file, args.what, args.to))
+    print_unless_quiet(args, write(args.file, args.what, args.to))
     return DONE
 
 
-def thin(args: argparse.Namespace, command: str) -> int:
+def thin(args: argparse.Namespace, line: str) -> int:
     from ..storage.read_chain import thinned_copy
 
     if args.every < 1:
         raise RequestError(f"--every: found {args.every}, expected a whole number of at least 1")
     thinned_copy(args.file, args.to, args.every)
-    say(args, f"{args.to}: every {args.every}th row of {args.file}")
+    print_unless_quiet(args, f"{args.to}: every {args.every}th row of {args.file}")
     return DONE
 
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[[argparse.Namespace, str], int]] = {
     "run": run,
     "train": train,
     "sample": sample,
@@ -241,8 +264,8 @@ def asked_experiment(args: argparse.Namespace) -> Experiment:
     return replace(experiment, name=Path(named_after).stem) if named_after else experiment
 
 
-def stage_job(
-    args: argparse.Namespace, command: str, sections: list[str], resume: bool = False
+def reopened(
+    args: argparse.Namespace, line: str, sections: list[str], resume: bool = False
 ) -> Request:
     """What a stage that is run alone works on; it may change the settings of ``sections``."""
     from ..experiment import request
@@ -254,7 +277,7 @@ def stage_job(
         figures=getattr(args, "figures", None),
         resume=resume,
         device=args.device,
-        command=command,
+        command=line,
         progress=not args.quiet,
         budget=budget(args),
     )
@@ -276,60 +299,14 @@ def budget(args: argparse.Namespace) -> Budget | None:
     )
 
 
-def started(job: Request, stage: str) -> Callable[[], str | None]:
-    """Tells afterwards in which stage a job still was if it has written nothing; else None."""
-    before = stamp(job)
-    going_on = job.resume and before is not None
-
-    def unwritten() -> str | None:
-        return None if going_on or stamp(job) != before else stage
-
-    return unwritten
-
-
-def stamp(job: Request) -> tuple[int, int] | None:
-    """What changes when the job's file is written; None while there is none."""
-    if not job.path.exists():
-        return None
-    found = job.path.stat()
-    return found.st_ino, found.st_mtime_ns
-
-
-def finish(
-    args: argparse.Namespace,
-    work: Callable[[], Outcome],
-    again: str,
-    unwritten: Callable[[], str | None],
-    shown: Callable[[Outcome], str] = str,
-) -> int:
-    """Do the work, show what came of it, and say by the exit status whether it converged.
-
-    ``unwritten`` names the stage whose interruption leaves nothing to go on with.
-    """
-    try:
-        outcome = work()
-    except KeyboardInterrupt:
-        stage = unwritten()
-        if stage is None:
-            told = f"interrupted; what was sampled is kept, go on with: {again}"
-        else:
-            told = f"interrupted during {stage}; nothing was kept"
-        raise KeyboardInterrupt(told) from None
-    say(args, shown(outcome))
+def status(outcome: Outcome) -> int:
     return DONE if outcome.run.verdict.converged else NOT_CONVERGED
-
-
-def as_json(outcome: Outcome) -> str:
-    """Everything that the run file of an outcome says, the score card with its errors included."""
-    from ..report import info
-
-    return dumped(info.summarise(outcome.path))
 
 
 def dumped(found: object) -> str:
     return json.dumps(found, indent=2, allow_nan=False)
 
 
-def say(args: argparse.Namespace, text: str) -> None:
+def print_unless_quiet(args: argparse.Namespace, text: str) -> None:
     if not args.quiet:
         print(text)

@@ -1,13 +1,43 @@
-"""The command line: which commands and options there are, and their help."""
+"""The command line: which commands there are, their options, and their help.
+
+A command NAME is the function NAME here, which says what it takes, and the function NAME in
+commands.py, which carries it out.
+"""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NoReturn
 
 from ..common.errors import RequestError, nearest
 
-__all__ = ["Parser", "add_experiment", "add_until", "add_work", "parse", "parsers"]
+__all__ = [
+    "PARSERS",
+    "Command",
+    "Parser",
+    "add_experiment",
+    "add_file",
+    "add_quiet",
+    "add_set",
+    "add_until",
+    "add_work",
+    "command",
+    "compare",
+    "corner",
+    "export",
+    "info",
+    "list_",
+    "make_parser",
+    "parse",
+    "report",
+    "run",
+    "sample",
+    "thin",
+    "train",
+    "units",
+]
 
 
 class Parser(argparse.ArgumentParser):
@@ -17,17 +47,42 @@ class Parser(argparse.ArgumentParser):
         raise RequestError(f"{message}; see `{self.prog} --help`")
 
 
+AddOptions = Callable[[Parser], None]
+
+
+@dataclass(frozen=True)
+class Command:
+    """What ``nnpost NAME --help`` says, and what adds the options of NAME to its parser."""
+
+    help: str
+    examples: tuple[str, ...]
+    add_options: AddOptions
+
+
+PARSERS: dict[str, Command] = {}  # in the order in which `nnpost --help` lists them
+
+
+def command(help: str, *examples: str) -> Callable[[AddOptions], AddOptions]:
+    """Enter a function that adds options as the command of its name, with at least one example."""
+
+    def enter(add_options: AddOptions) -> AddOptions:
+        name = add_options.__name__.rstrip("_")  # list_ leaves Python's own list alone
+        PARSERS[name] = Command(help, examples, add_options)
+        return add_options
+
+    return enter
+
+
 def parse(argv: list[str]) -> argparse.Namespace:
     """Read the command line. Raises RequestError for what cannot be understood."""
-    parser, commands = parsers()
-    if argv and not argv[0].startswith("-") and argv[0] not in commands:
-        hint = nearest(argv[0], commands) or f": expected one of {', '.join(commands)}"
+    if argv and not argv[0].startswith("-") and argv[0] not in PARSERS:
+        hint = nearest(argv[0], PARSERS) or f": expected one of {', '.join(PARSERS)}"
         raise RequestError(f"unknown command '{argv[0]}'{hint}")
-    return parser.parse_args(argv)
+    return make_parser().parse_args(argv)
 
 
-def parsers() -> tuple[Parser, list[str]]:
-    """The parser, and the names of the commands."""
+def make_parser() -> Parser:
+    """The parser of ``nnpost``, with one of its own for every command."""
     from .. import __version__
 
     parser = Parser(
@@ -39,183 +94,213 @@ def parsers() -> tuple[Parser, list[str]]:
     )
     parser.add_argument("--version", action="version", version=f"nnpost {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-
-    def add(name: str, help: str, *examples: str) -> Parser:
-        shown = "\n".join(["examples:", *(f"  nnpost {example}" for example in examples)])
-        command = commands.add_parser(
+    for name, about in PARSERS.items():
+        own = commands.add_parser(
             name,
-            help=help,
-            description=f"{help[0].upper()}{help[1:]}.",
-            epilog=shown,
+            help=about.help,
+            description=f"{about.help[0].upper()}{about.help[1:]}.",
+            epilog="\n".join(["examples:", *(f"  nnpost {example}" for example in about.examples)]),
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-        return command
+        about.add_options(own)
+    return parser
 
-    one = add(
-        "run",
-        "train, temper, sample, diagnose, compare, draw and report, all in one",
-        "run parabola",
-        "run parabola --set network.hidden=[3] --set sample.nsteps=2000 --out chains/three.h5",
-        "run --data my.csv --x t --y flux --yerr err --set network.activation=tanh",
-        "run my.toml --resume",
-        "run my.toml --until converged --max-seconds 300",
+
+# The commands.
+
+
+@command(
+    "train, temper, sample, diagnose, compare, draw and report, all in one",
+    "run parabola",
+    "run parabola --set network.hidden=[3] --set sample.nsteps=2000 --out chains/three.h5",
+    "run --data my.csv --x t --y flux --yerr err --set network.activation=tanh",
+    "run my.toml --resume",
+    "run my.toml --until converged --max-seconds 300",
+)
+def run(parser: Parser) -> None:
+    add_experiment(parser)
+    parser.add_argument("--out", metavar="FILE", help="the run file (default: chains/NAME.h5)")
+    pictures = parser.add_mutually_exclusive_group()
+    pictures.add_argument("--figures", metavar="DIR", help="the figures (default: figures/NAME)")
+    pictures.add_argument("--no-figures", action="store_true", help="draw nothing, write no report")
+    parser.add_argument("--seed", metavar="N", help="the seed of everything that is random")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with an earlier, unfinished run"
     )
-    add_experiment(one)
-    one.add_argument("--out", metavar="FILE", help="the run file (default: chains/NAME.h5)")
-    one.add_argument("--figures", metavar="DIR", help="the figures (default: figures/NAME)")
-    one.add_argument("--seed", metavar="N", help="the seed of everything that is random")
-    one.add_argument("--resume", action="store_true", help="go on with an earlier, unfinished run")
-    add_until(one)
-    add_work(one)
+    add_until(parser)
+    add_set(parser)
+    add_work(parser)
 
-    for name, help, *examples in (
-        (
-            "train",
-            "train again from the data in a run file, and drop what depended on the old fits",
-            "train chains/parabola.h5 --set train.restarts=1000",
-        ),
-        (
-            "sample",
-            "sample again, or further, from what is in a run file",
-            "sample chains/parabola.h5 --set sample.nsteps=20000 --resume",
-            "sample chains/parabola.h5 --set sample.moves=stretch",
-        ),
-        (
-            "compare",
-            "judge the chain again, compare it with the fits, and print the score card",
-            "compare chains/parabola.h5",
-            "compare chains/parabola.h5 --json",
-            "compare chains/parabola.h5 --figures figures/parabola",
-        ),
-    ):
-        stage = add(name, help, *examples)
-        stage.add_argument("file", metavar="FILE", help="a run file")
-        if name == "sample":
-            stage.add_argument("--resume", action="store_true", help="keep the chain and extend it")
-            add_until(stage)
-        if name == "compare":
-            stage.add_argument("--figures", metavar="DIR", help="draw all figures into this folder")
-            stage.add_argument("--json", action="store_true", help="as one JSON object")
-        add_work(stage, settings=name != "compare")
 
-    picture = add(
-        "corner",
-        "draw the corner plot of a run file, with the fit and the maximum marked",
-        "corner chains/reference/parabola.h5",
-        "corner chains/parabola.h5 --unfolded --out raw.pdf",
-    )
-    picture.add_argument("file", metavar="FILE", help="a run file")
-    picture.add_argument("--unfolded", action="store_true", help="the chain as it was sampled")
-    picture.add_argument(
+@command(
+    "train again from the data in a run file, and drop what depended on the old fits",
+    "train chains/parabola.h5 --set train.restarts=1000",
+)
+def train(parser: Parser) -> None:
+    add_file(parser)
+    add_set(parser)
+    add_work(parser)
+
+
+@command(
+    "sample again, or further, from what is in a run file",
+    "sample chains/parabola.h5 --set sample.nsteps=20000 --resume",
+    "sample chains/parabola.h5 --set sample.moves=stretch",
+)
+def sample(parser: Parser) -> None:
+    add_file(parser)
+    parser.add_argument("--resume", action="store_true", help="keep the chain and extend it")
+    add_until(parser)
+    add_set(parser)
+    add_work(parser)
+
+
+@command(
+    "judge the chain again, compare it with the fits, and print the score card",
+    "compare chains/parabola.h5",
+    "compare chains/parabola.h5 --json",
+    "compare chains/parabola.h5 --figures figures/parabola",
+)
+def compare(parser: Parser) -> None:
+    add_file(parser)
+    parser.add_argument("--figures", metavar="DIR", help="draw all figures into this folder")
+    parser.add_argument("--json", action="store_true", help="as one JSON object")
+    add_work(parser)
+
+
+@command(
+    "draw the corner plot of a run file, with the fit and the maximum marked",
+    "corner chains/reference/parabola.h5",
+    "corner chains/parabola.h5 --unfolded --out raw.pdf",
+)
+def corner(parser: Parser) -> None:
+    add_file(parser)
+    parser.add_argument("--unfolded", action="store_true", help="the chain as it was sampled")
+    parser.add_argument(
         "--out", metavar="FILE", help="a .png or .pdf file (default: figures/NAME/corner.png, .pdf)"
     )
-    picture.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    add_quiet(parser)
 
-    page = add(
-        "report",
-        "write one HTML page with the answer, the score card and the pictures of a run file",
-        "report chains/parabola.h5",
-        "report chains/parabola.h5 --out parabola.html",
-    )
-    page.add_argument("file", metavar="FILE", help="a run file")
-    page.add_argument(
+
+@command(
+    "write one HTML page with the answer, the score card and the pictures of a run file",
+    "report chains/parabola.h5",
+    "report chains/parabola.h5 --out parabola.html",
+)
+def report(parser: Parser) -> None:
+    add_file(parser)
+    parser.add_argument(
         "--out", metavar="FILE", help="an .html file (default: figures/NAME/report.html)"
     )
-    page.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    add_quiet(parser)
 
-    listing = add(
-        "list", "list the built-in experiments, or print one as TOML", "list", "list parabola"
-    )
-    listing.add_argument("name", nargs="?", metavar="NAME", help="print this experiment as TOML")
 
-    about = add(
-        "info",
-        "show what a run file holds",
-        "info chains/parabola.h5",
-        "info chains/parabola.h5 --json",
-    )
-    about.add_argument("file", metavar="FILE", help="a run file")
-    about.add_argument("--json", action="store_true", help="as one JSON object")
+@command("list the built-in experiments, or print one as TOML", "list", "list parabola")
+def list_(parser: Parser) -> None:
+    parser.add_argument("name", nargs="?", metavar="NAME", help="print this experiment as TOML")
 
-    many = add(
-        "units",
-        "how many units? train and temper networks of many sizes on the same data",
-        "units parabola --hidden 1,2,3,4",
-        "units sine --hidden 2,4,6,8 --activation sigmoid,softsign --out sine-units.json",
-        "units --data my.csv --x t --y flux --yerr err --hidden 1,2,3 --json",
-    )
-    add_experiment(many)
-    many.add_argument(
+
+@command("show what a run file holds", "info chains/parabola.h5", "info chains/parabola.h5 --json")
+def info(parser: Parser) -> None:
+    add_file(parser)
+    parser.add_argument("--json", action="store_true", help="as one JSON object")
+
+
+@command(
+    "how many units? train and temper networks of many sizes on the same data",
+    "units parabola --hidden 1,2,3,4",
+    "units sine --hidden 2,4,6,8 --activation sigmoid,softsign --out sine-units.json",
+    "units --data my.csv --x t --y flux --yerr err --hidden 1,2,3 --json",
+)
+def units(parser: Parser) -> None:
+    add_experiment(parser)
+    parser.add_argument(
         "--hidden", default="1,2,4,8,16", metavar="N,N,...", help="units (default: 1,2,4,8,16)"
     )
-    many.add_argument(
+    parser.add_argument(
         "--activation", metavar="NAME,...", help="activations (default: the experiment's)"
     )
-    many.add_argument("--out", metavar="FILE", help="write the result as JSON, too")
-    many.add_argument("--figures", metavar="DIR", help="the figure (default: figures/NAME)")
-    many.add_argument("--seed", metavar="N", help="the seed of everything that is random")
-    many.add_argument("--json", action="store_true", help="print one JSON object, not the table")
-    add_work(many)
-
-    out = add(
-        "export",
-        "write flat parameter vectors to a file that other programs read",
-        "export chains/parabola.h5 --what map --to map.csv",
-        "export chains/parabola.h5 --what samples --to samples.npz",
-    )
-    out.add_argument("file", metavar="FILE", help="a run file")
-    out.add_argument("--what", required=True, metavar="WHAT", help="sgd, map, fits or samples")
-    out.add_argument("--to", required=True, metavar="OUT", help="a .npy, .npz or .csv file")
-    out.add_argument("--quiet", action="store_true", help="print nothing but errors")
-
-    small = add(
-        "thin",
-        "write a small copy of a run file that keeps every N-th row of the chain",
-        "thin chains/parabola.h5 --every 50 --to small.h5",
-    )
-    small.add_argument("file", metavar="FILE", help="a run file")
-    small.add_argument("--every", required=True, type=int, metavar="N", help="rows for one kept")
-    small.add_argument("--to", required=True, metavar="OUT", help="the copy, a run file")
-    small.add_argument("--quiet", action="store_true", help="print nothing but errors")
-    return parser, list(commands.choices)
+    parser.add_argument("--out", metavar="FILE", help="write the result as JSON, too")
+    parser.add_argument("--figures", metavar="DIR", help="the figure (default: figures/NAME)")
+    parser.add_argument("--seed", metavar="N", help="the seed of everything that is random")
+    parser.add_argument("--json", action="store_true", help="print one JSON object, not the table")
+    add_set(parser)
+    add_work(parser)
 
 
-def add_experiment(command: Parser) -> None:
+@command(
+    "write flat parameter vectors to a file that other programs read",
+    "export chains/parabola.h5 --what map --to map.csv",
+    "export chains/parabola.h5 --what samples --to samples.npz",
+)
+def export(parser: Parser) -> None:
+    add_file(parser)
+    parser.add_argument("--what", required=True, metavar="WHAT", help="sgd, map, fits or samples")
+    parser.add_argument("--to", required=True, metavar="OUT", help="a .npy, .npz or .csv file")
+    add_quiet(parser)
+
+
+@command(
+    "write a small copy of a run file that keeps every N-th row of the chain",
+    "thin chains/parabola.h5 --every 50 --to small.h5",
+)
+def thin(parser: Parser) -> None:
+    add_file(parser)
+    parser.add_argument("--every", required=True, type=int, metavar="N", help="rows for one kept")
+    parser.add_argument("--to", required=True, metavar="OUT", help="the copy, a run file")
+    add_quiet(parser)
+
+
+# Options that several commands take.
+
+
+def add_file(parser: Parser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a run file")
+
+
+def add_quiet(parser: Parser) -> None:
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def add_experiment(parser: Parser) -> None:
     """The options that name an experiment, or data of one's own."""
-    command.add_argument("experiment", nargs="?", help="a built-in experiment or a TOML file")
-    command.add_argument("--data", metavar="FILE", help="data of your own: .csv, .npz or .h5")
-    command.add_argument("--x", metavar="COL[,COL]", help="the columns of the inputs")
-    command.add_argument("--y", metavar="COL", help="the column of the target")
-    command.add_argument("--yerr", metavar="COL", help="the column of its standard deviations")
+    parser.add_argument("experiment", nargs="?", help="a built-in experiment or a TOML file")
+    parser.add_argument("--data", metavar="FILE", help="data of your own: .csv, .npz or .h5")
+    parser.add_argument("--x", metavar="COL[,COL]", help="the columns of the inputs")
+    parser.add_argument("--y", metavar="COL", help="the column of the target")
+    parser.add_argument("--yerr", metavar="COL", help="the column of its standard deviations")
 
 
-def add_until(command: Parser) -> None:
+def add_until(parser: Parser) -> None:
     """The options of sampling on until the chain has converged."""
-    command.add_argument(
+    parser.add_argument(
         "--until",
         metavar="converged",
         help="sample on until the verdict holds or a budget is spent",
     )
-    command.add_argument(
+    parser.add_argument(
         "--max-steps", metavar="N", type=int, help="steps of every walker in all (1,000,000)"
     )
-    command.add_argument(
+    parser.add_argument(
         "--max-seconds", metavar="S", type=float, help="seconds after the first chain (600)"
     )
 
 
-def add_work(command: Parser, settings: bool = True) -> None:
+def add_set(parser: Parser) -> None:
+    """Settings of the experiment."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SECTION.KEY=VALUE",
+        help="change one setting of the experiment; may be repeated",
+    )
+
+
+def add_work(parser: Parser) -> None:
     """The options of everything that computes."""
-    if settings:
-        command.add_argument(
-            "--set",
-            action="append",
-            default=[],
-            metavar="SECTION.KEY=VALUE",
-            help="change one setting of the experiment; may be repeated",
-        )
-    command.add_argument(
+    parser.add_argument(
         "--device", default="auto", metavar="auto|cpu|cuda", help="where to compute"
     )
-    command.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    add_quiet(parser)

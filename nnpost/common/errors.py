@@ -1,11 +1,11 @@
-"""The one error that people see: what was found, what was expected, what to do."""
+"""What ends a request early: an error that says what to do, or an interrupt that says where."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["RequestError", "choose", "nearest"]
+__all__ = ["Interrupted", "RequestError", "choose", "nearest"]
 
 
 class RequestError(ValueError):
@@ -14,6 +14,17 @@ class RequestError(ValueError):
     The message is one line that says what was found, what was expected and what to do. The
     command line prints it without a traceback and exits with status 2.
     """
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C while a run was in ``stage``; ``kept``, whether its file has something to go on with.
+
+    Whoever does not know of stages sees the KeyboardInterrupt that it is.
+    """
+
+    def __init__(self, stage: str, kept: bool) -> None:
+        super().__init__(f"interrupted during {stage}")
+        self.stage, self.kept = stage, kept
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -1,6 +1,7 @@
 """How long work tells how far it is: a function ``progress(done, total, text)``.
 
-``silent`` says nothing, ``bar(title)`` draws a bar on a terminal and prints plain lines elsewhere.
+Functions with an argument ``progress`` take True for a bar on a terminal and plain lines elsewhere,
+False for silence, or such a function; :func:`open_progress` turns the three into one.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ LINE_SECONDS = 10.0  # between two plain lines
 
 
 def silent(done: float, total: float, text: str = "") -> None:
-    """Say nothing."""
+    """Show nothing."""
 
 
 @contextmanager
@@ -44,7 +45,7 @@ def bar(title: str, stream: TextIO | None = None) -> Iterator[Progress]:
 
 @contextmanager
 def open_progress(progress: Progress | bool, title: str) -> Iterator[Progress]:
-    """What functions with a ``progress`` argument call: a bar for True, silence for False."""
+    """A function to report to from an argument ``progress``: a bar for True, silence for False."""
     if callable(progress):
         yield progress
     elif progress:
@@ -57,10 +58,10 @@ def open_progress(progress: Progress | bool, title: str) -> Iterator[Progress]:
 def _lines(title: str, out: TextIO) -> Progress:
     last = time.monotonic()
 
-    def say(done: float, total: float, text: str = "") -> None:
+    def print_now_and_then(done: float, total: float, text: str = "") -> None:
         nonlocal last
         if time.monotonic() - last >= LINE_SECONDS:
             last = time.monotonic()
             print(f"{title}: {100 * done / total:.0f} %  {text}", file=out, flush=True)
 
-    return say
+    return print_now_and_then

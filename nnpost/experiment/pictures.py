@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..common.errors import RequestError, choose
 from ..comparison.compare import Comparison, compare
+from ..comparison.laplace import laplace
 from ..comparison.scorecard import ScoreCard, score
 from ..sampling.load import load
 from ..sampling.run import Run
@@ -17,7 +18,14 @@ from ..storage.runfile import read_group
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["draw_corner", "drawings", "report", "write_pictures", "write_report"]
+__all__ = [
+    "all_figures",
+    "corner_with_all",
+    "report",
+    "write_corner",
+    "write_pictures",
+    "write_report",
+]
 
 FIGURES = (".png", ".pdf", ".svg")
 
@@ -28,40 +36,52 @@ def write_pictures(
     """Write all figures of a run into a folder, and the report that has them inside."""
     from .. import figures
 
-    drawn = drawings(result, comparison, card)
-    for name, figure in drawn.items():
+    pictures = all_figures(result, comparison, card)
+    for name, figure in pictures.items():
         yield from figures.save(figure, folder / name)
-    yield write_report(result, comparison, card, drawn, folder / "report.html")
+    yield write_report(result, comparison, card, pictures, folder / "report.html")
 
 
-def drawings(
+def all_figures(
     result: Run, comparison: Comparison | None, card: ScoreCard | None
 ) -> dict[str, Figure]:
     """All figures that a run has something for, by their names."""
     from .. import figures
 
-    drawn = {"corner": figures.corner(result, comparison=comparison, population=True, laplace=True)}
+    made = {"corner": corner_with_all(result, comparison)}
     if comparison is not None:
-        drawn["log_posterior"] = figures.log_posterior(result, comparison)
-        drawn["fits"] = figures.fits_and_residuals(result.post, comparison, result)
+        made["log_posterior"] = figures.log_posterior(result, comparison)
+        made["fits"] = figures.fits_and_residuals(result.post, comparison, result)
     if card is not None and comparison is not None:
-        drawn["basins"] = figures.basins(card)
-        drawn["profile"] = figures.profile(card)
-        drawn["approximations"] = figures.approximations(card, comparison, result.post.data)
+        made["basins"] = figures.basins(card)
+        made["profile"] = figures.profile(card)
+        made["approximations"] = figures.approximations(card, comparison, result.post.data)
     if result.fits is not None:
-        drawn["losses"] = figures.losses(result.fits, result.post)
-    drawn["traces"] = figures.traces(result)
-    drawn["ranks"] = figures.ranks(result)
+        made["losses"] = figures.losses(result.fits, result.post)
+    made["traces"] = figures.traces(result)
+    made["ranks"] = figures.ranks(result)
     if result.tempering is not None:
-        drawn["ladder"] = figures.ladder(result.tempering)
-    return drawn
+        made["ladder"] = figures.ladder(result.tempering)
+    return made
+
+
+def corner_with_all(result: Run, comparison: Comparison | None, unfolded: bool = False) -> Figure:
+    """The corner plot with all restarts, and Laplace's approximation at SGD and at the MAP."""
+    from .. import figures
+    from ..figures.corner import marked_networks
+
+    marks = marked_networks(result, result.fits, comparison, unfolded)
+    around = {n: laplace(result.post, at) for n, at in marks.items() if n in ("SGD", "MAP")}
+    return figures.corner(
+        result, comparison=comparison, unfolded=unfolded, population=True, laplace=around
+    )
 
 
 def write_report(
     result: Run,
     comparison: Comparison | None,
     card: ScoreCard | None,
-    drawn: Mapping[str, Figure],
+    pictures: Mapping[str, Figure],
     out: Path,
 ) -> Path:
     """Write the page; raises RequestError where that is not possible."""
@@ -70,7 +90,7 @@ def write_report(
 
     about = {} if result.path is None else read_group(result.path, "experiment") or {}
     title = "run" if result.path is None else Path(result.path).stem
-    images = {name: as_png(figure) for name, figure in drawn.items()}
+    images = {name: as_png(figure) for name, figure in pictures.items()}
     page = Report(title, result, comparison, card, about, images).html()
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -106,10 +126,10 @@ def report(path: str | os.PathLike[str], out: str | os.PathLike[str] | None = No
             if judged is None
             else ScoreCard.from_tree(judged)
         )
-    return write_report(result, comparison, card, drawings(result, comparison, card), target)
+    return write_report(result, comparison, card, all_figures(result, comparison, card), target)
 
 
-def draw_corner(
+def write_corner(
     path: str | os.PathLike[str], out: str | os.PathLike[str] | None, unfolded: bool
 ) -> list[Path]:
     """Write the corner plot of a run file: as ``out``, or as figures/NAME/corner.png and .pdf."""
@@ -121,7 +141,5 @@ def draw_corner(
     formats = ("png", "pdf") if out is None else (target.suffix[1:],)
     judged = read_group(path, "comparison")
     comparison = None if judged is None else Comparison.from_tree(judged)
-    figure = figures.corner(
-        load(path), unfolded=unfolded, comparison=comparison, population=True, laplace=True
-    )
+    figure = corner_with_all(load(path), comparison, unfolded)
     return figures.save(figure, target.with_suffix(""), formats)

@@ -6,9 +6,10 @@ import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ..common.errors import RequestError, choose
+from ..common.progress import Progress
 from ..data.dataset import Dataset
 from ..posterior.posterior import Posterior
 from ..sampling.load import describe, load_posterior
@@ -32,7 +33,11 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """A checked request: what to compute, and where it goes."""
+    """A checked request: what to compute, and where it goes.
+
+    Without ``figures``, a folder, nothing is drawn. ``progress`` is True for bars and a line after
+    every stage, or a function called as ``progress(done, total, text)``.
+    """
 
     experiment: Experiment
     post: Posterior
@@ -40,7 +45,7 @@ class Request:
     path: Path
     figures: Path | None
     resume: bool
-    progress: bool
+    progress: Progress | bool
     command: str | None
     budget: Budget | None = None  # sample until converged, within it
 
@@ -58,21 +63,24 @@ class Request:
 def make_request(
     experiment: Experiment,
     path: str | os.PathLike[str] | None = None,
-    figures: str | os.PathLike[str] | None = None,
+    figures: str | os.PathLike[str] | Literal[False] | None = None,
     *,
     resume: bool = False,
     device: str = "auto",
-    progress: bool = True,
+    progress: Progress | bool = True,
     command: str | None = None,
     budget: Budget | None = None,
 ) -> Request:
-    """Check a whole experiment and where it is to go, without touching a file."""
+    """Check a whole experiment and where it is to go, without touching a file.
+
+    Figures go to ``figures/NAME`` where no folder is given; False draws none.
+    """
     data = experiment.data.make()
     part, validation = experiment.split(data)
     post = experiment.build(data, choose_device(device))
     experiment = experiment.resolved(post)
     target = Path(path or Path("chains", f"{experiment.name}.h5"))
-    folder = Path(figures or Path("figures", target.stem))
+    folder = None if figures is False else Path(figures or Path("figures", target.stem))
     if target.exists():
         with open_run(target):  # refuses what is not a run file, and is never replaced
             pass
@@ -92,7 +100,7 @@ def reopen(
     *,
     resume: bool = False,
     device: str = "auto",
-    progress: bool = True,
+    progress: Progress | bool = True,
     command: str | None = None,
     budget: Budget | None = None,
 ) -> Request:
@@ -134,10 +142,10 @@ def _from_python(
     path: str | os.PathLike[str],
     figures: str | os.PathLike[str] | None,
     device: str,
-    progress: bool,
+    progress: Progress | bool,
     command: str | None,
 ) -> Request:
-    """A job on a run that was made from Python and is not to be changed: it has no experiment."""
+    """About a run that was made from Python, has no experiment, and is not to be changed."""
     named, folder = Experiment(name=Path(path).stem), None if figures is None else Path(figures)
     post = load_posterior(path, device)
     return Request(named, post, None, Path(path), folder, False, progress, command)

@@ -1,7 +1,7 @@
-"""All stages of an experiment, in order, into one run file: train, temper, sample, compare, draw.
+"""All stages of an experiment, into one run file: train → temper → sample → compare → picture.
 
-Every stage is written to the run file when it ends, and a stage that runs again takes with it what
-depended on its old result.
+Each stage is one function: it computes, writes its result to the run file, and returns it. What
+depended on an older result goes with it (`MADE_FROM`).
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from ..common.errors import RequestError
-from ..common.progress import Progress, bar, silent
+from ..common.errors import Interrupted, RequestError
 from ..comparison.compare import Comparison, compare
 from ..comparison.scorecard import ScoreCard, score
 from ..posterior.prior_check import prior_check
@@ -35,32 +34,46 @@ from .pictures import write_pictures
 from .request import Request, check_same, make_request
 
 __all__ = [
+    "MADE_FROM",
     "Outcome",
-    "advance",
-    "compare_and_draw",
+    "announce",
+    "announce_warnings",
+    "compare_again",
     "compare_stage",
+    "conclude",
+    "extend_chain",
+    "keep",
     "kind",
+    "made_from",
     "make_folder",
-    "note",
-    "reporting",
+    "picture_stage",
     "run",
-    "run_job",
-    "sample_and_keep",
+    "run_all",
+    "sample_again",
     "sample_stage",
+    "stage",
     "stored",
-    "tempered",
-    "train_and_keep",
+    "temper_stage",
+    "train_again",
     "train_stage",
 ]
 
-JUDGEMENT = ("verdict", "comparison", "scorecard")
-CHAIN = ("sampling", "mcmc", "resume", *JUDGEMENT)
+# Groups of a run file, and those that each is made from; a chain also from what it starts from.
+MADE_FROM: dict[str, tuple[str, ...]] = {
+    "sampling": (),
+    "mcmc": ("sampling",),
+    "resume": ("mcmc",),
+    "verdict": ("mcmc", "tempering", "fits"),
+    "comparison": ("mcmc", "fits"),
+    "scorecard": ("comparison", "tempering"),
+}
+STARTS = {"tempered": "tempering", "fits": "fits"}
 
 
 def run(
     experiment: str | os.PathLike[str] | Experiment,
     path: str | os.PathLike[str] | None = None,
-    figures: str | os.PathLike[str] | None = None,
+    figures: str | os.PathLike[str] | Literal[False] | None = None,
     *,
     seed: int | None = None,
     resume: bool = False,
@@ -68,12 +81,12 @@ def run(
     progress: bool = True,
     budget: Budget | None = None,
 ) -> Run:
-    """Carry out an experiment: train, temper, sample, diagnose, compare, draw.
+    """Carry out an experiment: train, temper, sample, diagnose, compare, show.
 
     Args:
         experiment: the name of a built-in one, a TOML file, or an Experiment.
         path: the run file; ``chains/NAME.h5`` if not given.
-        figures: the folder of the figures; ``figures/NAME`` if not given.
+        figures: the folder of the figures; ``figures/NAME`` if not given. False draws none.
         seed: takes the place of the experiment's.
         resume: continue what ``path`` holds of the same experiment, or of one with fewer steps.
         device: "auto", "cpu" or "cuda".
@@ -86,15 +99,15 @@ def run(
     """
     asked = experiment if isinstance(experiment, Experiment) else load_experiment(experiment)
     asked = asked if seed is None else replace(asked, seed=seed)
-    job = make_request(
+    request = make_request(
         asked, path, figures, resume=resume, device=device, progress=progress, budget=budget
     )
-    return run_job(job).run
+    return run_all(request).run
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a job came to, and where it is kept."""
+    """What a request came to, and where it is kept."""
 
     run: Run
     comparison: Comparison | None
@@ -114,148 +127,209 @@ def kind(file: Path) -> str:
     return "report" if file.suffix == ".html" else "figure"
 
 
-def run_job(job: Request) -> Outcome:
+# What people ask for: all stages, or one of them again.
+
+
+def run_all(request: Request) -> Outcome:
     """All stages, in order; with ``resume``, from the first that is not in the file yet."""
-    with lock(job.path):
-        if job.figures is not None:
-            make_folder(job.figures)
-        for warning in prior_check(job.post):
-            note(job, f"warning: {warning}")
-        going_on = job.resume and job.path.exists()
-        fits = stored(job, "fits", Fits) if going_on else None
-        if fits is None:
-            fits = train_and_keep(job, replacing=not going_on)
-        return compare_and_draw(job, sample_and_keep(job, fits, going_on))
+    with lock(request.path):
+        make_folder(request.figures)
+        announce_warnings(request)
+        resume = request.resume and request.path.exists()
+        with stage("training", kept=resume):
+            fits = stored(request, "fits", Fits) if resume else None
+            if fits is None:
+                fits = train_stage(request, new=not resume)
+        with stage("tempering", kept=True):
+            tempering = temper_stage(request, resume)
+        with stage("sampling", kept=True):
+            result = sample_stage(request, fits, tempering, resume)
+        return conclude(request, result)
 
 
-def train_stage(job: Request) -> Fits:
+def train_again(request: Request) -> Fits:
     """Train again in an existing run file. A chain that started from the old fits goes."""
-    with lock(job.path):
-        return train_and_keep(job, replacing=False)
+    with lock(request.path), stage("training", kept=False):
+        return train_stage(request, new=False)
 
 
-def sample_stage(job: Request) -> Outcome:
+def sample_again(request: Request) -> Outcome:
     """Sample again, or further, in an existing run file, and judge and compare the result."""
-    with lock(job.path):
-        if job.resume:
-            check_same(job.experiment, job.path)
-        fits = stored(job, "fits", Fits)
-        return compare_and_draw(job, sample_and_keep(job, fits, job.resume))
+    with lock(request.path):
+        if request.resume:
+            check_same(request.experiment, request.path)
+        fits = stored(request, "fits", Fits)
+        with stage("tempering", kept=request.resume):
+            tempering = temper_stage(request, request.resume)
+        with stage("sampling", kept=True):
+            result = sample_stage(request, fits, tempering, request.resume)
+        return conclude(request, result)
 
 
-def compare_stage(job: Request) -> Outcome:
+def compare_again(request: Request) -> Outcome:
     """Judge the chain of a run file and compare it with the fits, as they are.
 
     A thinned copy keeps the verdict on the whole chain, of which it has only a part.
     """
-    with lock(job.path):
-        if job.figures is not None:
-            make_folder(job.figures)
-        result = load(job.path, job.post.device)
-        if thinned_by(job.path) == 1:
-            result.__dict__.pop("verdict", None)  # the stored one; it is to be reached anew
-        return compare_and_draw(job, result)
+    with lock(request.path):
+        make_folder(request.figures)
+        result = load(request.path, request.post.device)
+        if thinned_by(request.path) == 1:
+            result = replace(result)  # the same run, whose verdict is to be reached anew
+        return conclude(request, result)
 
 
-def train_and_keep(job: Request, replacing: bool) -> Fits:
-    """Train, and start the run file or replace the fits in it."""
-    recipe = job.experiment.train.table()
-    with reporting(job, "train") as progress:
-        fits = train(
-            job.post,
-            **recipe,
-            seed=job.experiment.seed,
-            validation=job.validation,
-            progress=progress,
-        )
-    note(
-        job,
-        f"trained {len(fits.mse)} restarts in {fits.seconds:.1f} s: best MSE {fits.sgd.mse:.4g}",
+def conclude(request: Request, result: Run) -> Outcome:
+    """The end of every request about a chain."""
+    with stage("comparing", kept=True):
+        comparison, card = compare_stage(request, result)
+        files = picture_stage(request, result, comparison, card)
+    return Outcome(result, comparison, card, request.path, files)
+
+
+# The stages.
+
+
+def train_stage(request: Request, new: bool) -> Fits:
+    """Train; a ``new`` run file replaces an older one, otherwise the fits in it are replaced."""
+    fits = train(
+        request.post,
+        **request.experiment.train.table(),
+        seed=request.experiment.seed,
+        validation=request.validation,
+        progress=request.progress,
     )
-    groups = job.groups() | {"fits": fits.to_tree()}
-    if replacing:
-        new_file(job.path, groups)
+    best, seconds = fits.sgd.mse, fits.seconds
+    announce(request, f"trained {len(fits.mse)} restarts in {seconds:.1f} s: best MSE {best:.4g}")
+    if new:
+        new_file(request.path, request.groups() | {"fits": fits.to_tree()})
     else:
-        from_fits = job.experiment.sample.start == "fits"
-        write_groups(job.path, groups, drop=CHAIN if from_fits else JUDGEMENT)
+        keep(request, {"fits": fits.to_tree()})
     return fits
 
 
-def sample_and_keep(job: Request, fits: Fits | None, going_on: bool) -> Run:
-    """Temper and sample, or continue, in a run file that is there already."""
-    settings, about = job.experiment.sample, job.groups()
-    tempering = stored(job, "tempering", Tempering) if going_on else None
-    if settings.start == "tempered" and tempering is None:
-        tempering = tempered(job)
-        about["tempering"] = tempering.to_tree()
-    going_on = going_on and read_group(job.path, "sampling") is not None
-    write_groups(job.path, about, drop=() if going_on else CHAIN)
-    result = advance(job, fits, tempering, going_on)
-    if job.budget is not None:
+def temper_stage(request: Request, resume: bool) -> Tempering | None:
+    """Particles brought from the prior to the posterior, where the chain starts from them.
 
-        def extend(nsteps: int) -> Run:
-            longer = replace(job.experiment, sample=replace(settings, nsteps=nsteps))
-            write_groups(job.path, replace(job, experiment=longer).groups())
-            return advance(replace(job, experiment=longer), fits, tempering, resume=True)
+    With ``resume``, those that are in the run file already.
+    """
+    found = stored(request, "tempering", Tempering) if resume else None
+    if found is not None or request.experiment.sample.start != "tempered":
+        return found
+    found = temper(
+        request.post,
+        request.experiment.sample.ensembles,
+        **request.experiment.temper.table(),
+        seed=request.experiment.seed,
+        progress=request.progress,
+    )
+    announce(request, f"tempered in {found.seconds:.1f} s: log Z {found.log_evidence:.2f}")
+    keep(request, {"tempering": found.to_tree()})
+    return found
 
-        result = until_converged(result, extend, job.budget, lambda text: note(job, text))
-    return result
+
+def sample_stage(
+    request: Request, fits: Fits | None, tempering: Tempering | None, resume: bool
+) -> Run:
+    """A new chain, or the one in the run file continued; until it has converged, if asked."""
+    if resume and read_group(request.path, "sampling") is not None:
+        write_groups(request.path, request.groups())
+    else:
+        keep(request, {}, drop=("sampling",))
+        resume = False
+    result = extend_chain(request, fits, tempering, resume)
+    if request.budget is None:
+        return result
+
+    def extend(nsteps: int) -> Run:
+        settings = replace(request.experiment.sample, nsteps=nsteps)
+        longer = replace(request, experiment=replace(request.experiment, sample=settings))
+        write_groups(request.path, longer.groups())
+        return extend_chain(longer, fits, tempering, resume=True)
+
+    return until_converged(result, extend, request.budget, lambda text: announce(request, text))
 
 
-def advance(job: Request, fits: Fits | None, tempering: Tempering | None, resume: bool) -> Run:
+def extend_chain(
+    request: Request, fits: Fits | None, tempering: Tempering | None, resume: bool
+) -> Run:
     """Bring the chain to the length that the experiment asks for."""
-    with reporting(job, "sample") as progress:
-        result = sample(
-            job.post,
-            job.path,
-            **job.experiment.sample.table(),
-            seed=job.experiment.seed,
-            fits=fits,
-            tempering=tempering,
-            resume=resume,
-            progress=progress,
-        )
+    result = sample(
+        request.post,
+        request.path,
+        **request.experiment.sample.table(),
+        seed=request.experiment.seed,
+        fits=fits,
+        tempering=tempering,
+        resume=resume,
+        progress=request.progress,
+    )
     size = f"{result.nsteps:,} steps of {result.nwalkers} walkers"
-    note(job, f"sampled {size} in {result.seconds:.1f} s")
+    announce(request, f"sampled {size} in {result.seconds:.1f} s")
     return result
 
 
-def tempered(job: Request) -> Tempering:
-    """Particles brought from the prior to the posterior."""
-    experiment = job.experiment
-    with reporting(job, "temper") as progress:
-        result = temper(
-            job.post,
-            experiment.sample.ensembles,
-            **experiment.temper.table(),
-            seed=experiment.seed,
-            progress=progress,
-        )
-    note(job, f"tempered in {result.seconds:.1f} s: log Z {result.log_evidence:.2f}")
-    return result
-
-
-def compare_and_draw(job: Request, result: Run) -> Outcome:
-    """The verdict and, where there are fits, comparison and score card; then the figures."""
+def compare_stage(request: Request, result: Run) -> tuple[Comparison | None, ScoreCard | None]:
+    """The verdict and, where there are fits, the comparison and the score card."""
     comparison = card = None
     groups = {"verdict": result.verdict.to_tree()}
     if result.fits is not None:
-        comparison = compare(job.post, result.fits, result)
-        card = score(job.post, result.fits, result, comparison)
+        comparison = compare(request.post, result.fits, result)
+        card = score(request.post, result.fits, result, comparison)
         groups |= {"comparison": comparison.to_tree(), "scorecard": card.to_tree()}
-    write_groups(job.path, groups)
-    files = () if job.figures is None else write_pictures(result, comparison, card, job.figures)
-    return Outcome(result, comparison, card, job.path, tuple(files))
+    write_groups(request.path, groups)
+    return comparison, card
 
 
-def stored(job: Request, name: str, kind: Any) -> Any:
+def picture_stage(
+    request: Request, result: Run, comparison: Comparison | None, card: ScoreCard | None
+) -> tuple[Path, ...]:
+    """All figures and the report, if a folder was asked for."""
+    if request.figures is None:
+        return ()
+    return tuple(write_pictures(result, comparison, card, request.figures))
+
+
+# What the stages share.
+
+
+@contextmanager
+def stage(name: str, kept: bool) -> Iterator[None]:
+    """An interrupt says in which stage it came, and if the run file has something to go on from."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(name, kept) from None
+
+
+def stored(request: Request, name: str, kind: Any) -> Any:
     """A stage's result from the run file; None if it has not run."""
-    tree = read_group(job.path, name)
+    tree = read_group(request.path, name)
     return None if tree is None else kind.from_tree(tree)
 
 
-def make_folder(folder: Path) -> None:
+def keep(request: Request, groups: dict[str, Any], drop: tuple[str, ...] = ()) -> None:
+    """Write results, and what is asked for, in one instant; what was made from the old ones goes.
+
+    ``drop`` names groups that go without a new one in their place.
+    """
+    gone = made_from({*groups, *drop}, request.experiment.sample.start) | set(drop)
+    write_groups(request.path, request.groups() | groups, drop=gone)
+
+
+def made_from(names: set[str], start: str) -> set[str]:
+    """All groups that are made from these, directly or not, in a run of that start."""
+    sources = MADE_FROM | {"sampling": (STARTS.get(start, ""),)}
+    found: set[str] = set()
+    while more := {n for n, needs in sources.items() if {*needs} & (names | found)} - found:
+        found |= more
+    return found
+
+
+def make_folder(folder: Path | None) -> None:
     """Make sure that files can be written into a folder, before time is spent on them."""
+    if folder is None:
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -267,17 +341,13 @@ def make_folder(folder: Path) -> None:
         ) from None
 
 
-@contextmanager
-def reporting(job: Request, title: str) -> Iterator[Progress]:
-    """A bar or plain lines, or silence."""
-    if not job.progress:
-        yield silent
-        return
-    with bar(title) as progress:
-        yield progress
+def announce_warnings(request: Request) -> None:
+    """Say where the data are out of the prior's reach."""
+    for warning in prior_check(request.post):
+        announce(request, f"warning: {warning}")
 
 
-def note(job: Request, text: str) -> None:
-    """One plain line about a stage that has ended."""
-    if job.progress:
+def announce(request: Request, text: str) -> None:
+    """One plain line on stderr, as about a stage that has ended."""
+    if request.progress is True:
         print(text, file=sys.stderr, flush=True)

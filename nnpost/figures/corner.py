@@ -13,7 +13,6 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from ..common.errors import RequestError, choose
-from ..comparison.laplace import laplace as approximate
 from ..network.align import align
 from ..network.mlp import MLP
 from ..network.symmetry import fold, group_size
@@ -21,10 +20,11 @@ from .style import GREY, MARKS, ON_TOP, ORANGE, new_figure, point_handle, styled
 
 if TYPE_CHECKING:
     from ..comparison.compare import Comparison
+    from ..comparison.laplace import Laplace
     from ..sampling.run import Run
     from ..training.fits import Fits
 
-__all__ = ["corner", "unit_by_unit"]
+__all__ = ["corner", "marked_networks", "unit_by_unit"]
 
 MOST = 12  # parameters; the time and the size of a corner plot grow with their square
 DRAWS = 50_000  # more do not change what is seen
@@ -44,15 +44,16 @@ def corner(
     parameters: Sequence[int | str] | None = None,
     comparison: Comparison | None = None,
     population: bool = False,
-    laplace: bool = False,
+    laplace: Mapping[str, Laplace] | None = None,
 ) -> Figure:
     """The posterior's pairs of parameters, with SGD, MAP, MLE and best sample marked.
 
     Samples are folded to one copy and the networks brought to that of the folded MAP (of the best
     sample without fits), unless ``unfolded``. ``fits`` are those of the run where not given;
     ``comparison`` brings a MAP that was searched from the samples as well; ``population`` adds the
-    end points of all restarts as light points; ``laplace`` the 39 % contours of Laplace's
-    approximation at SGD and at the MAP (the innermost contour of the draws holds as many).
+    end points of all restarts as light points; ``laplace``, by the names of the networks that
+    :func:`marked_networks` gives and at their places, the 39 % contours of Laplace's approximations
+    (the innermost contour of the draws holds as many).
 
     ``parameters`` are indices into theta or labels. Without it all are drawn, unit by unit, or
     as many whole units as make at most 12 panels a side, and the output bias.
@@ -62,28 +63,40 @@ def corner(
     net, labels = run.post.net, run.post.labels
     fits = fits if fits is not None else run.fits
     chosen = _choose(net, labels, parameters)
+    marks = marked_networks(run, fits, comparison, unfolded)
+    crowd = _all_restarts(fits) if population and fits is not None else np.empty((0, len(labels)))
     draws = run.samples[:: -(-len(run.samples) // DRAWS)]
-    marks = _found(run, fits, comparison)
-    crowd = fits.theta if population and fits is not None else np.empty((0, run.post.ndim))
-    crowd = crowd[np.isfinite(crowd).all(axis=1)]
     if not unfolded:
         draws, crowd = fold(net, draws), fold(net, crowd)
-        marks = _one_copy(net, marks)
     points = {name: theta[chosen] for name, theta in marks.items()}
     ranges = _ranges(draws[:, chosen], points)
     fig = _panels(draws[:, chosen], ranges, [labels[i] for i in chosen])
     axes = np.array(fig.axes).reshape(len(chosen), len(chosen))
     _scatter(axes, crowd[:, chosen], ranges)
-    centres = {name: marks[name] for name in ("SGD", "MAP") if laplace and name in marks}
-    for name, theta in centres.items():
-        covariance = approximate(run.post, theta).covariance[np.ix_(chosen, chosen)]
-        _ellipses(axes, theta[chosen], covariance, name)
+    for name, found in (laplace or {}).items():
+        _ellipses(axes, found.theta[chosen], found.covariance[np.ix_(chosen, chosen)], name)
     beyond = [_mark(axes, points[name], ranges, name) for name in ON_TOP if name in points]
     copies = None if unfolded else group_size(net)
-    lines = [_ellipse_handle(name) for name in centres]
+    lines = [_ellipse_handle(name) for name in laplace or {}]
     crowded = [Line2D([], [], ls="none", marker=".", color=ORANGE, label="all restarts")]
     _explain(fig, run, points, [*crowded[: len(crowd)], *lines], any(beyond), copies, len(chosen))
     return fig
+
+
+def marked_networks(
+    run: Run, fits: Fits | None = None, comparison: Comparison | None = None, unfolded: bool = False
+) -> dict[str, NDArray[Any]]:
+    """Name -> theta (P,) of the networks that :func:`corner` marks, where it marks them.
+
+    SGD, MAP and MLE are those of the comparison or else of the fits; with neither there is the best
+    sample alone.
+    """
+    if comparison is not None:
+        found = {name: model.theta for name, model in comparison.models.items()}
+    else:
+        models = {} if fits is None else {"SGD": fits.sgd, "MAP": fits.map, "MLE": fits.mle}
+        found = {name: m.theta for name, m in (models | {"best sample": run.best_sample}).items()}
+    return found if unfolded else _one_copy(run.post.net, found)
 
 
 def unit_by_unit(net: MLP, ndim: int) -> list[list[int]]:
@@ -123,14 +136,9 @@ def _named(labels: list[str], parameters: Sequence[int | str]) -> list[int]:
     return found
 
 
-def _found(run: Run, fits: Fits | None, comparison: Comparison | None) -> dict[str, NDArray[Any]]:
-    """The networks to mark, each as it was found."""
-    if comparison is not None:
-        return {name: model.theta for name, model in comparison.models.items()}
-    best = {"best sample": run.best_sample.theta}
-    if fits is None:
-        return best
-    return {"SGD": fits.sgd.theta, "MAP": fits.map.theta, "MLE": fits.mle.theta} | best
+def _all_restarts(fits: Fits) -> NDArray[Any]:
+    """Where they ended, (R, P), without those that diverged."""
+    return fits.theta[np.isfinite(fits.theta).all(axis=1)]
 
 
 def _one_copy(net: MLP, marks: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

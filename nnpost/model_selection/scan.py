@@ -76,11 +76,11 @@ def scan(
     ladder = {**(tempering or {}), "ensembles": ensembles, "seed": seed}
     inner = None if truth is not None else inner_half(post.data)
     sizes = []
-    with open_progress(progress, "units") as tell:
+    with open_progress(progress, "units") as progress:
         for one in posts:
             sizes.append(_size(one, recipe, ladder, truth, inner))
             text = f"{sizes[-1].name}: log Z {sizes[-1].log_evidence:.2f}"
-            tell(len(sizes), len(posts), text)
+            progress(len(sizes), len(posts), text)
     measured = not math.isnan(sizes[0].extrapolation)
     measure = "none" if not measured else "truth" if truth is not None else "held out"
     return Scan(post.data, likelihood_name(post), grid(post.data.x), tuple(sizes), measure)

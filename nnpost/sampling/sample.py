@@ -229,11 +229,11 @@ def _advance(
     )  # fmt: skip
     every = max(1, settings.rows // 200)
     batch = walkers // 2 * post.data.n * (max(post.net.sizes) + 1)
-    with threads_for(batch), open_progress(progress, "sample") as tell:
+    with threads_for(batch), open_progress(progress, "sample") as progress:
         for row, _ in enumerate(steps, done + 1):
             if row % every == 0 or row == settings.rows:
                 taken = float(np.mean(chain.accepted)) / row
-                tell(row, settings.rows, f"accepted {taken:.2f}")
+                progress(row, settings.rows, f"accepted {taken:.2f}")
 
 
 def _first_state(

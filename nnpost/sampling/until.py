@@ -34,7 +34,7 @@ class Budget:
 
 
 def until_converged(
-    run: Run, extend: Callable[[int], Run], budget: Budget, say: Callable[[str], None]
+    run: Run, extend: Callable[[int], Run], budget: Budget, announce: Callable[[str], None]
 ) -> Run:
     """Extend a run until its verdict holds.
 
@@ -50,14 +50,16 @@ def until_converged(
     ends = time.monotonic() + budget.seconds
     while not run.verdict.converged:
         if not run.verdict.steps_help:
-            say("more steps cannot help; see the reasons")
+            announce("more steps cannot help; see the reasons")
         elif run.nsteps >= budget.steps:
-            say(f"the budget of {budget.steps:,} steps is spent")
+            announce(f"the budget of {budget.steps:,} steps is spent")
         elif time.monotonic() >= ends:
-            say(f"the budget of {budget.seconds:g} s is spent")
+            announce(f"the budget of {budget.seconds:g} s is spent")
         else:
             steps = min(next_length(run), budget.steps)
-            say(f"not converged after {run.nsteps:,} steps ({in_words(run.verdict)}): to {steps:,}")
+            announce(
+                f"not converged after {run.nsteps:,} steps ({in_words(run.verdict)}): to {steps:,}"
+            )
             run = extend(steps)
             continue
         break

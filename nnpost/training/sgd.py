@@ -159,11 +159,11 @@ def run_restarts(
     ends, curves = [], []
     blocks = range(0, len(start), rows)
     numbers = rows * points * (max(post.net.sizes) + 1)
-    with threads_for(numbers), open_progress(progress, "train") as tell:
+    with threads_for(numbers), open_progress(progress, "train") as progress:
         for k, first in enumerate(blocks):
 
             def advance(epochs: int, done: int = k * recipe.epochs) -> None:
-                tell(done + epochs, len(blocks) * recipe.epochs, "")
+                progress(done + epochs, len(blocks) * recipe.epochs, "")
 
             theta = torch.tensor(start[first : first + rows], dtype=dtype, device=post.device)
             curves.append(_run_block(post.net, recipe, sets, theta, first, advance))

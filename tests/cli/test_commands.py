@@ -1,8 +1,8 @@
 """The commands, from the command line to the files."""
 
-import contextlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -18,19 +18,16 @@ from conftest import QUICK, quick
 import nnpost
 from nnpost.cli import commands
 from nnpost.cli.commands import main
+from nnpost.cli.parser import PARSERS, parse
+from nnpost.common.errors import Interrupted
 from nnpost.experiment import stages
+from nnpost.experiment.experiment import load_experiment
+from nnpost.experiment.request import Request, make_request, reopen
 from nnpost.storage.read_chain import committed_rows, read_chain
+from nnpost.storage.runfile import read_group
+from nnpost.training.fits import Fits
 
 pytestmark = pytest.mark.usefixtures("small_card")
-
-DRAW = stages.write_pictures
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch):
-    """Figures have their own tests; the one that must see them here puts DRAW back."""
-    monkeypatch.setattr(stages, "write_pictures", lambda *_: iter(()))
-
 
 # -- one whole run -----------------------------------------------------------------------------
 
@@ -134,7 +131,7 @@ def test_info_as_a_table(made, capsys):
 
 def test_stages_that_have_not_run_are_null(run_file, capsys):
     with h5py.File(run_file, "r+") as file:
-        for name in ("fits", "tempering", "sampling", "mcmc", "resume", *stages.JUDGEMENT):
+        for name in ("fits", "tempering", *stages.MADE_FROM):
             del file[name]
     assert main(["info", str(run_file), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -157,26 +154,27 @@ def test_same_seed_same_chain_other_seed_other_chain(made, tmp_path):
 
 
 def only_chain(out: Path, *more: str) -> None:
-    """A quick run without figures."""
-    from nnpost.experiment.experiment import load_experiment
-    from nnpost.experiment.request import make_request
+    """A quick run that is not judged."""
+    asked = quick_request(out, *more)
+    fits = stages.train_stage(asked, new=True)
+    stages.sample_stage(asked, fits, stages.temper_stage(asked, resume=False), resume=False)
 
+
+def quick_request(out: Path, *more: str, **options) -> Request:
     experiment = load_experiment("parabola").with_settings([*QUICK, *more])
-    job = make_request(experiment, out, out.parent / "figures", progress=False)
-    fits = stages.train_and_keep(job, replacing=True)
-    stages.sample_and_keep(job, fits, going_on=False)
+    return make_request(experiment, out, figures=False, **{"progress": False, **options})
 
 
-def test_own_data_with_errors_from_one_command(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(stages, "write_pictures", DRAW)
+def test_own_data_with_errors_from_one_command(tmp_path, capsys):
     rng = np.random.default_rng(0)
     t = np.linspace(0, 1, 40)
     rows = np.column_stack([t, np.sin(5 * t) + 0.1 * rng.standard_normal(40), np.full(40, 0.1)])
     data = tmp_path / "mine.csv"
     np.savetxt(data, rows, delimiter=",", header="t,flux,err", comments="")
     out = tmp_path / "mine.h5"
-    argv = ["run", "--data", data, "--x", "t", "--y", "flux", "--yerr", "err", *quick(out)]
+    argv = ["run", "--data", data, "--x", "t", "--y", "flux", "--yerr", "err", *quick(out)[:-1]]
     argv += ["--set", "network.hidden=1", "--set", "network.activation=tanh"]
+    argv += ["--figures", tmp_path / "figures"]
     assert main([str(word) for word in argv]) in (0, 1)
     lines = capsys.readouterr().out.splitlines()
     stems = (
@@ -207,28 +205,38 @@ def test_article_recipe_is_told_that_it_did_not_converge(tmp_path, capsys):
 # -- interrupted and resumed -------------------------------------------------------------------
 
 
-def test_interrupted_run_says_how_to_go_on_and_does(made, tmp_path, capsys, monkeypatch):
-    out = tmp_path / "parabola.h5"
-    argv = ["run", "parabola", *quick(out)]
-
-    @contextlib.contextmanager
-    def impatient(job, title):
-        def progress(done, total, text=""):
-            if title == "sample" and done >= 25:
-                raise KeyboardInterrupt
-
-        yield progress
-
-    with monkeypatch.context() as patch:
-        patch.setattr(stages, "reporting", impatient)
-        assert main(argv) == 130
-    err = capsys.readouterr().err
-    assert f"{' '.join(['nnpost', *argv])} --resume" in err.replace("'", "")
-    assert 25 <= committed_rows(out) < 60
-    assert json_info(out, capsys)["chain"]["steps"] == committed_rows(out)
+def test_interrupted_run_says_how_to_go_on_and_does(tmp_path, capsys):
+    """Ctrl-C, as a terminal sends it, to a process that samples."""
+    out, whole = tmp_path / "parabola.h5", tmp_path / "whole.h5"
+    more = ["sample.nsteps=600", "train.restarts=2", "train.epochs=2"]
+    argv = ["run", "parabola", *quick(out, *more)]
+    assert stopped(argv, out, signal.SIGINT) == (
+        130,
+        "nnpost: interrupted; what was sampled is kept, go on with: "
+        f"{shlex.join(['nnpost', *argv, '--quiet', '--resume'])}\n",
+    )
+    rows = committed_rows(out)
+    assert 0 < rows < 600
+    assert json_info(out, capsys)["chain"]["steps"] == rows
     assert json_info(out, capsys)["convergence"] is None
-    assert main([*argv, "--resume"]) == 1
-    assert np.array_equal(read_chain(out).chain, read_chain(made).chain)
+    assert main([*argv, "--resume"]) in (0, 1)
+    only_chain(whole, *more)
+    assert np.array_equal(read_chain(out).chain, read_chain(whole).chain)
+
+
+def stopped(argv: list[str], out: Path, how: signal.Signals) -> tuple[int, str]:
+    """Exit status and stderr of a command that gets a signal when the first rows are on disk."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nnpost", *argv, "--quiet"],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while rows_on_disk(out) == 0 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(how)
+    return process.wait(), process.communicate()[1]
 
 
 def json_info(path, capsys) -> dict:
@@ -237,48 +245,102 @@ def json_info(path, capsys) -> dict:
     return json.loads(capsys.readouterr().out)
 
 
-@pytest.mark.parametrize(
-    ("there", "stage", "argv"),
-    [
-        (False, "train", ["run", "parabola"]),
-        (True, "train", ["run", "parabola"]),
-        (True, "temper", ["sample"]),
-    ],
-)
-def test_interrupted_before_anything_was_kept(
-    made, tmp_path, capsys, monkeypatch, there, stage, argv
-):
+class Impatient:
+    """Reports of progress, the first of which after ``calls`` are answered with Ctrl-C."""
+
+    def __init__(self, calls: int = 0) -> None:
+        self.left = calls
+
+    def __call__(self, done: float, total: float, text: str = "") -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_interrupted_before_anything_was_kept(made, tmp_path, there):
     out = tmp_path / "parabola.h5"
     if there:
         out.write_bytes(made.read_bytes())
-    argv = [*argv, *quick(out)] if argv[0] == "run" else ["sample", str(out)]
-
-    @contextlib.contextmanager
-    def impatient(job, title):
-        if title == stage:
-            raise KeyboardInterrupt
-        yield lambda *_: None
-
-    monkeypatch.setattr(stages, "reporting", impatient)
-    assert main(argv) == 130
-    assert capsys.readouterr().err == f"nnpost: interrupted during {stage}ing; nothing was kept\n"
+    with pytest.raises(Interrupted) as caught:
+        stages.run_all(quick_request(out, progress=Impatient()))
+    assert (caught.value.stage, caught.value.kept) == ("training", False)
     assert out.exists() == there
     assert not there or out.read_bytes() == made.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("again", "settings", "resume", "stage", "kept"),
+    [
+        (stages.train_again, ["train.epochs=70"], False, "training", False),
+        (stages.sample_again, ["temper.steps=3"], False, "tempering", False),
+        (stages.sample_again, ["sample.start=prior"], False, "sampling", True),
+        (stages.sample_again, ["sample.nsteps=90"], True, "sampling", True),
+    ],
+)
+def test_interrupted_stages_alone(run_file, made, again, settings, resume, stage, kept):
+    sections = ["train"] if stage == "training" else ["sample", "temper"]
+    asked = reopen(run_file, settings, sections, resume=resume, progress=Impatient())
+    with pytest.raises(Interrupted) as caught:
+        again(asked)
+    assert (caught.value.stage, caught.value.kept) == (stage, kept)
+    assert (run_file.read_bytes() == made.read_bytes()) == (not kept)
+
+
+def test_interrupted_after_training_goes_on_from_the_fits(made, tmp_path):
+    out = tmp_path / "parabola.h5"
+    reports = Impatient(calls=10**6)
+    stages.train_stage(quick_request(out, progress=reports), new=True)
+    while_training = 10**6 - reports.left
+    with pytest.raises(Interrupted) as caught:
+        stages.run_all(quick_request(out, progress=Impatient(while_training)))
+    assert (caught.value.stage, caught.value.kept) == ("tempering", True)
+    fits = Fits.from_tree(read_group(out, "fits"))
+    assert np.array_equal(fits.theta, nnpost.load(made).fits.theta)
+    with pytest.raises(Interrupted) as caught:
+        stages.run_all(quick_request(out, resume=True, progress=Impatient()))
+    assert caught.value.stage == "tempering"
+
+
+@pytest.mark.parametrize(
+    ("argv", "interrupt", "line"),
+    [
+        (["run", "parabola"], Interrupted("training", False), "during training; nothing was kept"),
+        (
+            ["run", "my toml", "--seed", "3"],
+            Interrupted("sampling", True),
+            "; what was sampled is kept, go on with: nnpost run 'my toml' --seed 3 --resume",
+        ),
+        (
+            ["sample", "a.h5", "--resume"],
+            Interrupted("sampling", True),
+            "; what was sampled is kept, go on with: nnpost sample a.h5 --resume",
+        ),
+        (
+            ["compare", "a.h5"],
+            Interrupted("comparing", True),
+            "; what was sampled is kept, go on with: nnpost compare a.h5",
+        ),
+        (["units", "parabola"], KeyboardInterrupt(), ""),
+    ],
+)
+def test_interrupts_are_told_in_one_line(argv, interrupt, line, capsys, monkeypatch):
+    def interrupted(args, typed):
+        raise interrupt
+
+    monkeypatch.setitem(commands.COMMANDS, argv[0], interrupted)
+    assert main(argv) == 130
+    separator = "" if line.startswith(";") or not line else " "
+    assert capsys.readouterr().err == f"nnpost: interrupted{separator}{line}\n"
 
 
 def test_killed_process_is_resumed_to_the_same_chain(tmp_path):
     whole, killed = tmp_path / "whole.h5", tmp_path / "killed.h5"
     more = ["sample.nsteps=600", "train.restarts=2", "train.epochs=2"]
-    command = [sys.executable, "-m", "nnpost", "run", "parabola", "--quiet", *quick(killed, *more)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, env=environment)
-    deadline = time.monotonic() + 120
-    while rows_on_disk(killed) == 0 and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    argv = ["run", "parabola", *quick(killed, *more)]
+    assert stopped(argv, killed, signal.SIGKILL) == (-signal.SIGKILL, "")
     assert 0 < committed_rows(killed) < 600
-    assert main([*command[3:], "--resume"]) in (0, 1)
+    assert main([*argv, "--quiet", "--resume"]) in (0, 1)
     only_chain(whole, *more)
     assert np.array_equal(read_chain(killed).chain, read_chain(whole).chain)
 
@@ -341,12 +403,11 @@ def test_thinned_copy_keeps_the_verdict_on_the_whole_chain(made, tmp_path, capsy
 
 
 def test_compare_draws_where_it_is_told(run_file, tmp_path, monkeypatch):
-    asked = []
-    monkeypatch.setattr(stages, "write_pictures", lambda *given: asked.append(given[-1]) or [])
-    folder = tmp_path / "pictures"
-    assert main(["compare", str(run_file), "--quiet", "--figures", str(folder)]) == 1
+    monkeypatch.chdir(tmp_path)
     assert main(["compare", str(run_file), "--quiet"]) == 1
-    assert asked == [folder]
+    assert list(tmp_path.iterdir()) == [run_file]
+    assert main(["compare", str(run_file), "--quiet", "--figures", "pictures"]) == 1
+    assert {"corner.png", "report.html"} <= {file.name for file in Path("pictures").iterdir()}
 
 
 @pytest.mark.parametrize("more", [[], ["--unfolded"]])
@@ -410,27 +471,36 @@ def test_list_and_version(capsys):
     assert capsys.readouterr().out == f"nnpost {nnpost.__version__}\n"
 
 
-@pytest.mark.parametrize("command", commands.COMMANDS)
+def test_what_commands_take_and_what_they_do_are_found_by_the_same_names():
+    assert list(commands.COMMANDS) == list(PARSERS)
+
+
+@pytest.mark.parametrize("command", PARSERS)
 def test_every_command_explains_itself_with_examples(command, capsys):
     with pytest.raises(SystemExit, match="0"):
         main([command, "--help"])
-    assert f"examples:\n  nnpost {command}" in capsys.readouterr().out
+    _, _, examples = capsys.readouterr().out.partition("examples:\n")
+    assert examples.splitlines() == [f"  nnpost {e}" for e in PARSERS[command].examples]
+    assert examples
+
+
+@pytest.mark.parametrize("example", [e for about in PARSERS.values() for e in about.examples])
+def test_examples_can_be_typed(example):
+    assert parse(shlex.split(example)).command == example.split()[0]
 
 
 def test_run_on_other_data_is_named_after_them(tmp_path, monkeypatch):
     data = tmp_path / "my.csv"
     data.write_text("t,flux\n" + "".join(f"{i},{i * i}\n" for i in range(9)))
-    jobs = []
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(stages, "run_job", lambda job: jobs.append(job) or 1 / 0)
     for argv in (["run", "parabola"], ["run"]):
-        assert main([*argv, "--data", str(data), "--x", "t", "--y", "flux"]) == 70
-        assert jobs[-1].path == Path("chains/my.h5")
-        assert jobs[-1].figures == Path("figures/my")
+        args = parse([*argv, "--data", str(data), "--x", "t", "--y", "flux"])
+        asked = make_request(commands.asked_experiment(args), args.out, args.figures)
+        assert (asked.path, asked.figures) == (Path("chains/my.h5"), Path("figures/my"))
 
 
 def test_own_errors_are_not_taken_for_a_verdict(made, capsys, monkeypatch):
-    def broken(args, command):
+    def broken(args, line):
         raise IndexError("a mistake of ours")
 
     monkeypatch.setitem(commands.COMMANDS, "info", broken)

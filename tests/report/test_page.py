@@ -12,6 +12,7 @@ from nnpost import figures
 from nnpost.cli.commands import main
 from nnpost.comparison.laplace import laplace
 from nnpost.comparison.scorecard import ScoreCard
+from nnpost.figures.corner import marked_networks
 from nnpost.figures.style import MARKS
 from nnpost.storage.runfile import read_group
 
@@ -205,14 +206,16 @@ def test_the_ladder_shows_every_rung(made):
 
 def test_corner_draws_laplaces_ellipses_around_their_centres(made):
     run = nnpost.load(made)
-    fig = figures.corner(run, laplace=True, parameters=[0, 1])
+    marks = marked_networks(run, run.fits)
+    around = {name: laplace(run.post, marks[name]) for name in ("SGD", "MAP")}
+    fig = figures.corner(run, laplace=around, parameters=[0, 1])
     ax = np.array(fig.axes).reshape(2, 2)[1, 0]
     rings = [line for line in ax.lines if len(line.get_xdata()) == 100]
     assert len(rings) == 2
     top = nnpost.symmetry.fold(run.post.net, run.fits.map.theta)
     ring = np.array(rings[1].get_data())
     np.testing.assert_allclose(ring[:, :-1].mean(axis=1), top[:2], rtol=1e-6)
-    covariance = laplace(run.post, top).covariance
+    covariance = around["MAP"].covariance
     assert np.ptp(ring[0]) / 2 == pytest.approx(np.sqrt(covariance[0, 0]), rel=0.01)
 
 

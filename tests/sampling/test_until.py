@@ -9,7 +9,6 @@ import pytest
 from nnpost.cli.commands import main
 from nnpost.common.errors import RequestError
 from nnpost.diagnostics.verdict import Verdict
-from nnpost.experiment import stages
 from nnpost.sampling.load import load
 from nnpost.sampling.until import Budget, in_words, next_length, until_converged
 from nnpost.storage.runfile import read_group
@@ -77,11 +76,10 @@ def test_standing_leaves_out_what_is_unknown():
     assert in_words(Verdict(False, (), (), unknown, unknown, None, True)) == "nothing to judge yet"
 
 
-def test_the_chain_equals_one_of_that_length_and_can_be_resumed(tmp_path, monkeypatch):
-    monkeypatch.setattr(stages, "write_pictures", lambda *_: iter(()))
+def test_the_chain_equals_one_of_that_length_and_can_be_resumed(tmp_path):
     out = tmp_path / "run.h5"
     small = ["train.restarts=8", "train.epochs=60", "sample.start=prior"]
-    base = ["run", "parabola", "--quiet", "--out", str(out), "--figures", str(tmp_path)]
+    base = ["run", "parabola", "--quiet", "--out", str(out), "--no-figures"]
     base += [word for one in small for word in ("--set", one)]
     until = [*base, "--set", "sample.nsteps=50", "--until", "converged", "--max-steps", "120"]
     assert main(until) in (0, 1)
