@@ -14,6 +14,7 @@ what uses it corrects for it exactly.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -23,19 +24,36 @@ from ..moves.neuron_gibbs import NeuronGibbs
 from ..numerics.bfgs import bfgs
 from ..numerics.student_mixture import StudentMixture
 from ..posterior.folded import FoldedPosterior
+from .result import NoBasins
 
-__all__ = ["Basins", "around", "pooled", "search", "split"]
+__all__ = ["Basins", "Climb", "Search", "pooled", "search", "split", "tops_above"]
 
-RESTARTS, CLIMB = 500, 120  # climbs at the beginning, and evaluations of each
-HOPS, HOPPERS, HOP_CLIMB = 6, 200, 70  # rounds of hopping, climbs of each
-WIDTH, JITTER = 1.0, 0.2  # of what a split unit is moved by, in b, and as a factor
-WARM = 0.05  # power of the likelihood at which the units of hoppers are drawn
-DEEP = 20.0  # nats below the best top from which on tops are dropped
-MOST = 300  # tops that make the mixture
-ROUNDS, RIDGE_CLIMB = 3, 60  # of climbing on with the curvature known, evaluations of each
-STALLED = 15.0  # nats that these may gain
-APART = 0.1  # tops nearer than this in every coordinate, in units of asinh(h), are one
-STEP = 1e-4  # of the finite differences, in the coordinates' own units
+
+@dataclass(frozen=True)
+class Climb:
+    """How tops are reached, and which of them are kept."""
+
+    steps: int = 120  # evaluations of the first climb of each
+    rounds: int = 3  # of climbing on with the curvature known
+    steps_on: int = 60  # evaluations of each of these
+    gain_on: float = 15.0  # nats that these may bring
+    difference: float = 1e-4  # of the finite differences, in the coordinates' own units
+    deep: float = 20.0  # nats below the best top from which on tops are dropped
+    apart: float = 0.1  # tops nearer than this in every coordinate, in units of asinh(h), are one
+
+
+@dataclass(frozen=True)
+class Search:
+    """How much is searched."""
+
+    restarts: int = 500
+    climb: Climb = field(default_factory=Climb)
+    hops: int = 6  # rounds of hopping
+    hoppers: int = 200  # climbs of each
+    hop_steps: int = 70  # evaluations of the first climb of a hopper
+    favour: float = 0.3  # power of the masses by which tops are chosen to hop from
+    warm: float = 0.05  # power of the likelihood at which the units of hoppers are drawn
+    components: int = 300  # heaviest tops that make the mixture
 
 
 class Basins(NamedTuple):
@@ -46,10 +64,9 @@ class Basins(NamedTuple):
     roots: np.ndarray  # (T, H, H)  Cholesky factors of the covariances that the curvatures give
     log_mass: np.ndarray  # (T,)  log of the integral of the Gaussian, Laplace's approximation
 
-    @property
-    def mixture(self) -> StudentMixture:
-        """A heavy-tailed mixture with the heaviest basins for its components."""
-        keep = np.argsort(-self.log_mass)[:MOST]
+    def mixture(self, components: int) -> StudentMixture:
+        """A heavy-tailed mixture with the heaviest basins, at most so many, for its components."""
+        keep = np.argsort(-self.log_mass)[:components]
         # The square root of the masses: what is heavy is not known well enough to bet on it.
         log_weights = 0.5 * self.log_mass[keep]
         weights = np.exp(log_weights - logsumexp(log_weights))
@@ -57,81 +74,117 @@ class Basins(NamedTuple):
 
 
 def search(
-    quotient: FoldedPosterior,
+    folded: FoldedPosterior,
     rng: np.random.RandomState,
+    tuning: Search,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Basins:
-    """Look for the basins of ``quotient``; everything depends on the state of ``rng`` alone.
+    """Look for the basins of ``folded``; everything depends on the state of ``rng`` alone.
 
     A fifth of the restarts are drawn from the prior, the others have units that switch somewhere
-    in the data. ``progress`` is called with the share of the work that is done.
+    in the data. ``progress`` is called with the share of the work that is done. Raises NoBasins
+    where no climb ends anywhere.
     """
-    post = quotient.layer.post
-    warm = NeuronGibbs(post, beta=WARM)
-    scales = post.scales[quotient.layer.hidden_index]
-    start = scales * rng.standard_normal((RESTARTS, quotient.ndim))
-    near = RESTARTS - RESTARTS // 5
-    units = warm.near(near * len(quotient.blocks), rng)
-    start[:near, quotient.blocks] = units.reshape(near, *quotient.blocks.shape)
-    basins = around(quotient, start)
-    for hop in range(HOPS):
-        progress(hop / HOPS)
-        chance = np.exp(0.3 * (basins.log_mass - basins.log_mass.max()))
-        h = basins.h[rng.choice(len(chance), p=chance / chance.sum(), size=HOPPERS)]
-        half = HOPPERS // 2
-        for _ in range(2):
-            h[:half], _ = warm.replace(h[:half], rng)
-        h[half:] = split(h[half:], quotient.blocks, rng)
-        basins = pooled([basins, around(quotient, h, HOP_CLIMB)])
+    warm = NeuronGibbs(folded.layer.post, beta=tuning.warm)
+    basins = tops_above(folded, _starts(folded, warm, tuning.restarts, rng), tuning.climb)
+    if len(basins.h) == 0:
+        raise NoBasins(
+            f"temper.start: none of {tuning.restarts} climbs ended at a finite density, expected "
+            "some; use temper.start = 'prior'"
+        )
+    again = replace(tuning.climb, steps=tuning.hop_steps)
+    for hop in range(tuning.hops):
+        progress(hop / tuning.hops)
+        h = _hop(folded, basins, warm, tuning, rng)
+        basins = pooled([basins, tops_above(folded, h, again)], tuning.climb)
     return basins
 
 
-def pooled(found: Sequence[Basins]) -> Basins:
+def pooled(found: Sequence[Basins], climb: Climb) -> Basins:
     """What several searches found, every top once."""
     tops = Basins(*(np.concatenate(part) for part in zip(*found, strict=True)))
-    keep = _distinct(tops.h, tops.log_prob, DEEP)
+    keep = _distinct(tops.h, tops.log_prob, climb.deep, climb.apart)
     return Basins(*(part[keep] for part in tops))
 
 
-def around(quotient: FoldedPosterior, h: np.ndarray, steps: int = CLIMB) -> Basins:
+def tops_above(folded: FoldedPosterior, h: np.ndarray, climb: Climb) -> Basins:
     """The tops above places h (B, H), every one once, but those that are too low."""
-    tops = _climbed(quotient, h, steps)
-    for _ in range(ROUNDS):
-        tops = _climbed(quotient, tops.h, RIDGE_CLIMB, tops.roots)
-    return pooled([tops])
+    tops = _climbed(folded, h, climb, climb.steps)
+    for _ in range(climb.rounds):
+        tops = _climbed(folded, tops.h, climb, climb.steps_on, tops.roots)
+    return pooled([tops], climb)
 
 
-def split(h: np.ndarray, blocks: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+def split(
+    h: np.ndarray,
+    blocks: np.ndarray,
+    rng: np.random.RandomState,
+    width: float = 1.0,
+    jitter: float = 0.2,
+) -> np.ndarray:
     """One unit of each network h (B, H) leaves its task and shares another one's, some way apart.
 
-    ``blocks`` (U, d + 1) holds the coordinates of each unit.
+    ``blocks`` (U, d + 1) holds the coordinates of each unit. The two are moved apart by ``width``
+    |n| in b, and by a factor of exp(``jitter`` n) in all coordinates, n standard normal.
     """
     batch, units = len(h), len(blocks)
     gone = rng.randint(units, size=batch)
     kept = (gone + rng.randint(1, max(units, 2), size=batch)) % units
     old = np.take_along_axis(h, blocks[kept], 1)
     q = h.copy()
-    apart = WIDTH * np.abs(rng.standard_normal(batch))
+    apart = width * np.abs(rng.standard_normal(batch))
     for unit, sign in ((gone, 1.0), (kept, -1.0)):
-        new = old * np.exp(JITTER * rng.standard_normal((batch, 1)))
+        new = old * np.exp(jitter * rng.standard_normal((batch, 1)))
         new[:, -1] += sign * apart
         np.put_along_axis(q, blocks[unit], new, 1)
     return q
 
 
+def _starts(
+    folded: FoldedPosterior, warm: NeuronGibbs, size: int, rng: np.random.RandomState
+) -> np.ndarray:
+    scales = folded.layer.post.scales[folded.layer.hidden_index]
+    start = scales * rng.standard_normal((size, folded.ndim))
+    near = size - size // 5
+    units = warm.near(near * len(folded.blocks), rng)
+    start[:near, folded.blocks] = units.reshape(near, *folded.blocks.shape)
+    return start
+
+
+def _hop(
+    folded: FoldedPosterior,
+    basins: Basins,
+    warm: NeuronGibbs,
+    tuning: Search,
+    rng: np.random.RandomState,
+) -> np.ndarray:
+    """Good tops, half of them with two units replaced, the others with one unit split."""
+    chance = np.exp(tuning.favour * (basins.log_mass - basins.log_mass.max()))
+    h = basins.h[rng.choice(len(chance), p=chance / chance.sum(), size=tuning.hoppers)]
+    half = tuning.hoppers // 2
+    for _ in range(2):
+        h[:half], _ = warm.replace(h[:half], rng)
+    h[half:] = split(h[half:], folded.blocks, rng)
+    return h
+
+
 def _climbed(
-    quotient: FoldedPosterior, start: np.ndarray, steps: int, roots: np.ndarray | None = None
+    folded: FoldedPosterior,
+    start: np.ndarray,
+    climb: Climb,
+    steps: int,
+    roots: np.ndarray | None = None,
 ) -> Basins:
     """Places that climbs from ``start`` lead to, every one once, with their curvatures."""
     inverse = None if roots is None else roots @ roots.swapaxes(1, 2)
-    h, height = bfgs(quotient.log_prob_and_grad, start, steps, 1e-2, inverse)
+    h, height = bfgs(folded.log_prob_and_grad, start, steps, 1e-2, inverse)
     good = np.isfinite(height) & np.isfinite(h).all(axis=1)
-    h, height = quotient.fold(h[good]), height[good]
-    keep = _distinct(h, height, DEEP + STALLED)
-    return _laplace(quotient, h[keep], height[keep])
+    h, height = folded.fold(h[good]), height[good]
+    keep = _distinct(h, height, climb.deep + climb.gain_on, climb.apart)
+    return _laplace(folded, h[keep], height[keep], climb.difference)
 
 
-def _distinct(h: np.ndarray, height: np.ndarray, deep: float) -> list[int]:
+def _distinct(h: np.ndarray, height: np.ndarray, deep: float, apart: float) -> list[int]:
     """Rows of h, the highest first, not lower than ``deep`` below it nor near to an earlier one."""
     keys, seen = np.arcsinh(h), np.empty_like(h)
     kept: list[int] = []
@@ -139,22 +192,24 @@ def _distinct(h: np.ndarray, height: np.ndarray, deep: float) -> list[int]:
         if height[i] < height.max() - deep:
             break
         count = len(kept)
-        if count and np.abs(seen[:count] - keys[i]).max(axis=1).min() < APART:
+        if count and np.abs(seen[:count] - keys[i]).max(axis=1).min() < apart:
             continue
         seen[count] = keys[i]
         kept.append(int(i))
     return kept
 
 
-def _laplace(quotient: FoldedPosterior, h: np.ndarray, height: np.ndarray) -> Basins:
+def _laplace(
+    folded: FoldedPosterior, h: np.ndarray, height: np.ndarray, difference: float
+) -> Basins:
     """Curvatures by central differences of the gradient, no flatter than the prior."""
-    d = quotient.ndim
-    eye = STEP * np.eye(d)
-    around = np.concatenate([h[:, None] + eye, h[:, None] - eye], axis=1)
-    _, slopes = quotient.log_prob_and_grad(around.reshape(-1, d))
+    d = folded.ndim
+    eye = difference * np.eye(d)
+    beside = np.concatenate([h[:, None] + eye, h[:, None] - eye], axis=1)
+    _, slopes = folded.log_prob_and_grad(beside.reshape(-1, d))
     up, down = slopes.reshape(len(h), 2, d, d).swapaxes(0, 1)
-    curvature = (down - up) / (2 * STEP)
-    scales = quotient.layer.post.scales[quotient.layer.hidden_index]
+    curvature = (down - up) / (2 * difference)
+    scales = folded.layer.post.scales[folded.layer.hidden_index]
     scaled = 0.5 * (curvature + curvature.swapaxes(1, 2)) * scales * scales[:, None]
     values, vectors = np.linalg.eigh(scaled)
     values = np.clip(values, 1.0, 1e12)  # in units of the prior

@@ -3,37 +3,51 @@
 For sharp posteriors of one hidden layer, whose many narrow basins particles from the prior do not
 find. The runs tell each other where to look: all basins that any of them found, and mixtures fitted
 to the particles of all, are what each of them is tempered from next (population Monte Carlo; Cappé
-et al. 2008, Stat. Comput. 18, 447). Given that, their particles and their estimates of Z are
-independent, and unbiased whatever the mixture is. A basin that all searches and all moves miss is
-missed, and log Z is then too low by as much; that no other way of starting would tell either.
+et al. 2008, Stat. Comput. 18, 447). Every stage draws new particles from that one mixture.
+
+What holds of the result: *given* the mixture of the last stage, the runs are independent, and their
+estimates of Z would be unbiased whatever the mixture is, but for the ladder, which each run's
+particles choose for themselves (ladder.py). What does not: the runs are not independent without
+that condition. They have the mixture in common, so that a basin that all searches and all moves
+miss is missing in all of them; log Z is then too low by as much, and their spread does not tell.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 from scipy.special import logsumexp
 
 from ..common.parallel import SideBySide
-from ..numerics.resampling import log_effective_size, systematic
+from ..numerics.resampling import systematic
 from ..numerics.student_mixture import StudentMixture, fit_mixture
 from ..posterior.folded import FoldedPosterior
 from ..posterior.output_layer import OutputLayer
-from .annealing import Annealing, anneal, draw_inside
-from .basin_hopping import Basins, pooled, search
-from .importance import DRAWS
-from .result import Ended
+from .annealing import Annealed, Annealing, anneal, draw_inside
+from .basin_hopping import Basins, Search, pooled, search
+from .importance import Refined, weigh
+from .result import Preference, TemperedRun
 
-__all__ = ["from_basins"]
+__all__ = ["FromBasins", "from_basins"]
 
-STAGES = 5  # times that all particles are annealed; the estimates of Z come from the last
-PIECES = 200  # components of the mixture fitted to the particles of all runs
-EFFICIENT = 0.1  # share of effective draws from which on importance sampling beats tempering
-BASINS_SHARE = 0.25  # of the basins' own mixture in what is tempered from
-SEARCH = 0.25  # share of the work, for progress
+
+@dataclass(frozen=True)
+class FromBasins:
+    """How runs from basins are made."""
+
+    search: Search = field(default_factory=Search)
+    annealing: Annealing = field(default_factory=Annealing)
+    stages: int = 5  # times that all particles are annealed; the last gives the result
+    components: int = 200  # of the mixture fitted to the particles of all runs
+    basins_share: float = 0.25  # of the basins' own mixture in what is tempered from
+    draws: int = 4000  # importance draws of each run from the last mixture
+    # Tempering from a mixture is good already: importance sampling has to be better.
+    preference: Preference = field(default_factory=lambda: Preference(share=0.1))
+    search_share: float = 0.25  # of the work, for progress
 
 
 def from_basins(
@@ -41,57 +55,61 @@ def from_basins(
     particles: int,
     steps: int,
     rngs: Sequence[np.random.RandomState],
-    every: SideBySide,
-    tells: Sequence[Callable[[float, str], None]],
-) -> list[Ended]:
-    """One run for each of ``rngs``: search, then anneal and fit a mixture to all, STAGES times.
+    side_by_side: SideBySide,
+    progress: Callable[[int, float, str], None],
+    tuning: FromBasins,
+) -> list[TemperedRun]:
+    """One run for each of ``rngs``: search, then anneal and fit a mixture to all, stage by stage.
 
-    The fits only steer: nothing but the efficiency depends on how good they are.
+    Every four of ``steps`` are a sweep. ``progress`` is called with the number of a run, the share
+    of its work that is done, and a few words. Raises NoBasins where the search fails.
     """
-    exact, quotient = FoldedPosterior(layer), FoldedPosterior(layer.gathered())
+    exact, folded = FoldedPosterior(layer), FoldedPosterior(layer.gathered())
     sweeps = max(1, steps // 4)
+    searching = tuning.search_share
 
     def look(e: int) -> Basins:
-        return search(quotient, rngs[e], lambda done: tells[e](SEARCH * done, "search"))
+        return search(
+            folded, rngs[e], tuning.search, lambda done: progress(e, searching * done, "search")
+        )
 
-    def annealed(number: int, e: int) -> Annealing:
-        def hear(beta: float) -> None:
-            done = SEARCH + (1 - SEARCH) * (number + beta) / STAGES
-            tells[e](done, f"{len(basins.h)} basins")
+    def annealed(stage: int, e: int) -> Annealed:
+        def at(beta: float) -> None:
+            done = searching + (1 - searching) * (stage + beta) / tuning.stages
+            progress(e, done, f"{len(basins.h)} basins")
 
-        return anneal(quotient, mixture, particles, sweeps, rngs[e], hear)
+        return anneal(folded, mixture, particles, sweeps, rngs[e], tuning.annealing, at)
 
-    basins = pooled(every(look))
-    mixture = basins.mixture
-    for number in range(STAGES):
-        runs = every(partial(annealed, number))
-        fit = fit_mixture(np.concatenate([run.h for run in runs]), PIECES, rngs[0])
-        mixture = basins.mixture.joined(fit, BASINS_SHARE)
-    return every(lambda e: _corrected(exact, runs[e], fit, rngs[e], tells[e]))
+    def finished(e: int) -> TemperedRun:
+        refined = _refined(exact, fit, tuning.draws, rngs[e])
+        run = _corrected(exact, runs[e], refined, rngs[e])
+        progress(e, 1.0, f"log Z {run.log_z:.1f}")
+        return run
+
+    basins = pooled(side_by_side(look), tuning.search.climb)
+    start = basins.mixture(tuning.search.components)
+    mixture = start
+    for stage in range(tuning.stages):
+        runs = side_by_side(partial(annealed, stage))
+        fit = fit_mixture(np.concatenate([run.h for run in runs]), tuning.components, rngs[0])
+        mixture = start.joined(fit, tuning.basins_share)
+    return side_by_side(finished)
 
 
 def _corrected(
-    exact: FoldedPosterior,
-    run: Annealing,
-    mixture: StudentMixture,
-    rng: np.random.RandomState,
-    tell: Callable[[float, str], None],
-) -> Ended:
+    exact: FoldedPosterior, run: Annealed, refined: Refined, rng: np.random.RandomState
+) -> TemperedRun:
     """What is annealed to the gathered data, weighed and resampled for all of the data."""
-    size = len(run.h)
     log_weights = exact.log_prob(run.h) - run.posterior
-    log_z = run.log_z + float(logsumexp(log_weights)) - math.log(size)
-    h = run.h[systematic(log_weights, rng)]
-    q, share = draw_inside(exact, mixture, DRAWS, rng)
-    log_weights = exact.log_prob(q) - mixture.log_prob(q)
-    efficiency = math.exp(log_effective_size(log_weights)) / DRAWS
-    tell(1.0, f"log Z {log_z:.1f}")
-    ended = Ended(
-        rng, exact.unfold(h, rng), log_z, run.betas, run.acceptance,
-        refined_log_z=log_z, efficiency=efficiency, mixture=mixture,
-    )  # fmt: skip
-    if efficiency < EFFICIENT:
-        return ended
-    again = q[rng.permutation(systematic(log_weights, rng))[:size]]
-    refined_log_z = float(logsumexp(log_weights)) - math.log(DRAWS) + math.log(share)
-    return ended._replace(refined=exact.unfold(again, rng), refined_log_z=refined_log_z)
+    log_z = run.rungs.log_z + float(logsumexp(log_weights)) - math.log(len(run.h))
+    h = exact.unfold(run.h[systematic(log_weights, rng)], rng)
+    return TemperedRun(h, log_z, run.rungs.betas, run.rungs.acceptance, refined)
+
+
+def _refined(
+    exact: FoldedPosterior, mixture: StudentMixture, draws: int, rng: np.random.RandomState
+) -> Refined:
+    """Importance sampling from the last mixture, for all of the data."""
+    q, share = draw_inside(exact, mixture, draws, rng)
+    found = weigh(exact, q, mixture, rng, share)
+    return found._replace(h=exact.unfold(found.h, rng))

@@ -17,27 +17,27 @@ from scipy.special import logsumexp
 from ..posterior.folded import FoldedPosterior
 from ..posterior.output_layer import OutputLayer
 from ..posterior.posterior import Posterior
-from .basin_hopping import around
+from .basin_hopping import Climb, tops_above
 
 __all__ = ["log_z_around"]
 
-DRAWS = 1000
 
-
-def log_z_around(post: Posterior, theta: np.ndarray, seed: int = 0) -> float | None:
-    """log of an unbiased estimate of Z from a t distribution around theta (P,).
+def log_z_around(
+    post: Posterior, theta: np.ndarray, seed: int = 0, draws: int = 1000
+) -> float | None:
+    """log of an unbiased estimate of Z from ``draws`` of a t distribution around theta (P,).
 
     It stands on the top of the collapsed density behind theta, with the curvature there for its
     precision. None where there is nothing to draw, or no top.
     """
-    quotient = FoldedPosterior(OutputLayer(post))
-    if quotient.ndim == 0 or not post.net.hidden:
+    folded = FoldedPosterior(OutputLayer(post))
+    if folded.ndim == 0 or not post.net.hidden:
         return None
-    h = quotient.layer.split(np.asarray(theta, dtype=float)[None])
-    top = around(quotient, h)
+    h = folded.layer.split(np.asarray(theta, dtype=float)[None])
+    top = tops_above(folded, h, Climb())
     if len(top.h) == 0:
         return None
-    mixture = top.mixture
-    draws = mixture.draw(DRAWS, np.random.RandomState(seed))
-    log_weights = quotient.log_prob(draws) - mixture.log_prob(draws)
-    return float(logsumexp(log_weights) - math.log(DRAWS))
+    mixture = top.mixture(len(top.h))
+    q = mixture.draw(draws, np.random.RandomState(seed))
+    log_weights = folded.log_prob(q) - mixture.log_prob(q)
+    return float(logsumexp(log_weights) - math.log(draws))

@@ -3,36 +3,60 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import logsumexp
 
+from ..common.errors import RequestError
 from ..common.tables import Table, Tabled
 from ..numerics.student_mixture import StudentMixture
+from .importance import Refined
 
-__all__ = ["Ended", "Tempering"]
+__all__ = ["NoBasins", "Preference", "TemperedRun", "Tempering"]
 
 
-class Ended(NamedTuple):
-    """What one tempered run leaves."""
+class NoBasins(RequestError):
+    """The search for basins has left nothing to temper from; the message says what it left."""
 
-    rng: np.random.RandomState
-    h: np.ndarray  # (N, H)
+
+class TemperedRun(NamedTuple):
+    """One run: its particles at the end of the ladder, and what importance sampling made of it."""
+
+    h: np.ndarray  # (N, H), equally weighted
     log_z: float
     betas: list[float]
     acceptance: list[float]
-    refined: np.ndarray | None = None  # (N, H), equally weighted importance draws
-    refined_log_z: float = math.nan
-    efficiency: float = math.nan
-    mixture: StudentMixture | None = None
+    refined: Refined | None = None
+
+
+@dataclass(frozen=True)
+class Preference:
+    """Where importance sampling is preferred to tempering."""
+
+    effective: float = 100.0  # draws that it has to be worth, in every run
+    share: float = 0.0  # of its draws that have to be effective, in the run itself
+
+    def holds(self, runs: Sequence[TemperedRun]) -> bool:
+        """Whether it is worth enough in every run."""
+        return all(r.refined is not None and r.refined.effective >= self.effective for r in runs)
+
+    def choose(self, runs: Sequence[TemperedRun]) -> list[TemperedRun | Refined]:
+        """What each run is taken to have found."""
+        if not self.holds(runs):
+            return list(runs)
+        return [
+            r.refined if r.refined is not None and r.refined.efficiency >= self.share else r
+            for r in runs
+        ]
 
 
 @dataclass(frozen=True, eq=False)
 class Tempering(Tabled):
-    """E independent tempered runs of N particles.
+    """E tempered runs of N particles: independent from the prior, with a mixture in common from
+    basins.
 
     ``theta`` (E, N, P) equally weighted draws from (nearly) the posterior, ``log_z`` (E,) one
     estimate of the log evidence each, ``betas`` (E, L) the ladders and ``acceptance`` (E, L) the
@@ -58,12 +82,15 @@ class Tempering(Tabled):
 
     @property
     def log_evidence(self) -> float:
-        """log of the mean of the E estimates of Z, which are unbiased."""
+        """log of the mean of the E estimates of Z, each of them unbiased or nearly so."""
         return float(logsumexp(self.log_z) - math.log(len(self.log_z)))
 
     @property
     def error(self) -> float:
-        """Standard error of ``log_evidence`` from the spread of the runs; NaN for a single run."""
+        """Standard error of ``log_evidence`` from the spread of the runs; NaN for a single run.
+
+        It knows nothing of what all runs have missed.
+        """
         z = np.exp(self.log_z - self.log_evidence)
         return float(np.std(z, ddof=1) / math.sqrt(len(z))) if len(z) > 1 else math.nan
 

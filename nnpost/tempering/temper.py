@@ -1,20 +1,23 @@
 """Tempered runs: independent starts for every ensemble, and the evidence.
 
-One run for each ensemble, all in the collapsed space: they agree, or visibly do not.
+One run for each ensemble, all in the collapsed space.
 
 - start="prior" (from_prior.py): sequential Monte Carlo from the prior to the posterior, refined by
-  importance sampling in few dimensions.
+  importance sampling in few dimensions. The runs are independent: they agree, or visibly do not.
 - start="basins" (from_basins.py), for sharp posteriors of one hidden layer, whose many narrow
   basins particles from the prior do not find: every run searches for basins, and all temper from a
-  heavy-tailed mixture that is fitted to what any of them found.
+  heavy-tailed mixture that is fitted to what any of them found. Given that mixture the runs are
+  independent; what all searches have missed is missing in all of them.
 
-Either way exp(log Z) is an unbiased estimate of Z.
+exp(log Z) of a run is consistent, with a bias that falls with the number of particles; by
+importance sampling it is unbiased. Which of the two it is, one rule chooses (``Preference``).
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -24,17 +27,28 @@ from ..common.parallel import SideBySide, threads_for
 from ..common.progress import Progress, open_progress
 from ..posterior.output_layer import OutputLayer
 from ..posterior.posterior import Posterior
-from .from_basins import from_basins
-from .from_prior import from_prior
-from .importance import DRAWS
-from .result import Ended, Tempering
+from .from_basins import FromBasins, from_basins
+from .from_prior import FromPrior, from_prior
+from .result import Preference, TemperedRun, Tempering
 
-__all__ = ["temper"]
+__all__ = ["Tuning", "choose_start", "temper"]
 
 STARTS = ("auto", "prior", "basins")
-EFFECTIVE = 100  # importance draws that an estimate of Z must be worth
-SEARCHED = range(5, 17)  # dimensions of the collapsed space where "auto" searches for basins
-SHARP = 1000.0  # nats that a fit can gain from which on "auto" searches for basins
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How runs are made, beside what :func:`temper` asks for; the defaults serve all problems."""
+
+    prior: FromPrior = field(default_factory=FromPrior)
+    basins: FromBasins = field(default_factory=FromBasins)
+    # Where "auto" searches for basins: dimensions of the collapsed space, from and to, and nats
+    # that a fit can gain.
+    searched: tuple[int, int] = (5, 16)
+    sharp: float = 1000.0
+
+
+TUNING = Tuning()
 
 
 def temper(
@@ -45,6 +59,7 @@ def temper(
     seed: int = 0,
     progress: Progress | bool = False,
     start: str = "auto",
+    tuning: Tuning = TUNING,
 ) -> Tempering:
     """Run one tempered population for each ensemble.
 
@@ -59,10 +74,12 @@ def temper(
             16 hidden parameters and given noise whose data outweigh the prior by more than
             1,000 nats (τ/2 · Σ(y − ȳ)², from the best constant to a perfect fit). The result says
             which it was.
+        tuning: everything else, for those who study the method.
 
     Raises:
         RequestError: fewer than one ensemble, too few particles, an odd number, no steps, or
             start="basins" where there is not exactly one hidden layer.
+        NoBasins: the search for basins has left nothing to temper from.
     """
     layer = OutputLayer(post)
     least = 4 * max(layer.ndim, 1)
@@ -73,35 +90,50 @@ def temper(
     if ensembles < 1 or steps < 1:
         name, value = ("ensembles", ensembles) if ensembles < 1 else ("steps", steps)
         raise RequestError(f"temper.{name}: found {value}, expected at least 1")
-    start = _choose_start(post, layer, start)
+    start = choose_start(post, layer, start, tuning)
     began = time.perf_counter()
     numbers = particles * post.data.n * (max(post.net.sizes) + 1)
     rngs = [_generator(seed, e) for e in range(ensembles)]
-    with threads_for(numbers), open_progress(progress, "temper") as tell:
-        every = SideBySide(ensembles)
-        tells = _shares(tell, every)
+    with threads_for(numbers), open_progress(progress, "temper") as whole:
+        side_by_side = SideBySide(ensembles)
+        part = _progress_of_runs(whole, side_by_side)
         if start == "basins":
-            runs = from_basins(layer, particles, steps, rngs, every, tells)
+            runs = from_basins(layer, particles, steps, rngs, side_by_side, part, tuning.basins)
+            rule = tuning.basins.preference
         else:
-            runs = every(lambda e: from_prior(layer, particles, steps, rngs[e], tells[e]))
-    efficiency = np.array([r.efficiency for r in runs])
-    good = bool((efficiency * DRAWS >= EFFECTIVE).all())
-    mixtures = tuple(r.mixture for r in runs if r.mixture is not None)
+            runs = side_by_side(
+                lambda e: from_prior(
+                    layer, particles, steps, rngs[e], partial(part, e), tuning.prior
+                )
+            )
+            rule = tuning.prior.preference
+        seconds = time.perf_counter() - began
+    return _result(layer, start, runs, rule, rngs, seconds)
+
+
+def _result(
+    layer: OutputLayer,
+    start: str,
+    runs: Sequence[TemperedRun],
+    rule: Preference,
+    rngs: Sequence[np.random.RandomState],
+    seconds: float,
+) -> Tempering:
+    found, size = rule.choose(runs), len(runs[0].h)
+    refined = [run.refined for run in runs if run.refined is not None]
+    useful = start == "basins" or rule.holds(runs)  # to draw from, when the posterior is sampled
+    pairs = zip(found, rngs, strict=True)
     return Tempering(
-        theta=np.stack([layer.draw(_places(r, good), r.rng).theta for r in runs]),
-        log_z=np.array([r.refined_log_z if good else r.log_z for r in runs]),
-        tempered_log_z=np.array([r.log_z for r in runs]),
-        efficiency=efficiency,
-        betas=_padded([r.betas for r in runs]),
-        acceptance=_padded([r.acceptance for r in runs]),
-        mixtures=mixtures if good or start == "basins" else (),
-        seconds=time.perf_counter() - began,
+        theta=np.stack([layer.draw(f.h[:size], rng).theta for f, rng in pairs]),
+        log_z=np.array([f.log_z for f in found]),
+        tempered_log_z=np.array([run.log_z for run in runs]),
+        efficiency=np.array([r.refined.efficiency if r.refined else np.nan for r in runs]),
+        betas=_padded([run.betas for run in runs]),
+        acceptance=_padded([run.acceptance for run in runs]),
+        mixtures=tuple(r.mixture for r in refined) if useful else (),
+        seconds=seconds,
         start=start,
     )
-
-
-def _places(run: Ended, good: bool) -> np.ndarray:
-    return run.refined if good and run.refined is not None else run.h
 
 
 def _generator(seed: int, e: int) -> np.random.RandomState:
@@ -109,19 +141,22 @@ def _generator(seed: int, e: int) -> np.random.RandomState:
     return np.random.RandomState(np.random.SeedSequence([seed, e]).generate_state(8))
 
 
-def _shares(tell: Progress, every: SideBySide) -> list[Callable[[float, str], None]]:
-    """What each run calls with the share of its work that is done, and where it may be ended."""
-    done = [0.0] * every.count
+def _progress_of_runs(
+    progress: Progress, side_by_side: SideBySide
+) -> Callable[[int, float, str], None]:
+    """What run e calls with the share of its work that is done, and where it may be ended."""
+    done = [0.0] * side_by_side.count
 
     def advance(e: int, share: float, text: str) -> None:
-        every.check()
+        side_by_side.check()
         done[e] = share
-        tell(sum(done), every.count, text)
+        progress(sum(done), side_by_side.count, text)
 
-    return [partial(advance, e) for e in range(every.count)]
+    return advance
 
 
-def _choose_start(post: Posterior, layer: OutputLayer, start: str) -> str:
+def choose_start(post: Posterior, layer: OutputLayer, start: str, tuning: Tuning = TUNING) -> str:
+    """ "prior" or "basins", where ``start`` is one of them or "auto"."""
     choose("temper.start", start, STARTS)
     one = len(post.net.hidden) == 1
     if start == "basins" and not one:
@@ -131,11 +166,13 @@ def _choose_start(post: Posterior, layer: OutputLayer, start: str) -> str:
         )
     if start != "auto":
         return start
-    if not one or post.likelihood.infers_noise or layer.ndim not in SEARCHED:
+    low, high = tuning.searched
+    if not one or post.likelihood.infers_noise or not low <= layer.ndim <= high:
         return "prior"
     flat = post.data.y if post.data.yerr is None else post.data.y / post.data.yerr
     tau = post.likelihood.precision(post.data.n, None)
-    return "basins" if 0.5 * float(tau) * post.data.n * float(np.var(flat)) > SHARP else "prior"
+    gain = 0.5 * float(tau) * post.data.n * float(np.var(flat))
+    return "basins" if gain > tuning.sharp else "prior"
 
 
 def _padded(rows: Sequence[Sequence[float]]) -> np.ndarray:

@@ -13,7 +13,7 @@ from nnpost.posterior.likelihood import Gaussian
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
 from nnpost.sampling.sample import sample
-from nnpost.tempering.importance import DRAWS
+from nnpost.tempering.importance import Importance
 from nnpost.tempering.temper import temper
 
 SIGMA, STD = 0.5, 3.0
@@ -70,7 +70,8 @@ def quadrature(name, step):
 
 def importance_error(tempering):
     """Standard error of log Z from the weights, steadier than the spread of four runs."""
-    return np.sqrt(np.mean(1 / tempering.efficiency - 1) / DRAWS / len(tempering.log_z))
+    draws = Importance().draws * len(tempering.log_z)
+    return np.sqrt(np.mean(1 / tempering.efficiency - 1) / draws)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

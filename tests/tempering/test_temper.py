@@ -17,10 +17,15 @@ from nnpost.numerics.resampling import systematic
 from nnpost.numerics.student_mixture import StudentMixture
 from nnpost.posterior.folded import FoldedPosterior
 from nnpost.posterior.output_layer import OutputLayer
-from nnpost.tempering.annealing import Annealing, Moves, anneal, draw_inside
-from nnpost.tempering.basin_hopping import Basins, around, pooled
-from nnpost.tempering.result import Tempering
-from nnpost.tempering.temper import temper
+from nnpost.tempering.annealing import Annealing, MixtureParticles, anneal, draw_inside
+from nnpost.tempering.basin_hopping import Basins, Climb, Search, pooled, search, tops_above
+from nnpost.tempering.from_basins import FromBasins
+from nnpost.tempering.from_prior import FromPrior
+from nnpost.tempering.importance import Refined
+from nnpost.tempering.result import NoBasins, Preference, TemperedRun, Tempering
+from nnpost.tempering.temper import Tuning, choose_start, temper
+
+FEW = Search(restarts=30, climb=Climb(steps=40), hops=2, hoppers=20)
 
 
 def test_linear_network_is_the_closed_form():
@@ -47,14 +52,15 @@ def test_one_unit_is_quadrature(activation):
 
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
 def test_annealing_from_a_poor_mixture_is_quadrature(activation):
-    """exp(log Z) is unbiased whatever the mixture is: the mean of runs from a displaced one."""
+    """Whatever the mixture is: the mean of exp(log Z) over runs from a displaced one."""
     post = curve(1, activation, sigma=0.3)
-    quotient = FoldedPosterior(OutputLayer(post))
+    folded = FoldedPosterior(OutputLayer(post))
     mixture = StudentMixture(
         np.array([0.7, 0.3]), np.array([[2.0, 1.0], [1.0, -2.0]]), np.stack([np.eye(2)] * 2) * 1.5
     )
     rng = np.random.RandomState(3)
-    log_z = np.array([anneal(quotient, mixture, 400, 2, rng).log_z for _ in range(10)])
+    runs = [anneal(folded, mixture, 400, 2, rng, Annealing()) for _ in range(10)]
+    log_z = np.array([run.rungs.log_z for run in runs])
     z = np.exp(log_z - quadrature(post))
     assert abs(z.mean() - 1) < 4 * z.std(ddof=1) / math.sqrt(len(z)) + 0.01
     assert z.std() < 0.5
@@ -65,27 +71,27 @@ def test_annealing_from_a_poor_mixture_is_quadrature(activation):
 def test_the_sum_over_copies_is_the_sum_written_out(activation, sigma):
     post = curve(3, activation, sigma, inputs=2)
     layer = OutputLayer(post)
-    quotient = FoldedPosterior(layer)
+    folded = FoldedPosterior(layer)
     rng = np.random.RandomState(0)
     h = rng.standard_normal((4, layer.ndim))
     signs = [(1.0,) * 3] if activation == "relu" else list(product((1.0, -1.0), repeat=3))
     values = []
     for order, sign in product(permutations(range(3)), signs):
         copy = h.copy()
-        units = h[:, quotient.blocks][:, list(order)] * np.array(sign)[:, None]
-        copy[:, quotient.blocks.ravel()] = units.reshape(4, -1)
+        units = h[:, folded.blocks][:, list(order)] * np.array(sign)[:, None]
+        copy[:, folded.blocks.ravel()] = units.reshape(4, -1)
         values.append(layer.log_prob(copy))
     exact = logsumexp(values, axis=0)
-    np.testing.assert_allclose(quotient.log_prob_anywhere(h), exact, rtol=1e-10)
-    folded = quotient.fold(h)
-    assert quotient.inside(folded).all()
-    np.testing.assert_allclose(quotient.log_prob(folded), exact, rtol=1e-10)
-    value, grad = quotient.log_prob_and_grad(h)
+    np.testing.assert_allclose(folded.log_prob_anywhere(h), exact, rtol=1e-10)
+    inside = folded.fold(h)
+    assert folded.inside(inside).all()
+    np.testing.assert_allclose(folded.log_prob(inside), exact, rtol=1e-10)
+    value, grad = folded.log_prob_and_grad(h)
     np.testing.assert_allclose(value, exact, rtol=1e-10)
     for i in range(layer.ndim):
         step = np.zeros(layer.ndim)
         step[i] = 1e-5
-        up, down = (quotient.log_prob_anywhere(h + s * step) for s in (1, -1))
+        up, down = (folded.log_prob_anywhere(h + s * step) for s in (1, -1))
         np.testing.assert_allclose(grad[:, i], (up - down) / 2e-5, rtol=2e-5, atol=1e-5)
 
 
@@ -93,9 +99,9 @@ def test_copies_are_drawn_by_their_share():
     """Six standard errors on 64 frequencies of copies, told apart by signs and order of units."""
     post = curve(2, "sigmoid", 0.5)
     layer = OutputLayer(post)
-    quotient = FoldedPosterior(layer)
-    h = quotient.fold(np.array([[1.0, 0.7, 2.0, -1.0]]))
-    drawn = quotient.unfold(np.repeat(h, 40_000, axis=0), np.random.RandomState(0))
+    folded = FoldedPosterior(layer)
+    h = folded.fold(np.array([[1.0, 0.7, 2.0, -1.0]]))
+    drawn = folded.unfold(np.repeat(h, 40_000, axis=0), np.random.RandomState(0))
     found, counts = np.unique(drawn, axis=0, return_counts=True)
     log_p = layer.log_prob(found)
     p = np.exp(log_p - logsumexp(log_p))
@@ -109,7 +115,7 @@ def test_leaps_and_sweeps_leave_the_posterior_alone(activation):
     """Exact draws by importance from the prior's grid, moved, still have the same moments."""
     post = curve(1, activation, sigma=0.5)
     layer = OutputLayer(post)
-    quotient = FoldedPosterior(layer)
+    folded = FoldedPosterior(layer)
     w, b = (np.linspace(-6 * s, 6 * s, 1201) for s in post.scales[:2])
     grid = np.stack(np.meshgrid(w, b, indexing="ij"), axis=-1).reshape(-1, 2)
     p = np.exp(layer.log_prob(grid) - quadrature(post))
@@ -126,7 +132,7 @@ def test_leaps_and_sweeps_leave_the_posterior_alone(activation):
         NeuronGibbs(post, 20),
         NeuronGibbs(post, 20, sharing=3),
         ManifoldMALA(post),
-        FoldedIndependence((mixture,), quotient),
+        FoldedIndependence((mixture,), folded),
     ):
         h = draws.copy()
         for _ in range(6):
@@ -137,22 +143,24 @@ def test_leaps_and_sweeps_leave_the_posterior_alone(activation):
         assert taken.mean() > 0.02
         moments = np.stack([h, np.abs(h)], 1).reshape(size, -1).mean(axis=0)
         assert (abs(moments - mean) < 5 * sd / math.sqrt(size)).all()
-    h = quotient.fold(draws)
-    run = Annealing(quotient, None, h, quotient.log_prob(h), np.zeros(size), beta=1.0)
-    moves = Moves(quotient)
-    for _ in range(8):
-        moves.sweep(run, rng)
-    h = quotient.unfold(run.h, rng)
+    h = folded.fold(draws)
+    particles = MixtureParticles(folded, None, h, 8, Annealing(), beta=1.0)
+    particles.move(rng)
+    np.testing.assert_allclose(particles.posterior, folded.log_prob(particles.h))
+    h = folded.unfold(particles.h, rng)
     moments = np.stack([h, np.abs(h)], 1).reshape(size, -1).mean(axis=0)
     assert (abs(moments - mean) < 5 * sd / math.sqrt(size)).all()
 
 
 def test_a_mixture_that_is_never_in_order_is_refused_in_words():
-    quotient = FoldedPosterior(OutputLayer(curve(2)))
+    folded = FoldedPosterior(OutputLayer(curve(2)))
     mixture = StudentMixture(np.ones(1), -np.ones((1, 4)), np.eye(4)[None] * 1e-9)
     assert mixture.log_prob(np.empty((0, 4))).shape == (0,)
-    with pytest.raises(RequestError, match=r"use temper\.start = 'prior'"):
-        draw_inside(quotient, mixture, 10, np.random.RandomState(0))
+    rng = np.random.RandomState(0)
+    with pytest.raises(NoBasins, match=r"more than one in 1,000; use temper\.start = 'prior'"):
+        draw_inside(folded, mixture, 10, rng)
+    with pytest.raises(NoBasins, match=r"none of 0 climbs"):
+        search(folded, rng, Search(restarts=0))
 
 
 @pytest.mark.parametrize("size", [None, 7, 400])
@@ -165,10 +173,10 @@ def test_resampling_gives_every_draw_its_weight_s_share_rounded_up_or_down(size)
 
 
 def test_the_share_of_a_mixture_inside_its_domain_is_unbiased():
-    quotient = FoldedPosterior(OutputLayer(curve(2)))
+    folded = FoldedPosterior(OutputLayer(curve(2)))
     mixture = StudentMixture(np.ones(1), np.zeros((1, 4)), np.eye(4)[None])
     rng = np.random.RandomState(0)
-    shares = [draw_inside(quotient, mixture, 10, rng)[1] for _ in range(2000)]
+    shares = [draw_inside(folded, mixture, 10, rng)[1] for _ in range(2000)]
     # Of a symmetric distribution one in 2! 2² copies is inside.
     assert np.mean(shares) == pytest.approx(1 / 8, abs=4 * np.std(shares) / math.sqrt(2000))
 
@@ -178,42 +186,38 @@ def test_a_climb_reaches_the_top_of_a_narrow_valley():
     root = rng.standard_normal((5, 5)) * np.logspace(0, 3, 5)
     top = rng.standard_normal(5)
 
-    def hill(x):
+    def parabola(x):
         r = (x - top) @ root
         return -0.5 * (r**2).sum(axis=1), -r @ root.T
 
     start = rng.standard_normal((20, 5))
-    x, value = bfgs(hill, start, 500, enough=1e-9)
+    x, value = bfgs(parabola, start, 500, enough=1e-9)
     np.testing.assert_allclose(value, 0, atol=1e-3)
-    np.testing.assert_allclose(hill(x)[0], value, atol=1e-9)
+    np.testing.assert_allclose(parabola(x)[0], value, atol=1e-9)
     inverse = np.linalg.inv(root @ root.T)
-    _, value = bfgs(hill, start, 1, inverse=np.tile(inverse, (20, 1, 1)))
+    _, value = bfgs(parabola, start, 1, inverse=np.tile(inverse, (20, 1, 1)))
     np.testing.assert_allclose(value, 0, atol=1e-8)  # one step, where the curvature is known
 
 
 def test_tops_are_where_the_slope_vanishes():
     """On long bent ridges, too, where climbs stall that do not know the curvature."""
-    quotient = FoldedPosterior(OutputLayer(curve(3, "sigmoid", sigma=0.02)))
-    start = np.random.RandomState(0).standard_normal((60, quotient.ndim)) * 2
-    tops = around(quotient, start)
-    value, slope = quotient.log_prob_and_grad(tops.h)
+    folded = FoldedPosterior(OutputLayer(curve(3, "sigmoid", sigma=0.02)))
+    start = np.random.RandomState(0).standard_normal((60, folded.ndim)) * 2
+    tops = tops_above(folded, start, Climb())
+    value, slope = folded.log_prob_and_grad(tops.h)
     np.testing.assert_allclose(tops.log_prob, value, atol=1e-8)
     left = np.linalg.norm(np.einsum("bji,bj->bi", tops.roots, slope), axis=1)
     high = value > value.max() - 10
     assert high.any()
     assert (left[high] < 0.1).all()  # in standard deviations of the ridge
-    assert len(around(quotient, start[:0]).h) == 0
+    assert len(tops_above(folded, start[:0], Climb()).h) == 0
 
 
-def test_tempering_from_basins_is_tempering_from_the_prior(monkeypatch):
+def test_tempering_from_basins_is_tempering_from_the_prior():
     """Two ways without a step in common, on two units: within both standard errors."""
-    from nnpost.tempering import basin_hopping, from_basins
-
-    for name, value in {"RESTARTS": 30, "CLIMB": 40, "HOPS": 2, "HOPPERS": 20}.items():
-        monkeypatch.setattr(basin_hopping, name, value)
-    monkeypatch.setattr(from_basins, "STAGES", 3)
+    small = Tuning(basins=FromBasins(search=FEW, stages=3))
     post = curve(2, "sigmoid", sigma=0.2)
-    one = temper(post, 4, particles=600, seed=3, start="basins")
+    one = temper(post, 4, particles=600, seed=3, start="basins", tuning=small)
     two = temper(post, 4, particles=1000, seed=3, start="prior")
     assert (one.start, two.start) == ("basins", "prior")
     assert len(one.mixtures) == 4
@@ -236,26 +240,26 @@ def test_runs_from_basins_are_told_what_the_others_found(monkeypatch):
     post = curve(2, "sigmoid", sigma=0.2)
     own, used, fitted = [], [], []
 
-    def search(quotient, rng, progress):
-        own.append(quotient.fold(rng.standard_normal((1, 4))))
+    def search(folded, rng, *_):
+        own.append(folded.fold(rng.standard_normal((1, 4))))
         return Basins(own[-1], np.zeros(1), np.eye(4)[None], np.zeros(1))
 
-    def recorded(quotient, mixture, *args):
+    def recorded(folded, mixture, *args):
         used.append(mixture)
-        return anneal(quotient, mixture, *args)
+        return anneal(folded, mixture, *args)
 
-    monkeypatch.setattr(from_basins, "STAGES", 3)
     monkeypatch.setattr(from_basins, "search", search)
     monkeypatch.setattr(from_basins, "anneal", recorded)
     fit = from_basins.fit_mixture
     monkeypatch.setattr(
         from_basins, "fit_mixture", lambda x, *more: fitted.append(x) or fit(x, *more)
     )
-    found = temper(post, 3, particles=200, steps=4, seed=1, start="basins")
+    three = Tuning(basins=FromBasins(stages=3))
+    found = temper(post, 3, particles=200, steps=4, seed=1, start="basins", tuning=three)
     assert not np.allclose(own[0], own[1])
     assert len(own) == 3
     stages = [used[i : i + 3] for i in range(0, len(used), 3)]
-    assert len(stages) == from_basins.STAGES
+    assert len(stages) == 3
     for stage in stages:
         assert stage[0] is stage[1] is stage[2]
         for top in own:
@@ -263,7 +267,7 @@ def test_runs_from_basins_are_told_what_the_others_found(monkeypatch):
     assert len(stages[1][0].means) > len(stages[0][0].means)
     for x in fitted:  # the particles of all runs
         assert len(np.unique(x, axis=0)) > 2 * 200
-    again = temper(post, 3, particles=200, steps=4, seed=1, start="basins")
+    again = temper(post, 3, particles=200, steps=4, seed=1, start="basins", tuning=three)
     np.testing.assert_array_equal(again.theta, found.theta)
 
 
@@ -272,7 +276,7 @@ def test_tops_that_several_searches_found_are_kept_once():
     height = np.array([3.0, 4.0, -30.0])
     one = Basins(h, height, np.tile(np.eye(2), (3, 1, 1)), height)
     two = Basins(h[:1] + 3, height[:1] + 2, np.eye(2)[None] * 2, height[:1])
-    both = pooled([one, two])
+    both = pooled([one, two], Climb())
     np.testing.assert_array_equal(both.h, [[4.0, 5.0], [1.0, 2.01]])  # best first, none too deep
     np.testing.assert_array_equal(both.log_prob, [5, 4])
     np.testing.assert_array_equal(both.roots[:, 0, 0], [2, 1])
@@ -313,12 +317,45 @@ def test_what_cannot_be_done_is_refused(net, settings, words):
         temper(post, **settings)
 
 
-def test_auto_searches_for_basins_where_the_data_are_sharp():
-    from nnpost.tempering.temper import _choose_start
+def a_run(efficiency=None):
+    if efficiency is None:
+        return TemperedRun(np.zeros((5, 1)), -1.0, [0.0, 1.0], [math.nan, 0.5])
+    mixture = StudentMixture(np.ones(1), np.zeros((1, 1)), np.eye(1)[None])
+    refined = Refined(np.ones((1000, 1)), -2.0, efficiency, mixture)
+    return TemperedRun(np.zeros((5, 1)), -1.0, [0.0, 1.0], [math.nan, 0.5], refined)
 
+
+@pytest.mark.parametrize(
+    ("efficiencies", "share", "refined"),
+    [
+        ((0.1, 0.9), 0.0, (True, True)),
+        ((0.099, 0.9), 0.0, (False, False)),  # 99 effective draws in one run: none is trusted
+        ((0.15, 0.9), 0.2, (False, True)),
+        ((math.nan, 0.9), 0.0, (False, False)),
+        ((None, 0.9), 0.0, (False, False)),
+    ],
+)
+def test_importance_sampling_is_preferred_where_it_is_worth_enough(efficiencies, share, refined):
+    runs = [a_run(efficiency) for efficiency in efficiencies]
+    found = Preference(effective=100, share=share).choose(runs)
+    assert [f.log_z == -2.0 for f in found] == list(refined)
+    assert [f is run.refined for f, run in zip(found, runs, strict=True)] == list(refined)
+
+
+@pytest.mark.parametrize(("effective", "mixtures"), [(100.0, 2), (1e9, 0)])
+def test_a_tempering_says_what_its_log_z_is_by(effective, mixtures):
+    tuning = Tuning(prior=FromPrior(preference=Preference(effective=effective)))
+    found = temper(curve(1), 2, particles=200, steps=2, tuning=tuning)
+    assert len(found.mixtures) == mixtures
+    assert np.array_equal(found.log_z, found.tempered_log_z) is not bool(mixtures)
+    assert np.isfinite(found.efficiency).all()
+    assert found.theta.shape == (2, 200, 4)
+
+
+def test_auto_searches_for_basins_where_the_data_are_sharp():
     data = datasets.sine(1000, 0)
     ways = [
-        _choose_start(p, OutputLayer(p), "auto")
+        choose_start(p, OutputLayer(p), "auto")
         for p in (
             Posterior(MLP(1, (6,)), data, Gaussian(0.0577)),
             Posterior(MLP(1, (6,)), data, MSE()),
