@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from ..common.lazy import lazily
 
 if TYPE_CHECKING:
+    from .criteria import Criteria as Criteria
     from .mixing import autocorr_time as autocorr_time
     from .mixing import effective_size as effective_size
     from .mixing import nested_rhat as nested_rhat
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from .verdict import judge as judge
 
 _HOMES = {
+    "Criteria": "criteria",
     "Verdict": "verdict",
     "autocorr_time": "mixing",
     "effective_size": "mixing",

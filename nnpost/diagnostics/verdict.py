@@ -22,19 +22,31 @@ from ..common.errors import RequestError
 from ..common.tables import Table, Tabled
 from ..data.grids import prediction_grid
 from . import reasons
+from .criteria import STANDARD, Criteria
 from .mixing import autocorr_time, nested_rhat
-from .reasons import MIN_ENSEMBLES, Figures
+from .reasons import Figures
 
 if TYPE_CHECKING:
     from ..posterior.posterior import Posterior
 
-__all__ = ["Verdict", "judge"]
-
-RHAT_ROWS = 400  # rows per walker; R-hat compares means and needs no more
-ESS_ROWS = 2000  # rows per walker whose predictions are computed,
-ESS_DRAWS = 400_000  # and of all walkers together
+__all__ = ["Rows", "Verdict", "judge"]
 
 QUANTITIES = ("log_prob", "predictions", "theta")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """How many rows of a long chain are looked at, evenly spread."""
+
+    rhat: int = 400  # of each walker; R-hat compares means and needs no more
+    ess: int = 2000  # of each walker, of which predictions are computed,
+    draws: int = 400_000  # and of all walkers together
+
+    def of_predictions(self, walkers: int) -> int:
+        return max(self.rhat, min(self.ess, self.draws // walkers))
+
+
+ROWS = Rows()
 
 
 @dataclass(frozen=True, repr=False)
@@ -106,21 +118,22 @@ def judge(
     *,
     thin: int = 1,
     discarded: int = 0,
-    log_z_error: ArrayLike | None = None,
     log_z_at_map: float | None = None,
+    criteria: Criteria = STANDARD,
+    rows: Rows = ROWS,
 ) -> Verdict:
     """Judge a chain whose burn-in has been discarded.
 
     chain (N, W, P) and log_prob (N, W), walkers of ensemble e in columns e·W/E … (e+1)·W/E;
-    log_z (E,) and log_z_error (E,) from the tempered starts; thin, the steps between two rows;
-    discarded, the steps of the burn-in, which a longer chain is taken to discard in proportion;
-    log_z_at_map, an unbiased estimate of Z from draws around the MAP (map_evidence.py).
+    log_z (E,) from the tempered starts; thin, the steps between two rows; discarded, the steps of
+    the burn-in, which a longer chain is taken to discard in proportion; log_z_at_map, an unbiased
+    estimate of Z from draws around the MAP (map_evidence.py); criteria, other bounds than those
+    below; rows, how many of a long chain are looked at.
 
     Converged means: R-hat < 1.01 and more than 400 effective draws for log_prob and for the
     predictions at each of up to 16 inputs (the worst counts), a chain longer than 50
-    autocorrelation times, no walker at rest, no ensemble whose log Z is both more than 1 nat and
-    more than 3 standard errors away from the mean of the others, and log_z_at_map at most 5 nats
-    above the highest of them.
+    autocorrelation times, no walker at rest, no ensemble whose log Z is more than 1 nat away from
+    the mean of the others, and log_z_at_map at most 5 nats above the highest of them.
 
     Raises RequestError where the shapes do not fit together.
     """
@@ -130,26 +143,27 @@ def judge(
     if unusable:
         empty = dict.fromkeys(QUANTITIES)
         return Verdict(False, tuple(unusable), (), empty, dict(empty), None, len(chain) < 4)
-    found = _measure(post, chain, log_prob, ensembles, thin)
+    superchains = ensembles if ensembles >= criteria.min_ensembles else None
+    found = _measure(post, chain, log_prob, superchains, thin, rows)
     judged = [found["log_prob"], found["predictions"]]
     tau = max((f.tau for f in judged if f.tau is not None), default=None)
     steps = len(chain) * thin
     whole = 1 + discarded / steps  # steps to be made for every step that is kept
     lasting = [
-        *reasons.too_few_ensembles(ensembles),
-        *reasons.log_z_apart(log_z, log_z_error),
-        *reasons.missed_mode(log_z, log_z_at_map),
+        *reasons.too_few_ensembles(ensembles, criteria),
+        *reasons.log_z_apart(log_z, criteria),
+        *reasons.missed_mode(log_z, log_z_at_map, criteria),
     ]
     passing = [
-        *reasons.bad_rhat(found),
-        *reasons.low_ess(found, steps, whole),
-        *reasons.too_short(tau, steps, whole),
-        *reasons.stuck(log_prob),
+        *reasons.bad_rhat(found, criteria),
+        *reasons.low_ess(found, steps, whole, criteria),
+        *reasons.too_short(tau, steps, whole, criteria),
+        *reasons.stuck(log_prob, criteria),
     ]
     wrong = (*lasting, *passing)
     rhat = {name: found[name].rhat for name in QUANTITIES}
     ess = {name: found[name].ess for name in QUANTITIES}
-    notes = tuple(reasons.notes(found))
+    notes = tuple(reasons.notes(found, criteria))
     return Verdict(not wrong, wrong, notes, rhat, ess, tau, not lasting)
 
 
@@ -157,31 +171,35 @@ def _measure(
     post: Posterior,
     chain: NDArray[np.float64],
     log_prob: NDArray[np.float64],
-    ensembles: int,
+    superchains: int | None,
     thin: int,
+    rows: Rows,
 ) -> dict[str, Figures]:
+    """The figures of every quantity; no R-hat where there are too few superchains."""
     from ..network.symmetry import fold
 
-    stride = _stride(len(chain), max(RHAT_ROWS, min(ESS_ROWS, ESS_DRAWS // chain.shape[1])))
-    rows = chain[::stride]
+    stride = _stride(len(chain), rows.of_predictions(chain.shape[1]))
+    some = chain[::stride]
     x = prediction_grid(post.data.x)
-    predictions = np.asarray(post.predict(rows, x))
-    theta = np.asarray(fold(post.net, rows))
+    predictions = np.asarray(post.predict(some, x))
+    theta = np.asarray(fold(post.net, some))
     places = [f"at x = {', '.join(f'{v:.3g}' for v in row)}" for row in x]
     labels = [f"of {label}" for label in post.labels]
     return {
-        "log_prob": _figures(log_prob[..., None], ensembles, thin, [""]),
-        "predictions": _figures(predictions, ensembles, thin * stride, places),
-        "theta": _figures(theta, ensembles, thin * stride, labels),
+        "log_prob": _figures(log_prob[..., None], superchains, thin, rows, [""]),
+        "predictions": _figures(predictions, superchains, thin * stride, rows, places),
+        "theta": _figures(theta, superchains, thin * stride, rows, labels),
     }
 
 
-def _figures(x: NDArray[np.float64], ensembles: int, thin: int, names: list[str]) -> Figures:
+def _figures(
+    x: NDArray[np.float64], superchains: int | None, thin: int, rows: Rows, names: list[str]
+) -> Figures:
     """The worst figures over the components of x (N, W, K); constant components do not count."""
     tau = autocorr_time(x)
     rhat = np.full(x.shape[-1], np.nan)
-    if ensembles >= MIN_ENSEMBLES:
-        rhat = nested_rhat(x[:: _stride(len(x), RHAT_ROWS)], ensembles)
+    if superchains is not None:
+        rhat = nested_rhat(x[:: _stride(len(x), rows.rhat)], superchains)
     longest, worst = _largest(tau), _largest(rhat)
     return Figures(
         rhat=worst,

@@ -12,7 +12,8 @@ import numpy as np
 
 from ..common.tables import Table, Tabled
 from ..data.dataset import Dataset
-from ..diagnostics.reasons import MAX_LOG_Z_GAP, missed_mode
+from ..diagnostics.criteria import STANDARD
+from ..diagnostics.reasons import missed_mode
 
 __all__ = ["MEASURES", "Scan", "Size"]
 
@@ -75,12 +76,12 @@ class Size:
     def trusted(self) -> bool:
         """Whether the independent runs agree on log Z within 1 nat, and draws around the MAP do
         not give five nats more than any of them."""
-        return self.gap <= MAX_LOG_Z_GAP and not self.doubt
+        return self.gap <= STANDARD.max_log_z_gap and not self.doubt
 
     @property
     def doubt(self) -> str:
         """Why there is no log Z, or why all runs are wrong together; empty where neither is so."""
-        return self.failure or " ".join(missed_mode(self.log_z, self.log_z_at_map))
+        return self.failure or " ".join(missed_mode(self.log_z, self.log_z_at_map, STANDARD))
 
     def as_dict(self) -> dict[str, Any]:
         """Numbers, arrays and strings."""
@@ -197,8 +198,8 @@ class Scan(Tabled):
         if not self.trusted:
             yield (
                 "? not to be trusted: a tempered run lies more than "
-                f"{MAX_LOG_Z_GAP:g} nat from the mean of the others, or there is only one, or "
-                "all of them missed the highest mode"
+                f"{STANDARD.max_log_z_gap:g} nat from the mean of the others, or there is only "
+                "one, or all of them missed the highest mode"
             )
         for size in self.sizes:
             if size.doubt:

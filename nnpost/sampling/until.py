@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..common.errors import RequestError
-from ..diagnostics.reasons import MIN_ENSEMBLES, MIN_LENGTH
+from ..diagnostics.criteria import STANDARD
 from ..diagnostics.verdict import Verdict
 from .run import Run
 
@@ -42,10 +42,10 @@ def until_converged(
     ends early where more steps cannot help: too few ensembles, or tempered starts that disagree
     about the evidence. Raises RequestError for fewer than four ensembles.
     """
-    if run.ensembles < MIN_ENSEMBLES:
+    if run.ensembles < STANDARD.min_ensembles:
         raise RequestError(
             f"--until converged: found {run.ensembles} ensembles, expected at least "
-            f"{MIN_ENSEMBLES}; without them no chain can be called converged"
+            f"{STANDARD.min_ensembles}; without them no chain can be called converged"
         )
     ends = time.monotonic() + budget.seconds
     while not run.verdict.converged:
@@ -69,7 +69,7 @@ def until_converged(
 def next_length(run: Run) -> int:
     """How many steps the chain should have next: what tau asks for, within bounds."""
     share = 1 - run.discard / run.nsteps
-    wanted = MARGIN * MIN_LENGTH * (run.verdict.tau or 0.0) / share
+    wanted = MARGIN * STANDARD.min_length * (run.verdict.tau or 0.0) / share
     steps = min(max(wanted, SOONER * run.nsteps), LATER * run.nsteps)
     return math.ceil(steps / run.thin) * run.thin
 
