@@ -74,7 +74,7 @@ class Size:
 
     @property
     def trusted(self) -> bool:
-        """Whether the independent runs agree on log Z within 1 nat, and draws around the MAP do
+        """Whether the runs agree on log Z within 1 nat, and draws around the MAP do
         not give five nats more than any of them."""
         return self.gap <= STANDARD.max_log_z_gap and not self.doubt
 

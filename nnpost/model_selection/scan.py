@@ -4,9 +4,9 @@ For every size: what training reaches over many restarts, how the best fit goes 
 data, and log Z, the logarithm of the evidence. The ratio of two evidences is the Bayes factor
 between two sizes; it depends on the prior and on the noise level that the likelihood assumes.
 
-log Z comes from independent tempered runs. It is trusted only where they agree: no run may lie
-more than 1 nat from the mean of the others, the same rule as the verdict's on ensembles. All of
-them may miss the same basin, and where training found it, they are not trusted either.
+log Z comes from several tempered runs. It is trusted only where they agree: no run may lie more
+than 1 nat from the mean of the others, the same rule as the verdict's on ensembles. All of them may
+miss the same basin, and where training found it, they are not trusted either.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,11 +25,12 @@ from ..data.grids import grid
 from ..network.mlp import MLP
 from ..posterior.posterior import Posterior
 from ..tempering.map_evidence import log_z_around
-from ..tempering.temper import temper
+from ..tempering.result import NoBasins
+from ..tempering.temper import TUNING, Tuning, temper
 from ..training.train import train
 from .result import Scan, Size
 
-__all__ = ["Truth", "inner_half", "likelihood_name", "scan"]
+__all__ = ["Truth", "inner_half", "scan"]
 
 Truth = Callable[[np.ndarray], np.ndarray]  # inputs (m, d) -> the mean of y there, (m,)
 
@@ -44,6 +45,7 @@ def scan(
     truth: Truth | None = None,
     seed: int = 0,
     progress: Progress | bool = False,
+    tuning: Tuning = TUNING,
 ) -> Scan:
     """Train and temper networks of one hidden layer of each size and activation.
 
@@ -52,12 +54,13 @@ def scan(
         hidden: numbers of units.
         activations: that of ``post`` where not given.
         training, tempering: settings of ``nnpost.train`` and ``nnpost.temper``.
-        ensembles: E, independent tempered runs a size.
+        ensembles: E, tempered runs a size.
         truth: the mean of y at inputs (m, d), noise left out. The extrapolation error is against
             it, over twice the range of the data; without it another fit is made to the inner half
             of the range, and its error is against the points outside that half.
         seed: of all restarts and tempered runs.
         progress: True for a bar, or a function called as ``progress(done, total, text)``.
+        tuning: how tempered runs are made, beside their settings.
 
     Raises:
         RequestError: no size, a size or activation twice, or settings that cannot be used.
@@ -78,12 +81,13 @@ def scan(
     sizes = []
     with open_progress(progress, "units") as progress:
         for one in posts:
-            sizes.append(_size(one, recipe, ladder, truth, inner))
+            sizes.append(_size(one, recipe, ladder, tuning, truth, inner))
             text = f"{sizes[-1].name}: log Z {sizes[-1].log_evidence:.2f}"
             progress(len(sizes), len(posts), text)
     measured = not math.isnan(sizes[0].extrapolation)
     measure = "none" if not measured else "truth" if truth is not None else "held out"
-    return Scan(post.data, likelihood_name(post), grid(post.data.x), tuple(sizes), measure)
+    words = post.likelihood.words(post.data.n, post.data.yerr is not None)
+    return Scan(post.data, words, grid(post.data.x), tuple(sizes), measure)
 
 
 def inner_half(data: Dataset) -> np.ndarray | None:
@@ -100,11 +104,12 @@ def _size(
     post: Posterior,
     recipe: Mapping[str, Any],
     ladder: Mapping[str, Any],
+    tuning: Tuning,
     truth: Truth | None,
     inner: np.ndarray | None,
 ) -> Size:
     fits, data = train(post, **recipe), post.data
-    evidence = _evidence(post, ladder)
+    evidence = _evidence(post, ladder, tuning)
     theta, x = fits.sgd.theta, grid(data.x)
     fitted = post.predict(theta)
     if truth is not None:
@@ -121,23 +126,31 @@ def _size(
         residual=float(np.abs(data.y - fitted).mean()),
         extrapolation=outside,
         log_z_at_map=log_z_around(post, fits.map.theta),
-        **evidence,
+        **evidence._asdict(),
     )
 
 
-def _evidence(post: Posterior, ladder: Mapping[str, Any]) -> dict[str, Any]:
-    """What tempering found. A search for basins that nobody asked for may fail, and is told."""
+class _Evidence(NamedTuple):
+    """What tempering found, in the words of :class:`Size`."""
+
+    log_z: np.ndarray
+    log_evidence: float
+    error: float
+    start: str
+    seconds: float
+    failure: str = ""
+
+
+def _evidence(post: Posterior, ladder: Mapping[str, Any], tuning: Tuning) -> _Evidence:
+    """A search for basins that nobody asked for may fail, and is told."""
     try:
-        found = temper(post, **ladder)
-    except RequestError as error:
-        chosen = ladder.get("start", "auto") == "auto" and str(error).startswith("temper.start")
-        if not chosen:
+        found = temper(post, **ladder, tuning=tuning)
+    except NoBasins as error:
+        if ladder.get("start", "auto") != "auto":
             raise
         none = np.full(ladder["ensembles"], math.nan)
-        return {"log_z": none, "log_evidence": math.nan, "error": math.nan, "start": "basins",
-                "seconds": math.nan, "failure": str(error)}  # fmt: skip
-    return {"log_z": found.log_z, "log_evidence": found.log_evidence, "error": found.error,
-            "start": found.start, "seconds": found.seconds}  # fmt: skip
+        return _Evidence(none, math.nan, math.nan, "basins", math.nan, str(error))
+    return _Evidence(found.log_z, found.log_evidence, found.error, found.start, found.seconds)
 
 
 def _known_extrapolation(post: Posterior, theta: np.ndarray, truth: Truth) -> float:
@@ -162,13 +175,3 @@ def _held_out(post: Posterior, recipe: Mapping[str, Any], inner: np.ndarray) -> 
 
 def _rms(values: np.ndarray) -> float:
     return float(np.sqrt(np.mean(values**2)))
-
-
-def likelihood_name(post: Posterior) -> str:
-    """The likelihood in words, with the noise level that it assumes."""
-    sigma = getattr(post.likelihood, "sigma", None)
-    if sigma is None:
-        return f"exp(−MSE), Gaussian noise of σ = {math.sqrt(post.data.n / 2):.3g}"
-    if sigma == "infer":
-        return "Gaussian, σ inferred"
-    return f"Gaussian, σ = {sigma:g}" + ("" if post.data.yerr is None else " · yerr")

@@ -29,6 +29,9 @@ class Likelihood(Protocol):
     def constant(self, n: int, tau: float | Tensor, log_yerr: float) -> float | Tensor:
         """What is added to −τ/2 · SSE; ``log_yerr`` is Σ log yerr, 0 without errors."""
 
+    def words(self, n: int, weighted: bool) -> str:
+        """Its name, with the noise that it assumes of n points, ``weighted`` by their errors."""
+
 
 @dataclass(frozen=True)
 class MSE:
@@ -46,6 +49,9 @@ class MSE:
 
     def constant(self, n: int, tau: float | Tensor, log_yerr: float = 0.0) -> float:
         return 0.0
+
+    def words(self, n: int, weighted: bool) -> str:
+        return f"exp(−MSE), Gaussian noise of σ = {math.sqrt(n / 2):.3g}"
 
 
 @dataclass(frozen=True)
@@ -85,3 +91,8 @@ class Gaussian:
     def constant(self, n: int, tau: float | Tensor, log_yerr: float = 0.0) -> float | Tensor:
         log_tau = torch.log(tau) if isinstance(tau, Tensor) else math.log(tau)
         return 0.5 * n * (log_tau - LOG_2PI) - log_yerr
+
+    def words(self, n: int, weighted: bool) -> str:
+        if self.sigma == "infer":
+            return "Gaussian, σ inferred"
+        return f"Gaussian, σ = {self.sigma:g}" + " · yerr" * weighted

@@ -12,9 +12,12 @@ from scenarios import curve, quadrature
 
 from nnpost import MLP, MSE, Dataset, Gaussian, Posterior, RequestError, figures, scan
 from nnpost.cli.commands import main
-from nnpost.data.datasets import parabola
 from nnpost.model_selection.result import Scan, Size
-from nnpost.model_selection.scan import inner_half, likelihood_name
+from nnpost.model_selection.scan import inner_half
+from nnpost.tempering.basin_hopping import Search
+from nnpost.tempering.from_basins import FromBasins
+from nnpost.tempering.result import NoBasins
+from nnpost.tempering.temper import Tuning
 
 TRAINING = {"restarts": 6, "epochs": 200, "lr": 0.05, "loss": "sum"}
 TEMPERING = {"particles": 200, "steps": 4}
@@ -131,6 +134,22 @@ def test_log_z_is_not_trusted_where_all_runs_missed_what_training_found():
     assert "missed the highest mode" in str(a_scan(missed))
 
 
+def test_a_search_for_basins_that_nobody_asked_for_may_fail():
+    """It is told, and the other sizes are scanned; where it was asked for it is an error."""
+    blind = FromBasins(search=Search(restarts=0))
+    nothing = Tuning(basins=blind, searched=(3, 16), sharp=0.0)  # two units have four dimensions
+    quick = {"restarts": 2, "epochs": 5}
+    found = scan(curve(), (1, 2), None, quick, FEW, 2, tuning=nothing)
+    one, two = found.sizes
+    assert (one.start, two.start) == ("prior", "basins")
+    assert not one.failure
+    assert "none of 0 climbs ended" in two.failure
+    assert not two.trusted
+    assert two.failure in str(found)
+    with pytest.raises(NoBasins, match="none of 0 climbs"):
+        scan(curve(), (1, 2), None, quick, {**FEW, "start": "basins"}, 2, tuning=nothing)
+
+
 def test_median_is_that_of_a_restart_and_survives_divergence():
     size = a_size([0, 0])
     assert size.best == 1.0
@@ -165,10 +184,10 @@ def test_table_marks_what_is_not_to_be_trusted():
 
 
 def test_likelihood_is_named_with_its_noise():
-    post = Posterior(MLP(), parabola(50), MSE())
-    assert likelihood_name(post) == "exp(−MSE), Gaussian noise of σ = 5"
-    assert likelihood_name(replace(post, likelihood=Gaussian("infer"))) == "Gaussian, σ inferred"
-    assert likelihood_name(replace(post, likelihood=Gaussian(0.2))) == "Gaussian, σ = 0.2"
+    assert MSE().words(50, weighted=False) == "exp(−MSE), Gaussian noise of σ = 5"
+    assert Gaussian("infer").words(50, weighted=True) == "Gaussian, σ inferred"
+    assert Gaussian(0.2).words(50, weighted=False) == "Gaussian, σ = 0.2"
+    assert Gaussian(2.0).words(50, weighted=True) == "Gaussian, σ = 2 · yerr"
 
 
 @pytest.mark.parametrize(
