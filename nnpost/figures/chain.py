@@ -1,4 +1,4 @@
-"""The chain itself: traces of the ensembles, and the density of the log posterior along it."""
+"""The chain: traces and ranks of its ensembles, the tempered runs it began with, its density."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from ..data.grids import prediction_grid
-from ..diagnostics.mixing import effective_size
 from ..network.symmetry import fold
 from .style import (
     GREY,
@@ -38,6 +37,7 @@ WALKERS = 4  # of each ensemble
 BINS = 60
 RANKED = 20  # bins of a rank plot
 LIGHT = "#cccccc"
+LOG_POSTERIOR = "log posterior"
 
 
 @styled
@@ -80,7 +80,7 @@ def _series(run: Run, rows: slice, parameters: Sequence[int]) -> dict[str, NDArr
     post, chain = run.post, run.chain[rows]
     x = _places(post.data.x)
     f, theta = post.predict(chain, x), fold(post.net, chain)
-    series = {"log posterior": run.log_prob[rows]}
+    series = {LOG_POSTERIOR: run.log_prob[rows]}
     for k, at in enumerate(x):
         where = f"{at[0]:.3g}" if len(at) == 1 else rf"x_{{{k + 1}}}"
         series[f"$f({where})$"] = f[..., k]
@@ -145,25 +145,19 @@ def ranks(run: Run) -> Figure:
     Panels: the log posterior, and the prediction at three inputs. Every draw after the burn-in is
     ranked among all of them; each ensemble should have its part of every twentieth (Vehtari et
     al. 2021, Bayesian Anal. 16, 667). The grey band holds what chance does with as many effective
-    draws as an ensemble has, two standard deviations either way.
+    draws as the verdict gives an ensemble, two standard deviations either way.
     """
     kept = slice(run.burnin, None, -(-(len(run.chain) - run.burnin) // ROWS))
     series = _series(run, kept, ())
     fig = new_figure(7.2, 4.4)
     panels = fig.subplots(2, 2, sharex=True, sharey=True)
-    edges = np.linspace(0, 1, RANKED + 1)
     for ax, (label, values) in zip(panels.flat, series.items(), strict=False):
-        rank = (np.argsort(np.argsort(values.ravel())) + 0.5) / values.size
-        rank = rank.reshape(values.shape)
-        effective = float(effective_size(values)) / run.ensembles
-        width = 2 * np.sqrt((RANKED - 1) / max(effective, 1))
-        ax.axhspan(max(1 - width, 0), 1 + width, color=LIGHT, alpha=0.6, linewidth=0)
-        for e, own in enumerate(_columns(values.shape[1], run.ensembles)):
-            counts, _ = np.histogram(rank[:, own], edges)
-            ax.stairs(counts * RANKED / rank[:, own].size, edges, color=_color(e), linewidth=1.1)
+        effective = run.verdict.ess["log_prob" if label == LOG_POSTERIOR else "predictions"]
+        if effective is not None:
+            width = 2 * np.sqrt((RANKED - 1) / max(effective / run.ensembles, 1))
+            ax.axhspan(max(1 - width, 0), 1 + width, color=LIGHT, alpha=0.6, linewidth=0)
+        _rank_histograms(ax, values, run.ensembles)
         ax.set_title(label)
-        ax.set_xlim(0, 1)
-        ax.set_ylim(bottom=0)
     for ax in panels[-1]:
         ax.set_xlabel("rank among all draws")
     for ax in panels[:, 0]:
@@ -172,6 +166,18 @@ def ranks(run: Run) -> Figure:
     handles.append(Line2D([], [], color=LIGHT, lw=6, label="chance"))
     legend_below(fig, handles)
     return fig
+
+
+def _rank_histograms(ax: Axes, values: NDArray[np.float64], ensembles: int) -> None:
+    """Of every ensemble, by the ranks of values (rows, W) among all of them."""
+    edges = np.linspace(0, 1, RANKED + 1)
+    rank = (np.argsort(np.argsort(values.ravel())) + 0.5) / values.size
+    rank = rank.reshape(values.shape)
+    for e, own in enumerate(_columns(values.shape[1], ensembles)):
+        counts, _ = np.histogram(rank[:, own], edges)
+        ax.stairs(counts * RANKED / rank[:, own].size, edges, color=_color(e), linewidth=1.1)
+    ax.set_xlim(0, 1)
+    ax.set_ylim(bottom=0)
 
 
 @styled
@@ -183,44 +189,50 @@ def ladder(tempering: Tempering) -> Figure:
     """
     fig = new_figure(7.2, 3.1)
     left, middle, right = fig.subplots(1, 3, width_ratios=[1.2, 1.2, 1])
-    for e, (beta, taken) in enumerate(zip(tempering.betas, tempering.acceptance, strict=True)):
-        left.plot(beta, ".-", color=_color(e), linewidth=1.0, markersize=4)
-        middle.plot(beta, taken, ".-", color=_color(e), linewidth=1.0, markersize=4)
-        right.plot(e + 1, tempering.tempered_log_z[e], "o", color=_color(e), mfc="white", ms=5)
-        right.plot(e + 1, tempering.log_z[e], "o", color=_color(e), ms=5)
-    first = np.nanmin(np.where(tempering.betas > 0, tempering.betas, np.nan))
-    left.set_yscale("symlog", linthresh=first)
-    middle.set_xscale("symlog", linthresh=first)
-    left.set_ylim(bottom=0)
-    left.set_xlabel("rung")
-    left.set_ylabel(r"power $\beta$ of the likelihood")
-    middle.set_xlabel(r"$\beta$")
-    middle.set_ylabel("accepted moves")
-    middle.set_ylim(0, 1)
-    z, error = tempering.log_evidence, tempering.error
-    right.axhline(z, color=GREY, linewidth=1.0)
-    if np.isfinite(error):
-        right.axhspan(z - error, z + error, color=LIGHT, alpha=0.6, linewidth=0)
-    right.set_xlim(0.3, len(tempering.log_z) + 0.7)
-    right.set_xticks(range(1, len(tempering.log_z) + 1))
-    right.set_xlabel("run")
-    right.set_ylabel(r"$\log\,Z$")
-    right.ticklabel_format(axis="y", useOffset=False)
-    for ax in (left, middle):
-        ax.minorticks_off()
+    _rungs(left, middle, tempering)
+    _evidences(right, tempering)
     runs = range(min(len(tempering.log_z), len(PALETTE)))
     handles = [Line2D([], [], color=_color(e), label=f"run {e + 1}") for e in runs]
     kinds = {"importance sampling": GREY, "tempering": "white"} if tempering.mixtures else {}
     for label, face in kinds.items():
-        point: dict[str, Any] = {
-            "marker": "o",
-            "color": GREY,
-            "markerfacecolor": face,
-            "markersize": 5,
-        }
+        point: dict[str, Any] = {"marker": "o", "color": GREY, "markerfacecolor": face, "ms": 5}
         handles.append(Line2D([], [], linestyle="none", label=label, **point))
     legend_below(fig, handles)
     return fig
+
+
+def _rungs(powers: Axes, moves: Axes, tempering: Tempering) -> None:
+    """β of every rung, and the accepted moves at it, a line a run."""
+    for e, (beta, taken) in enumerate(zip(tempering.betas, tempering.acceptance, strict=True)):
+        powers.plot(beta, ".-", color=_color(e), linewidth=1.0, markersize=4)
+        moves.plot(beta, taken, ".-", color=_color(e), linewidth=1.0, markersize=4)
+    first = np.nanmin(np.where(tempering.betas > 0, tempering.betas, np.nan))
+    powers.set_yscale("symlog", linthresh=first)
+    powers.set_ylim(bottom=0)
+    powers.set_xlabel("rung")
+    powers.set_ylabel(r"power $\beta$ of the likelihood")
+    moves.set_xscale("symlog", linthresh=first)
+    moves.set_ylim(0, 1)
+    moves.set_xlabel(r"$\beta$")
+    moves.set_ylabel("accepted moves")
+    for ax in (powers, moves):
+        ax.minorticks_off()
+
+
+def _evidences(ax: Axes, tempering: Tempering) -> None:
+    """log Z of every run, and of all."""
+    for e, pair in enumerate(zip(tempering.tempered_log_z, tempering.log_z, strict=True)):
+        ax.plot(e + 1, pair[0], "o", color=_color(e), mfc="white", ms=5)
+        ax.plot(e + 1, pair[1], "o", color=_color(e), ms=5)
+    z, error = tempering.log_evidence, tempering.error
+    ax.axhline(z, color=GREY, linewidth=1.0)
+    if np.isfinite(error):
+        ax.axhspan(z - error, z + error, color=LIGHT, alpha=0.6, linewidth=0)
+    ax.set_xlim(0.3, len(tempering.log_z) + 0.7)
+    ax.set_xticks(range(1, len(tempering.log_z) + 1))
+    ax.set_xlabel("run")
+    ax.set_ylabel(r"$\log\,Z$")
+    ax.ticklabel_format(axis="y", useOffset=False)
 
 
 @styled
@@ -231,20 +243,12 @@ def log_posterior(run: Run, comparison: Comparison) -> Figure:
     log p = log p(MAP) − χ²_P / 2. Its typical draw lies P/2 below the maximum, and so the optimum
     of a posterior is not typical of it.
     """
-    from scipy import stats
-
     models, draws = comparison.models, run.sample_log_prob
     draws = draws[np.isfinite(draws)]
     low, high = _axis(draws, models["MAP"].log_prob)
     fig = new_figure(7.2, 4.0)
     ax = fig.subplots()
-    bins = np.linspace(low, high, BINS + 1)
-    density = np.histogram(draws, bins)[0] / draws.size / np.diff(bins)
-    ax.stairs(density, bins, fill=True, color=LIGHT)
-    below = np.linspace(0, models["MAP"].log_prob - low, 400)[1:]
-    gaussian = 2 * stats.chi2(run.post.ndim).pdf(2 * below)
-    ax.plot(models["MAP"].log_prob - below, gaussian, color=GREY, linestyle="--", linewidth=1.0)
-    top = max(density.max(), min(gaussian.max(), 2 * density.max()))
+    top = _densities(ax, draws, (low, high), models["MAP"].log_prob, run.post.ndim)
     for k, name in enumerate(ON_TOP):
         if low <= models[name].log_prob <= high:
             _flag(ax, name, models[name].log_prob, top * (1.1 + 0.1 * k))
@@ -258,6 +262,21 @@ def log_posterior(run: Run, comparison: Comparison) -> Figure:
     handles.append(Line2D([], [], color=GREY, ls="--", lw=1.0, label=label))
     legend_below(fig, handles, columns=2)
     return fig
+
+
+def _densities(
+    ax: Axes, draws: NDArray[np.float64], ends: tuple[float, float], top: float, ndim: int
+) -> float:
+    """The histogram of the draws and the curve of a Gaussian with that top; the height for both."""
+    from scipy import stats
+
+    bins = np.linspace(*ends, BINS + 1)
+    density = np.histogram(draws, bins)[0] / draws.size / np.diff(bins)
+    ax.stairs(density, bins, fill=True, color=LIGHT)
+    below = np.linspace(0, top - ends[0], 400)[1:]
+    gaussian = 2 * stats.chi2(ndim).pdf(2 * below)
+    ax.plot(top - below, gaussian, color=GREY, linestyle="--", linewidth=1.0)
+    return float(max(density.max(), min(gaussian.max(), 2 * density.max())))
 
 
 def _axis(draws: NDArray[np.float64], top: float) -> tuple[float, float]:

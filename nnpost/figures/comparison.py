@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from numpy.typing import NDArray
 
 from .style import (
     BLACK,
@@ -18,10 +19,12 @@ from .style import (
     SKY,
     VERMILION,
     legend_below,
+    misfit,
     new_figure,
     number,
     point_handle,
     styled,
+    symbol,
 )
 
 if TYPE_CHECKING:
@@ -46,20 +49,10 @@ def basins(card: ScoreCard) -> Figure:
     fig = new_figure(7.2, 1.3 + 0.55 * len(found))
     ax = fig.subplots()
     rows = np.arange(len(found))
-    for shift, color, shares in (
-        (-BAR / 2, ORANGE, [b.restarts for b in found]),
-        (BAR / 2, SKY, [b.mass for b in found]),
-    ):
-        values = np.array([s.value for s in shares])
-        ax.barh(rows + shift, values, BAR, color=color, linewidth=0)
-        errors = np.array([s.error for s in shares])
-        low, high = np.minimum(errors, values), np.minimum(errors, 1 - values)
-        ax.errorbar(
-            values, rows + shift, xerr=[low, high], fmt="none", ecolor=BLACK, elinewidth=0.8
-        )
-        for row, s in zip(rows, shares, strict=True):
-            text = f" {s.value:.1%}" if s.value else " none seen"
-            ax.text(min(s.value + s.error, 1), row + shift, text, va="center", fontsize=8)
+    restarts = [(b.restarts.value, b.restarts.error) for b in found]
+    mass = [(b.mass.value, b.mass.error) for b in found]
+    _bars(ax, rows - BAR / 2, np.array(restarts), ORANGE)
+    _bars(ax, rows + BAR / 2, np.array(mass), SKY)
     ax.set_yticks(rows, [_basin_name(card, k) for k in range(len(found))])
     ax.tick_params(axis="y", length=0)
     ax.invert_yaxis()
@@ -74,14 +67,24 @@ def basins(card: ScoreCard) -> Figure:
     return fig
 
 
+def _bars(ax: Axes, at: NDArray[Any], shares: NDArray[Any], color: str) -> None:
+    """Bars at heights (K,) for shares and their errors (K, 2); error bars end at 0 and 1."""
+    values, errors = shares.T
+    ends = np.stack([np.minimum(errors, values), np.minimum(errors, 1 - values)])
+    ax.barh(at, values, BAR, color=color, linewidth=0)
+    ax.errorbar(values, at, xerr=ends, fmt="none", ecolor=BLACK, elinewidth=0.8)
+    for height, value, error in zip(at, values, errors, strict=True):
+        text = f" {value:.1%}" if value else " none seen"
+        ax.text(min(value + error, 1), height, text, va="center", fontsize=8)
+
+
 def _basin_name(card: ScoreCard, k: int) -> str:
     basin, home = card.valleys.basins[k], card.valleys.top
     below = max(home.log_prob - basin.log_prob, 0.0)
     first = "basin of the MAP" if k == card.valleys.map else f"{number(below, '.3g')} nats below"
     inside = " (and SGD)" if k == card.valleys.sgd == card.valleys.map else ""
     inside = " (SGD)" if k == card.valleys.sgd != card.valleys.map else inside
-    measure = r"$\chi^2/n$" if card.weighted else "MSE"
-    return f"{first}{inside}\n{measure} {basin.mse:.3g}"
+    return f"{first}{inside}\n{misfit(card.weighted)} {basin.mse:.3g}"
 
 
 @styled
@@ -93,10 +96,9 @@ def profile(card: ScoreCard) -> Figure:
     line = card.profile
     fig = new_figure(7.2, 3.9)
     top, bottom = fig.subplots(2, 1, sharex=True)
-    measure = r"$\chi^2/n$" if card.weighted else "MSE"
     for ax, values, label in (
         (top, line.log_prob, "log posterior"),
-        (bottom, line.mse, measure),
+        (bottom, line.mse, misfit(card.weighted)),
     ):
         ax.plot(line.t, values, color=BLACK, linewidth=1.3)
         ax.plot(line.t[0], values[0], **MARKS["SGD"].point, clip_on=False, zorder=5)
@@ -141,9 +143,8 @@ def approximations(card: ScoreCard, comparison: Comparison, data: Dataset) -> Fi
         fig.supxlabel("half-width of the posterior's 90 % band")
         fig.supylabel("of the approximation's")
         return fig
-    name = data.x_names[0]
     for ax in axes[-1]:  # a label of the whole figure would lie on the legend
-        ax.set_xlabel(f"${name}$" if len(name) == 1 else name)
+        ax.set_xlabel(symbol(data.x_names[0]))
     handles = [
         Patch(color=SKY, alpha=0.45, lw=0, label="90 % of the posterior"),
         Line2D([], [], color=VERMILION, lw=1.2, label="90 % of the approximation, and its mean"),

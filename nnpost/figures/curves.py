@@ -12,7 +12,18 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from .style import BLACK, GREY, MARKS, SKY, legend_below, misfit, new_figure, panel_label, styled
+from .style import (
+    BLACK,
+    GREY,
+    MARKS,
+    SKY,
+    legend_below,
+    misfit,
+    new_figure,
+    panel_label,
+    styled,
+    symbol,
+)
 
 if TYPE_CHECKING:
     from ..comparison.compare import Comparison
@@ -43,11 +54,11 @@ def fits_and_residuals(post: Posterior, comparison: Comparison, run: Run) -> Fig
         2, len(models), sharex=True, sharey="row", gridspec_kw={"height_ratios": [2.6, 1]}
     )
     draws = run.samples[:: -(-len(run.samples) // DRAWS)]
-    draw = _curves if post.data.inputs == 1 else _observed
-    handles = draw(axes[0], post, models, draws)
+    plot = _curves if post.data.inputs == 1 else _observed
+    handles = plot(axes[0], post, models, draws)
     _residuals(axes[1], post, models)
     for ax, name in zip(axes[0], models, strict=True):
-        ax.set_title(f"{name}, {misfit(post.data)} {models[name].mse:.3g}")
+        ax.set_title(f"{name}, {misfit(post.data.yerr is not None)} {models[name].mse:.3g}")
     legend_below(fig, handles)
     return fig
 
@@ -72,7 +83,7 @@ def _curves(
         ax.plot(x, curve, color=color, linestyle=(0, (4, 1.5)), linewidth=1.3)
         inside = (x >= first) & (x <= last)
         ax.plot(x[inside], curve[inside], color=color, linewidth=1.8, label=name)
-    axes[0].set_ylabel(_math(data.y_name))
+    axes[0].set_ylabel(symbol(data.y_name))
     axes[0].set_xlim(x[0], x[-1])
     axes[0].xaxis.set_major_locator(MaxNLocator(5, prune="both"))  # neighbours' labels would meet
     axes[0].set_ylim(_limits(data.y, *curves.values()))
@@ -125,7 +136,7 @@ def _residuals(axes: NDArray[np.object_], post: Posterior, models: dict[str, Opt
             ax.plot(at, size, "o", color=BLACK, markersize=1.5)
         # The letters of the article: ⟨Δy⟩ is the mean of the absolute residuals.
         panel_label(ax, rf"$\langle|\Delta y|\rangle = {size.mean():.3g}$")
-        ax.set_xlabel(_math(data.x_names[0]) if one else f"observed {_math(data.y_name)}")
+        ax.set_xlabel(symbol(data.x_names[0]) if one else f"observed {symbol(data.y_name)}")
         ax.axhline(size.mean(), color=MARKS[name].color, linewidth=0.9)
     axes[0].set_ylabel(r"$|\Delta y|$")
     axes[0].set_ylim(0, 1.45 * top or 1)
@@ -146,8 +157,3 @@ def _limits(*values: NDArray[np.float64]) -> tuple[float, float]:
     low, high = min(v.min() for v in values), max(v.max() for v in values)
     pad = 0.12 * (high - low) or 1.0
     return float(low - pad), float(high + pad)
-
-
-def _math(name: str) -> str:
-    """A single letter is a symbol; a longer name is a word."""
-    return f"${name}$" if len(name) == 1 else name

@@ -108,7 +108,7 @@ def panels(shown: Sequence[Panel], columns: int = 3, height: float = 2.5) -> Fig
     axes = fig.subplots(rows, columns, squeeze=False).ravel()
     looks = _looks(shown)
     for ax, panel in zip(axes, shown, strict=False):
-        _draw(ax, panel, looks)
+        _plot(ax, panel, looks)
     for ax in axes[len(shown) :]:
         ax.remove()
     if looks:
@@ -207,7 +207,7 @@ def _look(k: int) -> _Look:
     return _Look(COLORS[k % len(COLORS)], DASHES[k % len(DASHES)])
 
 
-def _draw(ax: Axes, panel: Panel, looks: Mapping[str, _Look]) -> None:
+def _plot(ax: Axes, panel: Panel, looks: Mapping[str, _Look]) -> None:
     if panel.points is not None:
         _points(ax, np.asarray(panel.points[0]), np.asarray(panel.points[1]), bool(panel.lines))
     for name, band in panel.bands.items():

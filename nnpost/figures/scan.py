@@ -12,7 +12,18 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
-from .style import BLACK, GREY, PALETTE, VERMILION, new_figure, number, panel_label, styled
+from .style import (
+    BLACK,
+    GREY,
+    PALETTE,
+    VERMILION,
+    misfit,
+    new_figure,
+    number,
+    panel_label,
+    styled,
+    symbol,
+)
 
 if TYPE_CHECKING:
     from ..model_selection.result import Scan, Size
@@ -81,7 +92,7 @@ def _panels(fig: Figure | SubFigure, scan: Scan) -> None:
         axes[2 * k + 1, 0].set_ylim(0, 1.6 * tops[(len(tops) - 1) // 2] or 1)
         axes[2 * k + 1, 0].yaxis.set_major_locator(MaxNLocator(2))
     for ax in axes[-1]:
-        ax.set_xlabel("$x$" if len(scan.data.x_names[0]) == 1 else scan.data.x_names[0])
+        ax.set_xlabel(symbol(scan.data.x_names[0]))
     axes[0, 0].set_xlim(scan.x.min(), scan.x.max())
     axes[0, 0].xaxis.set_major_locator(MaxNLocator(3, prune="both"))
     fig.align_ylabels(axes[:, 0])
@@ -131,8 +142,7 @@ def _errors(fig: Figure | SubFigure, scan: Scan) -> None:
         train.plot(units, [size.median for size in found], **{**style, "ls": ":", "mfc": "white"})
         outside.plot(units, [size.extrapolation for size in found], **style)
         _evidence(evidence, found, top, style)
-    measure = "MSE" if scan.data.yerr is None else r"$\chi^2/n$"
-    train.set_title(f"training, {measure}")
+    train.set_title(f"training, {misfit(scan.data.yerr is not None)}")
     outside.set_title({"truth": "outside the data, RMSE", "held out": "outer half, RMSE"}.get(
         scan.extrapolated, "outside: not told"))  # fmt: skip
     for ax in (train, outside):

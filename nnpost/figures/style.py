@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -16,9 +16,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..common.errors import RequestError
-
-if TYPE_CHECKING:
-    from ..data.dataset import Dataset
 
 __all__ = [
     "MARKS",
@@ -33,6 +30,7 @@ __all__ = [
     "point_handle",
     "save",
     "styled",
+    "symbol",
 ]
 
 # Okabe and Ito's colours, told apart with every common kind of colour blindness.
@@ -126,13 +124,13 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def styled(draw: Callable[P, R]) -> Callable[P, R]:
-    """Draw with the style above, whatever the caller's own settings are, and leave those alone."""
+def styled(plot: Callable[P, R]) -> Callable[P, R]:
+    """Plot with the style above, whatever the caller's own settings are, and leave those alone."""
 
-    @functools.wraps(draw)
+    @functools.wraps(plot)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         with mpl.rc_context(STYLE):
-            return draw(*args, **kwargs)
+            return plot(*args, **kwargs)
 
     return wrapper
 
@@ -181,9 +179,14 @@ def panel_label(ax: Axes, text: str, x: float = 0.5, y: float = 0.93) -> None:
     ax.text(x, y, text, transform=ax.transAxes, ha="center", va="top", bbox=box)
 
 
-def misfit(data: Dataset) -> str:
-    """What the mean of the squared residuals is called: each is over yerr² where data bring it."""
-    return "MSE" if data.yerr is None else r"$\chi^2/n$"
+def misfit(weighted: bool) -> str:
+    """What the mean of the squared residuals is called; weighted, each is over yerr²."""
+    return r"$\chi^2/n$" if weighted else "MSE"
+
+
+def symbol(name: str) -> str:
+    """A single letter is a symbol; a longer name is a word."""
+    return f"${name}$" if len(name) == 1 else name
 
 
 def number(value: float, form: str) -> str:

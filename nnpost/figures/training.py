@@ -33,11 +33,11 @@ def losses(fits: Fits, post: Posterior | None = None) -> Figure:
     fig = new_figure(7.2, 3.4)
     fig.set_layout_engine("constrained", wspace=0.06)
     left, right = fig.subplots(1, 2, sharey=True, width_ratios=[2.2, 1])
-    _draw_curves(left, fits)
-    data = None if post is None else post.data
-    measure = "mean squared residual" if data is None or data.yerr is None else misfit(data)
+    _plot_curves(left, fits)
+    weighted = post is not None and post.data.yerr is not None
+    measure = misfit(weighted) if weighted else "mean squared residual"
     left.set_ylabel(f"loss ({measure})")
-    _draw_ends(right, fits)
+    _plot_ends(right, fits)
     for ax in (left, right):
         for name, model in (("MAP", fits.map), ("MLE", fits.mle)):
             ax.axhline(model.mse, linewidth=1.2, color=MARKS[name].color, ls=MARKS[name].line)
@@ -47,7 +47,7 @@ def losses(fits: Fits, post: Posterior | None = None) -> Figure:
     return fig
 
 
-def _draw_curves(ax: Axes, fits: Fits) -> None:
+def _plot_curves(ax: Axes, fits: Fits) -> None:
     finite = np.where(np.isfinite(fits.loss) & (fits.loss > 0), fits.loss, np.nan)
     some = finite[:, :: -(-finite.shape[1] // LINES)].T
     lines = [np.column_stack([fits.epochs, curve]) for curve in some]
@@ -63,7 +63,7 @@ def _draw_curves(ax: Axes, fits: Fits) -> None:
     ax.set_xlabel("epoch")
 
 
-def _draw_ends(ax: Axes, fits: Fits) -> None:
+def _plot_ends(ax: Axes, fits: Fits) -> None:
     """The empirical distribution of the restarts' last losses, read sideways."""
     ends = np.sort(np.where(np.isfinite(fits.mse), fits.mse, np.inf))
     share = np.arange(1, len(ends) + 1) / len(ends)

@@ -190,6 +190,16 @@ def test_ranks_of_ensembles_that_agree_are_even_and_of_others_are_not(made):
         assert (np.max(heights) > 1.6) == (shift == 1)
 
 
+def test_the_band_of_the_ranks_is_what_the_verdicts_effective_draws_leave_to_chance(made):
+    run = nnpost.load(made)
+    axes = figures.ranks(run).axes
+    for ax, name in zip(axes, ["log_prob", *["predictions"] * 3], strict=True):
+        (band,) = [patch for patch in ax.patches if not hasattr(patch, "get_data")]
+        width = 2 * np.sqrt(19 / (run.verdict.ess[name] / run.ensembles))
+        assert band.get_y() + band.get_height() == pytest.approx(1 + width)
+        assert ax.get_title().startswith("$f(" if name == "predictions" else "log posterior")
+
+
 def vars_of(run):
     names = run.__dataclass_fields__
     return {name: getattr(run, name) for name in names}
