@@ -22,8 +22,6 @@ from .dataset import Dataset
 
 __all__ = ["Quadrature", "quadrature"]
 
-BINS, NODES = 25, 4
-
 
 class Quadrature(NamedTuple):
     """Places, square roots of their weights, and targets times these roots."""
@@ -34,20 +32,23 @@ class Quadrature(NamedTuple):
     lost: float  # of Σ y²/yerr², what is not in Σ of y² here
 
 
-def quadrature(data: Dataset) -> Quadrature:
-    """Few points for many; the data as they are where there are several inputs or few points."""
+def quadrature(data: Dataset, bins: int = 25, nodes: int = 4) -> Quadrature:
+    """Few points for many; the data as they are where there are several inputs or few points.
+
+    ``nodes`` points in each of ``bins`` bins.
+    """
     root = np.ones(data.n) if data.yerr is None else 1 / data.yerr
-    if data.inputs > 1 or data.n <= 2 * BINS * NODES:
+    if data.inputs > 1 or data.n <= 2 * bins * nodes:
         return Quadrature(data.x, root, root * data.y, 0.0)
-    groups = np.array_split(np.argsort(data.x[:, 0], kind="stable"), BINS)
-    parts = [_gauss(data.x[g, 0], root[g], root[g] * data.y[g]) for g in groups]
+    groups = np.array_split(np.argsort(data.x[:, 0], kind="stable"), bins)
+    parts = [_gauss(data.x[g, 0], root[g], root[g] * data.y[g], nodes) for g in groups]
     x, root, y = (np.concatenate(part) for part in zip(*parts, strict=True))
     square = float(np.sum(data.y**2 if data.yerr is None else (data.y / data.yerr) ** 2))
     return Quadrature(x[:, None], root, y, max(0.0, square - float(np.sum(y**2))))
 
 
 def _gauss(
-    x: np.ndarray, root: np.ndarray, y: np.ndarray
+    x: np.ndarray, root: np.ndarray, y: np.ndarray, nodes: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Nodes of points x (k,) with weights root²: places, roots, and targets times roots.
 
@@ -56,9 +57,9 @@ def _gauss(
     """
     middle, half = (x.max() + x.min()) / 2, (x.max() - x.min()) / 2 or 1.0
     t = (x - middle) / half
-    if len(np.unique(x)) < NODES:
+    if len(np.unique(x)) < nodes:
         return x, root, y
-    q, _ = np.linalg.qr(root[:, None] * np.polynomial.legendre.legvander(t, NODES - 1))
+    q, _ = np.linalg.qr(root[:, None] * np.polynomial.legendre.legvander(t, nodes - 1))
     places, vectors = np.linalg.eigh(q.T @ (t[:, None] * q))
     values = (q @ vectors).T
     weights = values @ root

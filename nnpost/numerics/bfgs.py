@@ -16,7 +16,6 @@ import numpy as np
 __all__ = ["bfgs"]
 
 ValueAndGrad = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-LONGEST = 2.0  # of a step where no curvature is known
 
 
 def bfgs(
@@ -25,18 +24,20 @@ def bfgs(
     steps: int,
     enough: float = 1e-4,
     inverse: np.ndarray | None = None,
+    longest: float = 2.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Climb ``function`` (B, d) -> (B,), (B, d) from every row of x; the tops and their values.
 
     ``inverse`` (B, d, d) are inverse Hessians of minus the function where the climbs begin,
-    positive definite; without them coordinates should vary alike. A climb ends where the gain that
+    positive definite; without them coordinates should vary alike, and no step is longer than
+    ``longest``. A climb ends where the gain that
     a quasi-Newton step expects is below ``enough``, or after ``steps`` evaluations.
     """
     x = x.copy()
     value, grad = function(x)
     batch, d = x.shape
     fresh = np.full(batch, inverse is None)
-    longest = LONGEST if inverse is None else math.inf
+    longest = longest if inverse is None else math.inf
     if inverse is None:
         steep = 1 + np.linalg.norm(grad, axis=1)
         inverse = np.tile(np.eye(d), (batch, 1, 1)) / steep[:, None, None]

@@ -12,23 +12,24 @@ from scipy.stats import chi2
 
 __all__ = ["mahalanobis", "mcd"]
 
-KEPT = 0.75  # share of the draws
-STEPS = 50  # concentration steps at most; each lowers the determinant, and few are needed
 
+def mcd(x: np.ndarray, kept: float = 0.75, steps: int = 50) -> tuple[np.ndarray, np.ndarray]:
+    """Centre (P,) and covariance (P, P) of draws x (N, P), scaled to be exact for a Gaussian.
 
-def mcd(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Centre (P,) and covariance (P, P) of draws x (N, P), scaled to be exact for a Gaussian."""
-    count, size = int(np.ceil(KEPT * len(x))), x.shape[1]
+    Of the share ``kept`` of the draws, by at most so many concentration steps: each lowers the
+    determinant, and few are needed.
+    """
+    count, size = int(np.ceil(kept * len(x))), x.shape[1]
     centre = np.median(x, axis=0)
     width = 1.4826 * np.median(np.abs(x - centre), axis=0)
     cov = np.diag(np.where(width > 0, width, x.std(axis=0) + np.finfo(float).tiny) ** 2)
-    kept = np.empty(0, dtype=int)
-    for _ in range(STEPS):
+    bulk = np.empty(0, dtype=int)
+    for _ in range(steps):
         nearest = np.sort(np.argpartition(mahalanobis(x - centre, cov), count - 1)[:count])
-        if np.array_equal(nearest, kept):
+        if np.array_equal(nearest, bulk):
             break
-        kept = nearest
-        centre, cov = x[kept].mean(axis=0), np.cov(x[kept].T).reshape(size, size)
+        bulk = nearest
+        centre, cov = x[bulk].mean(axis=0), np.cov(x[bulk].T).reshape(size, size)
     share = count / len(x)
     return centre, cov * share / chi2.cdf(chi2.ppf(share, size), size + 2)
 

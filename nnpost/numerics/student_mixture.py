@@ -15,12 +15,9 @@ from functools import cached_property
 import numpy as np
 from scipy.special import gammaln
 
-__all__ = ["StudentMixture", "fit_mixture"]
+__all__ = ["Fit", "StudentMixture", "fit_mixture"]
 
 FREEDOM = 5.0  # degrees of freedom: tails heavier than those of a posterior with a Gaussian prior
-ROUNDS = 30  # of expectation and maximisation
-RIDGE = 1e-6  # of the draws' own variance, added to every covariance
-ROUNDING = 1e-6  # of the draws' distance from zero: less spread than that is none
 
 
 @dataclass(frozen=True)
@@ -80,37 +77,71 @@ class StudentMixture:
         return np.log(self.weights) + constant - volume
 
 
-def fit_mixture(x: np.ndarray, components: int, rng: np.random.RandomState) -> StudentMixture:
+@dataclass(frozen=True)
+class Fit:
+    """How mixtures are fitted."""
+
+    rounds: int = 30  # of expectation and maximisation
+    freedom: float = FREEDOM
+    ridge: float = 1e-6  # of the draws' own variance, added to every covariance
+    rounding: float = 1e-6  # of the draws' distance from zero: less spread than that is none
+
+
+FIT = Fit()
+
+
+def fit_mixture(
+    x: np.ndarray, components: int, rng: np.random.RandomState, fit: Fit = FIT
+) -> StudentMixture:
     """Fit ``components`` t distributions to draws x (N, d), started at spread-out draws.
 
     Components that no draws support are dropped.
     """
-    d, v = x.shape[1], FREEDOM
-    centre = x.mean(axis=0)
+    d, centre = x.shape[1], x.mean(axis=0)
     x = x - centre
     squares = (x[:, :, None] * x[:, None]).reshape(len(x), d * d)
-    rounding = (ROUNDING * np.abs(centre)) ** 2 + np.finfo(float).tiny
-    ridge = RIDGE * np.diag(x.var(axis=0) + rounding)
+    rounding = (fit.rounding * np.abs(centre)) ** 2 + np.finfo(float).tiny
+    ridge = fit.ridge * np.diag(x.var(axis=0) + rounding)
     share = _nearest(x, _spread(x, components, rng))
     distance = np.full(share.shape, float(d))
     mixture = None
-    for _ in range(ROUNDS):
-        keep = share.sum(axis=0) > 2 * (d + 1)
-        if not keep.any():
-            keep[np.argmax(share.sum(axis=0))] = True
+    for _ in range(fit.rounds):
+        keep = _supported(share, d)
         share, distance = share[:, keep], distance[:, keep]
         share = share / share.sum(axis=1, keepdims=True).clip(1e-300)
-        near = share * (v + d) / (v + distance)
-        mass, support = near.sum(axis=0), share.sum(axis=0)
-        means = (near.T @ x) / mass[:, None]
-        spread = (near.T @ squares).reshape(-1, d, d)
-        spread -= mass[:, None, None] * means[:, :, None] * means[:, None]
-        cov = spread / support[:, None, None] + ridge
-        mixture = StudentMixture(support / support.sum(), means, np.linalg.cholesky(cov))
+        mixture = _maximised(x, squares, share, distance, ridge, fit.freedom)
         joint, distance = mixture._joint(x)
         share = np.exp(joint - _log_sum(joint)[:, None])
     assert mixture is not None
     return replace(mixture, means=mixture.means + centre)
+
+
+def _supported(share: np.ndarray, d: int) -> np.ndarray:
+    """Which components have more than two draws a coordinate, or the largest: (N, K) -> (K,)."""
+    support = share.sum(axis=0)
+    keep = support > 2 * (d + 1)
+    if not keep.any():
+        keep[np.argmax(support)] = True
+    return np.asarray(keep)
+
+
+def _maximised(
+    x: np.ndarray,
+    squares: np.ndarray,
+    share: np.ndarray,
+    distance: np.ndarray,
+    ridge: np.ndarray,
+    freedom: float,
+) -> StudentMixture:
+    """The most likely mixture given the shares (N, K) of components in draws x (N, d)."""
+    d = x.shape[1]
+    near = share * (freedom + d) / (freedom + distance)
+    mass, support = near.sum(axis=0), share.sum(axis=0)
+    means = (near.T @ x) / mass[:, None]
+    spread = (near.T @ squares).reshape(-1, d, d)
+    spread -= mass[:, None, None] * means[:, :, None] * means[:, None]
+    cov = spread / support[:, None, None] + ridge
+    return StudentMixture(support / support.sum(), means, np.linalg.cholesky(cov), freedom)
 
 
 def _log_sum(values: np.ndarray) -> np.ndarray:

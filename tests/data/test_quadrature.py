@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nnpost import MLP, Dataset, Gaussian, GaussianPrior, Posterior, datasets
-from nnpost.data.quadrature import BINS, NODES, quadrature
+from nnpost.data.quadrature import quadrature
 from nnpost.posterior.folded import FoldedPosterior
 from nnpost.posterior.output_layer import OutputLayer
 
@@ -17,15 +17,16 @@ def uneven(n=700, errors=True):
 
 
 @pytest.mark.parametrize("errors", [True, False])
-def test_sums_over_polynomials_are_exact(errors):
+@pytest.mark.parametrize(("bins", "nodes"), [(25, 4), (10, 3)])
+def test_sums_over_polynomials_are_exact(errors, bins, nodes):
     data = uneven(errors=errors)
-    few = quadrature(data)
+    few = quadrature(data, bins, nodes)
     weights = np.ones(data.n) if data.yerr is None else data.yerr**-2.0
-    assert few.x.shape == (BINS * NODES, 1)
-    for power in range(2 * NODES):
+    assert few.x.shape == (bins * nodes, 1)
+    for power in range(2 * nodes):
         exact = weights @ data.x[:, 0] ** power
         assert (few.root**2) @ few.x[:, 0] ** power == pytest.approx(exact, rel=1e-10)
-    for power in range(NODES):
+    for power in range(nodes):
         exact = (weights * data.y) @ data.x[:, 0] ** power
         found = (few.root * few.y) @ few.x[:, 0] ** power
         assert found == pytest.approx(exact, rel=1e-9, abs=1e-9)

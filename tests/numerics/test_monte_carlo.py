@@ -114,6 +114,15 @@ def test_a_tenth_of_outliers_leaves_the_bulk_alone():
     assert (np.sqrt(np.diag(np.cov(x.T))) / sd > 5).all()
 
 
+def test_the_bulk_is_as_much_as_is_kept():
+    """Of 60 % around zero and 40 % elsewhere: half of the draws are all at home."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(1000, 2))
+    x[:400] += 30
+    assert np.abs(mcd(x, kept=0.5)[0]).max() < 0.3
+    assert np.abs(mcd(x, kept=0.9)[0]).min() > 3
+
+
 def test_mahalanobis_is_the_quadratic_form():
     x, cov = correlated(np.random.default_rng(2), 7)
     by_hand = [np.sqrt(row @ np.linalg.solve(cov, row)) for row in x]

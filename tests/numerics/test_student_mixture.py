@@ -5,7 +5,7 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import kstest, multivariate_t
 
-from nnpost.numerics.student_mixture import StudentMixture, fit_mixture
+from nnpost.numerics.student_mixture import Fit, StudentMixture, fit_mixture
 
 
 def planted():
@@ -46,6 +46,16 @@ def test_a_fit_recovers_a_planted_mixture():
     np.testing.assert_allclose(fitted.means[order], mixture.means, atol=0.1)
     found, true = (r @ r.transpose(0, 2, 1) for r in (fitted.roots[order], mixture.roots))
     np.testing.assert_allclose(found, true, atol=0.15)
+
+
+def test_a_fit_has_the_tails_that_are_asked_for():
+    x = planted().draw(2000, np.random.RandomState(2))
+    heavy, light = (
+        fit_mixture(x, 2, np.random.RandomState(3), Fit(freedom=v)) for v in (3.0, 50.0)
+    )
+    assert (heavy.freedom, light.freedom) == (3.0, 50.0)
+    far = np.array([[1e3, 1e3, 1e3]])
+    assert heavy.log_prob(far) > light.log_prob(far) + 20
 
 
 @pytest.mark.parametrize("count", [1, 3, 40])
