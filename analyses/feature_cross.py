@@ -78,7 +78,7 @@ def main(quick: bool) -> None:
 def train(data: nnpost.Dataset, held: nnpost.Dataset, restarts: int, **recipe: Any) -> nnpost.Fits:
     """Restarts of a linear network. Likelihood and prior play no part in training."""
     post = nnpost.Posterior(nnpost.MLP(data.inputs), data)
-    return nnpost.train(post, restarts, seed=0, validation=held, **recipe)
+    return nnpost.train(post, restarts=restarts, seed=0, validation=held, **recipe)
 
 
 def told(fits: nnpost.Fits) -> str:

@@ -24,7 +24,13 @@ def main(quick: bool) -> None:
     post = nnpost.Posterior(nnpost.MLP(10, (10,), "relu"), data)
     epochs, restarts = (500, 2) if quick else (5000, 4)
     product = nnpost.train(
-        post, restarts, "sgd", 0.01, epochs, batch_size=min(500, data.n), validation=held
+        post,
+        restarts=restarts,
+        optimizer="sgd",
+        lr=0.01,
+        epochs=epochs,
+        batch_size=min(500, data.n),
+        validation=held,
     )
     assert product.validation_loss is not None
     print(f"(d) ten ReLU units, {epochs} epochs of SGD: training {quantiles(product.loss[-1])}, "
@@ -45,7 +51,7 @@ def main(quick: bool) -> None:
         on_square = nnpost.Posterior(net, square)
         by_hand[hidden] = interpolant(np.linspace(x.min(), x.max(), hidden + 1))
         trained[hidden] = nnpost.train(
-            on_square, 16 if quick else 64, "adam", 0.01, 300 if quick else 2000
+            on_square, restarts=16 if quick else 64, lr=0.01, epochs=300 if quick else 2000
         )
         middle, high = np.quantile(trained[hidden].mse, [0.5, 0.9])
         print(f"         {hidden:5}   {on_square.mse(by_hand[hidden]):7.5f}   "

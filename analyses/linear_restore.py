@@ -82,7 +82,9 @@ def main(quick: bool) -> None:
             "init": "normal",
         }
         for epochs, batch in ((100, 1), (300 if quick else 3000, 10)):
-            fits = nnpost.train(post, 16 if quick else 64, epochs=epochs, batch_size=batch, **sgd)
+            fits = nnpost.train(
+                post, restarts=16 if quick else 64, epochs=epochs, batch_size=batch, **sgd
+            )
             low, middle, high = np.quantile(fits.mse, [0.1, 0.5, 0.9])
             print(f"    nnpost, windows of {batch:2}, {epochs:6,} steps: MSE {middle:.4f}, "
                   f"80 % of restarts in {low:.4f} … {high:.4f}")  # fmt: skip

@@ -35,8 +35,8 @@ def main(quick: bool) -> None:
     # The article's recipe, from many starts, in its single precision and in double.
     recipe: dict[str, Any] = {"optimizer": "adam", "lr": 0.1, "epochs": 100, "batch_size": 200}
     restarts = 32 if quick else 256
-    single = nnpost.train(post, restarts, dtype="float32", **recipe)
-    double = nnpost.train(post, restarts, dtype="float64", **recipe)
+    single = nnpost.train(post, restarts=restarts, dtype="float32", **recipe)
+    double = nnpost.train(post, restarts=restarts, dtype="float64", **recipe)
     print("epoch  article   10 %, median, 90 % of restarts   double precision")
     for epoch, told in ARTICLE.items():
         shares = [*np.quantile(single.loss[epoch - 1], [0.1, 0.5, 0.9]),

@@ -29,7 +29,7 @@ networks: dict[str, Any] = {
 }
 
 # Ours: the best of many restarts, and the two maxima that an optimiser may be thought to look for.
-fits = nnpost.train(post, 16 if quick else 256, lr=0.03, epochs=3000, loss="sum", seed=0)
+fits = nnpost.train(post, restarts=16 if quick else 256, lr=0.03, epochs=3000, loss="sum", seed=0)
 networks |= {"Adam, best restart": fits.sgd.theta, "MAP": fits.map.theta, "MLE": fits.mle.theta}
 
 print(f"{'network':<23}{'mse':>9}{'mean |Δy|':>11}{'log posterior':>15}")

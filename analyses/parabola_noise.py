@@ -28,7 +28,9 @@ likelihoods: dict[str, nnpost.MSE | nnpost.Gaussian] = {
 }
 for name, likelihood in likelihoods.items():
     post = nnpost.Posterior(net, data, likelihood, nnpost.GaussianPrior(30.0))
-    fits = nnpost.train(post, 16 if quick else 256, lr=0.03, epochs=3000, loss="sum", seed=0)
+    fits = nnpost.train(
+        post, restarts=16 if quick else 256, lr=0.03, epochs=3000, loss="sum", seed=0
+    )
     tempering = nnpost.temper(post, 4, particles=400 if quick else 1000, seed=0)
     run = nnpost.sample(post, nsteps=200 if quick else 2500, seed=0, fits=fits, tempering=tempering)
     comparison = nnpost.compare(post, fits, run)

@@ -21,7 +21,7 @@ post = nnpost.Posterior(net, data, likelihood=nnpost.MSE(), prior=nnpost.Gaussia
 restarts, epochs = (16, 3000) if quick else (256, 10_000)
 
 # One long run of all restarts holds every shorter one: losses along the way are kept.
-fits = nnpost.train(post, restarts, lr=0.03, epochs=epochs, loss="sum", seed=0)
+fits = nnpost.train(post, restarts=restarts, lr=0.03, epochs=epochs, loss="sum", seed=0)
 print(f"mse of {restarts} restarts after so many epochs, and the share of them that reached 0.73")
 print(f"{'epochs':>7}{'best':>9}{'5 %':>9}{'25 %':>9}{'median':>9}{'95 %':>9}{'≤ 0.73':>9}")
 for stop in (500, 1000, 1500, 2000, 2500, 3000, 5000, 10_000):

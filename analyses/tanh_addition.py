@@ -89,7 +89,7 @@ def main(quick: bool) -> None:
         print(f"hidden {list(hidden)}: log Z {tempering.log_evidence:.2f} ± {tempering.error:.2f}")
     post, path = posts[2,], f"chains/{NAME}-script.h5"
     steps, restarts, epochs = (500, 8, 100) if quick else (3000, 128, 1000)
-    fits = nnpost.train(post, restarts, "adam", 0.01, epochs)
+    fits = nnpost.train(post, restarts=restarts, lr=0.01, epochs=epochs)
     run = nnpost.sample(post, path, nsteps=steps, seed=0, fits=fits, tempering=tempered[2,])
     print(f"\n{run.verdict}\n\n{nnpost.compare(post, fits, run)}\n")
 

@@ -100,7 +100,7 @@ def test_half_the_learning_rate_makes_nnpost_the_article_on_lines():
     """One step of nnpost on all points, mean of squares at lr 0.005, is one of J at lr 0.01."""
     by_hand, data = story("linear_restore"), datasets.line(50)
     post = Posterior(MLP(1, (2,), "identity"), data)
-    fits = train(post, 1, "sgd", 0.005, epochs=1, init="normal", seed=5)
+    fits = train(post, restarts=1, optimizer="sgd", lr=0.005, epochs=1, init="normal", seed=5)
     w, b, a, c = np.split(post.net.initial(1, 5, "normal")[0], [2, 4, 6])
     net = by_hand.Net(w[None], b, a[:, None], c)
     slopes = by_hand.gradients(net, data.x, data.y[:, None])

@@ -1,181 +1,251 @@
-"""Tables of settings that refuse what they do not know.
+"""Tables of settings that refuse what they do not know, and can say what they accept.
 
-A :class:`Section` is a frozen dataclass whose fields carry a rule. The rule turns a value as TOML
-gives it into the value kept, or says what it expected; the message names the key.
+A :class:`Section` is a frozen dataclass whose fields are each made by :func:`setting`: a default, a
+rule, and one line that says what the setting means. The rule turns a value as TOML or Python gives
+it into the value kept, or refuses it by name; it also says in words and as JSON schema what it
+accepts. Help, the page of the documentation and the schema that editors use are made of these, so
+nothing about a setting is said twice.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import Field, dataclass, field, fields
 from numbers import Integral, Real
-from typing import Any, ClassVar, NoReturn, Self
+from typing import Any, ClassVar, NamedTuple, NoReturn, Self
 
 from .errors import RequestError, nearest
 
 __all__ = [
+    "COUNT",
+    "POSITIVE",
+    "SEED",
+    "TEXT",
+    "TEXTS",
+    "TRUTH",
+    "Described",
     "Refused",
+    "Rule",
     "Section",
-    "by_kind",
+    "checked",
     "either",
     "hint",
-    "kept",
     "number",
     "one_of",
     "quoted",
+    "section",
     "setting",
     "shown",
-    "text",
-    "texts",
+    "table_of",
     "to_toml",
-    "truth",
     "whole",
     "wholes",
 ]
 
 
 class Refused(ValueError):
-    """What a rule expected, in words."""
+    """A rule does not accept a value. Its text, often empty, hints at what may have been meant."""
 
 
-Rule = Callable[[Any], Any]
+@dataclass(frozen=True)
+class Rule:
+    """What a setting accepts: in words, as JSON schema, and as a function of the value.
+
+    ``read`` returns the value as it is kept, or raises :class:`Refused`.
+    """
+
+    words: str
+    schema: Mapping[str, Any]
+    read: Callable[[Any], Any]
 
 
 def whole(least: int) -> Rule:
     """A whole number of at least ``least``."""
 
-    def rule(value: Any) -> int:
+    def read(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-            raise Refused(f"a whole number of at least {least}")
+            raise Refused
         return int(value)
 
-    return rule
+    return Rule(f"a whole number of at least {least}", {"type": "integer", "minimum": least}, read)
 
 
 def number(above: float = -math.inf, least: float = -math.inf, below: float = math.inf) -> Rule:
     """A finite number ``> above``, ``>= least`` and ``< below``."""
-    limits = [("above", above), ("of at least", least), ("below", below)]
-    words = " and ".join(f"{word} {limit:g}" for word, limit in limits if math.isfinite(limit))
-    expected = f"a number {words}".strip()
+    limits = [
+        ("above", "exclusiveMinimum", above),
+        ("of at least", "minimum", least),
+        ("below", "exclusiveMaximum", below),
+    ]
+    said = [limit for limit in limits if math.isfinite(limit[2])]
+    words = " and ".join(f"{word} {limit:g}" for word, _, limit in said)
 
-    def rule(value: Any) -> float:
+    def read(value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, Real):
-            raise Refused(expected)
+            raise Refused
         kept = float(value)
         if not (math.isfinite(kept) and kept > above and least <= kept < below):
-            raise Refused(expected)
+            raise Refused
         return kept
 
-    return rule
+    schema = {"type": "number"} | {name: limit for _, name, limit in said}
+    return Rule(f"a number {words}".strip(), schema, read)
 
 
 def one_of(*names: str) -> Rule:
     """One of some words."""
+    *most, last = (f'"{name}"' for name in names)
 
-    def rule(value: Any) -> str:
+    def read(value: Any) -> str:
         if value not in names:
-            words = " or ".join(f'"{name}"' for name in names)
-            raise Refused(f"{words}{nearest(str(value), names)}")
+            raise Refused(nearest(str(value), names))
         return str(value)
 
-    return rule
-
-
-def text(value: Any) -> str:
-    """A word or a sentence."""
-    if not isinstance(value, str) or not value or "\0" in value:
-        raise Refused("a text that is not empty")
-    return value
-
-
-def texts(value: Any) -> tuple[str, ...]:
-    """A list of texts; one text is a list of one."""
-    values = (value,) if isinstance(value, str) else value
-    if not isinstance(values, (list, tuple)) or not values:
-        raise Refused("a list of texts")
-    return tuple(text(v) for v in values)
-
-
-def truth(value: Any) -> bool:
-    """true or false."""
-    if not isinstance(value, bool):
-        raise Refused("true or false")
-    return value
+    words = f"{', '.join(most)} or {last}" if most else last
+    return Rule(words, {"enum": list(names)}, read)
 
 
 def wholes(least: int) -> Rule:
     """A list of whole numbers of at least ``least``, which may be empty; one number is a list."""
     each = whole(least)
 
-    def rule(value: Any) -> tuple[int, ...]:
+    def read(value: Any) -> tuple[int, ...]:
         values = value if isinstance(value, (list, tuple)) else (value,)
-        try:
-            return tuple(each(v) for v in values)
-        except Refused:
-            raise Refused(f"a list of whole numbers of at least {least}, such as [2]") from None
+        return tuple(each.read(v) for v in values)
 
-    return rule
+    return Rule(
+        f"a list of whole numbers of at least {least}, such as [2]",
+        {"anyOf": [each.schema, {"type": "array", "items": each.schema}]},
+        read,
+    )
 
 
 def either(*rules: Rule) -> Rule:
-    """The first rule that accepts the value."""
+    """What the first of some rules that accepts the value makes of it."""
 
-    def rule(value: Any) -> Any:
-        expected = []
-        for one in rules:
+    def read(value: Any) -> Any:
+        hints = ""
+        for rule in rules:
             try:
-                return one(value)
+                return rule.read(value)
             except Refused as refused:
-                expected.append(str(refused))
-        raise Refused(" or ".join(expected))
+                hints += str(refused)
+        raise Refused(hints)
 
-    return rule
+    words = " or ".join(rule.words for rule in rules)
+    return Rule(words, {"anyOf": [rule.schema for rule in rules]}, read)
 
 
-def by_kind(each: Rule) -> Rule:
+def table_of(each: Rule) -> Rule:
     """A table whose values all follow one rule."""
 
-    def rule(value: Any) -> dict[str, Any]:
+    def read(value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping) or not value:
-            raise Refused("a table")
-        try:
-            return {str(k): each(v) for k, v in value.items()}
-        except Refused as refused:
-            raise Refused(f"a table whose values are each {refused}") from None
+            raise Refused
+        return {str(k): each.read(v) for k, v in value.items()}
 
-    return rule
+    schema = {"type": "object", "minProperties": 1, "additionalProperties": each.schema}
+    return Rule(f"a table whose values are each {each.words}", schema, read)
 
 
-def kept(value: Any) -> Any:
-    """A value that has been checked already."""
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise Refused
     return value
 
 
-def setting(default: Any, rule: Rule) -> Any:
+def _texts(value: Any) -> tuple[str, ...]:
+    values = (value,) if isinstance(value, str) else value
+    if not isinstance(values, (list, tuple)) or not values:
+        raise Refused
+    return tuple(_text(v) for v in values)
+
+
+def _truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise Refused
+    return value
+
+
+_WRITTEN = {"type": "string", "minLength": 1}
+TEXT = Rule("a text that is not empty", _WRITTEN, _text)
+# One text is a list of one.
+TEXTS = Rule(
+    "a list of texts",
+    {"anyOf": [_WRITTEN, {"type": "array", "minItems": 1, "items": _WRITTEN}]},
+    _texts,
+)
+TRUTH = Rule("true or false", {"type": "boolean"}, _truth)
+POSITIVE = number(above=0)
+COUNT = whole(1)
+SEED = whole(0)
+
+
+def checked(key: str, value: Any, rule: Rule) -> Any:
+    """The value as ``rule`` keeps it. Raises RequestError with the key if it is refused."""
+    try:
+        return rule.read(value)
+    except Refused as refused:
+        told = f"{key}: found {shown(value)}, expected {rule.words}{refused}"
+        raise RequestError(told) from None
+
+
+class Described(NamedTuple):
+    """One setting in words: its key, what it accepts, its default ("" if left out), its meaning."""
+
+    key: str
+    accepts: str
+    default: str
+    meaning: str
+
+
+def setting(default: Any, rule: Rule, meaning: str) -> Any:
     """A field of a :class:`Section`. A default of None means "left out", and is kept as it is."""
-    return field(default=default, metadata={"rule": rule})
+    return field(default=default, metadata={"rule": rule, "meaning": meaning})
+
+
+def section(cls: type[Section]) -> Any:
+    """A field of a :class:`Section` that is a section itself."""
+    return field(default=cls(), metadata={"section": cls})
 
 
 @dataclass(frozen=True)
 class Section:
     """A table of settings. Subclasses are frozen dataclasses made of :func:`setting` fields.
 
+    ``title`` is the name of the table in TOML, empty for the outermost, and ``about`` says in a
+    few words what it is about.
+
     Raises:
         RequestError: a value that its rule refuses, or a key that is not there.
     """
 
     title: ClassVar[str] = ""
+    about: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
-        for f in fields(self):
+        for f in self._settings():
             value = getattr(self, f.name)
-            if value is None and f.default is None:
-                continue
-            try:
-                object.__setattr__(self, f.name, f.metadata["rule"](value))
-            except Refused as refused:
-                self.refuse(f.name, f"found {shown(value)}, expected {refused}")
+            if not (value is None and f.default is None):
+                kept = checked(self.key(f.name), value, f.metadata["rule"])
+                object.__setattr__(self, f.name, kept)
+        for name, cls in self.sections().items():
+            object.__setattr__(self, name, cls.read(getattr(self, name)))
+
+    @classmethod
+    def _settings(cls) -> Iterator[Field[Any]]:
+        return (f for f in fields(cls) if "rule" in f.metadata)
+
+    @classmethod
+    def sections(cls) -> dict[str, type[Section]]:
+        """The sections within this one, by name."""
+        return {f.name: f.metadata["section"] for f in fields(cls) if "section" in f.metadata}
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """The keys of the table, and the sections within it."""
+        return [f.name for f in fields(cls)]
 
     @classmethod
     def key(cls, name: str) -> str:
@@ -188,13 +258,10 @@ class Section:
         raise RequestError(f"{cls.key(name)}: {why}")
 
     @classmethod
-    def names(cls) -> list[str]:
-        """The keys of the table."""
-        return [f.name for f in fields(cls)]
-
-    @classmethod
     def read(cls, table: Any) -> Self:
-        """Make the section from a TOML table, refusing keys that it does not have."""
+        """Make the section from a table, refusing unknown keys. A section stays as it is."""
+        if isinstance(table, cls):
+            return table
         if not isinstance(table, Mapping):
             raise RequestError(f"{cls.title}: found {shown(table)}, expected a table [{cls.title}]")
         for name in table:
@@ -203,9 +270,43 @@ class Section:
         return cls(**table)
 
     def table(self) -> dict[str, Any]:
-        """The settings that are not left out, by key."""
-        pairs = ((f.name, getattr(self, f.name)) for f in fields(self))
-        return {name: value for name, value in pairs if value is not None}
+        """What is not left out, by key, as a TOML table has it; no section that would be empty."""
+        kept: dict[str, Any] = {}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            value = value.table() if isinstance(value, Section) else value
+            if value is not None and value != {}:
+                kept[f.name] = value
+        return kept
+
+    @classmethod
+    def described(cls) -> list[Described]:
+        """Every setting of this section in words, those of sections within it left out."""
+        return [
+            Described(
+                cls.key(f.name),
+                f.metadata["rule"].words,
+                "" if f.default is None else shown(f.default),
+                f.metadata["meaning"],
+            )
+            for f in cls._settings()
+        ]
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        """The JSON schema of the table, that of sections within it included."""
+        keys = {}
+        for f in cls._settings():
+            keys[f.name] = {**f.metadata["rule"].schema, "description": f.metadata["meaning"]}
+            if f.default is not None:
+                keys[f.name]["default"] = f.default
+        within = {name: part.schema() for name, part in cls.sections().items()}
+        return {
+            "type": "object",
+            "description": cls.about,
+            "properties": keys | within,
+            "additionalProperties": False,
+        }
 
 
 def hint(name: str, known: Iterable[str]) -> str:
@@ -228,10 +329,10 @@ def to_toml(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         return quoted(value)
-    if isinstance(value, int):
-        return str(value)
+    if isinstance(value, Integral):
+        return str(int(value))
     if isinstance(value, float):
-        return repr(value)  # repr round-trips, and inf and nan are TOML words too
+        return repr(float(value))  # repr round-trips, and inf and nan are TOML words too
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(to_toml, value))}]"
     if isinstance(value, Mapping):
@@ -244,6 +345,3 @@ def quoted(value: str) -> str:
     escapes = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
     plain = (escapes.get(c, c if c.isprintable() else f"\\U{ord(c):08x}") for c in value)
     return '"' + "".join(plain) + '"'
-
-
-POSITIVE = number(above=0)

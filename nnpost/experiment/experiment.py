@@ -10,23 +10,17 @@ import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from ..common.errors import RequestError
-from ..common.settings import Section, hint, kept, setting, text, to_toml, whole
+from ..common.settings import SEED, TEXT, Section, hint, section, setting, to_toml
 from ..sampling.settings import SampleSettings
 from ..tempering.settings import TemperSettings
 from ..training.settings import TrainSettings
-from .sections import (
-    SECTIONS,
-    DataSettings,
-    LikelihoodSettings,
-    NetworkSettings,
-    PriorSettings,
-    key_hint,
-)
+from .sections import DataSettings, LikelihoodSettings, NetworkSettings, PriorSettings
 
 if TYPE_CHECKING:
     from ..data.dataset import Dataset
@@ -39,6 +33,7 @@ __all__ = [
     "builtin_text",
     "builtins",
     "flat",
+    "key_hint",
     "load_experiment",
     "toml_value",
 ]
@@ -54,16 +49,16 @@ class Experiment(Section):
     sense, here or in a section.
     """
 
-    name: str = setting("experiment", text)
-    description: str | None = setting(None, text)
-    seed: int = setting(0, whole(0))
-    data: DataSettings = setting(DataSettings(), kept)
-    network: NetworkSettings = setting(NetworkSettings(), kept)
-    likelihood: LikelihoodSettings = setting(LikelihoodSettings(), kept)
-    prior: PriorSettings = setting(PriorSettings(), kept)
-    train: TrainSettings = setting(TrainSettings(), kept)
-    temper: TemperSettings = setting(TemperSettings(), kept)
-    sample: SampleSettings = setting(SampleSettings(), kept)
+    name: str = setting("experiment", TEXT, "what the run file is called after")
+    description: str | None = setting(None, TEXT, "one line, shown by `nnpost list`")
+    seed: int = setting(0, SEED, "of everything that is random but the data")
+    data: DataSettings = section(DataSettings)
+    network: NetworkSettings = section(NetworkSettings)
+    likelihood: LikelihoodSettings = section(LikelihoodSettings)
+    prior: PriorSettings = section(PriorSettings)
+    train: TrainSettings = section(TrainSettings)
+    temper: TemperSettings = section(TemperSettings)
+    sample: SampleSettings = section(SampleSettings)
 
     @classmethod
     def read(cls, table: Any) -> Self:
@@ -73,11 +68,8 @@ class Experiment(Section):
             if name not in known:
                 if isinstance(value, Mapping):
                     raise RequestError(f"unknown section '{name}'{hint(name, known)}")
-                raise RequestError(f"unknown key '{name}'{key_hint(name, known)}")
-        read: dict[str, Any] = {
-            k: SECTIONS[k].read(v) if k in SECTIONS else v for k, v in table.items()
-        }
-        return cls(**read)
+                raise RequestError(f"unknown key '{name}'{key_hint(name)}")
+        return cls(**table)
 
     @classmethod
     def from_toml(cls, text: str, source: str = "the experiment") -> Self:
@@ -91,25 +83,20 @@ class Experiment(Section):
 
     def to_toml(self) -> str:
         """TOML text from which :meth:`from_toml` makes an equal experiment."""
-        tables = self.tables()
-        lines = [f"{k} = {to_toml(v)}" for k, v in tables.items() if k not in SECTIONS]
+        table = self.table()
+        lines = [f"{k} = {to_toml(v)}" for k, v in table.items() if k not in SECTIONS]
         for title in SECTIONS:
-            if title in tables:
+            if title in table:
                 lines += ["", f"[{title}]"]
-                lines += [f"{k} = {to_toml(v)}" for k, v in tables[title].items()]
+                lines += [f"{k} = {to_toml(v)}" for k, v in table[title].items()]
         return "\n".join(lines) + "\n"
-
-    def tables(self) -> dict[str, Any]:
-        """Everything that is not left out, as the tables of a TOML file."""
-        tables = {k: v.table() if k in SECTIONS else v for k, v in self.table().items()}
-        return {k: v for k, v in tables.items() if v != {}}
 
     def with_settings(self, settings: Iterable[str]) -> Self:
         """The experiment with ``section.key=value`` settings, all applied at once.
 
         A value is read as TOML; what is not TOML is a bare word, and is taken as a string.
         """
-        tables = self.tables()
+        tables = self.table()
         for one in settings:
             name, equals, value = (part.strip() for part in one.partition("="))
             *section, key = name.split(".", 1)
@@ -150,25 +137,33 @@ class Experiment(Section):
     def resolved(self, post: Posterior) -> Self:
         """The same experiment with the choices written out that were left to nnpost.
 
-        Raises RequestError for walkers or particles too few for the parameters of ``post``, and
-        for batches larger than its data.
+        Raises RequestError for what cannot be used on ``post``: walkers or particles too few for
+        its parameters, batches larger than its data.
         """
-        from ..moves.registry import uses_gradients
-
-        self.train.check(post.data.n)
+        self.train.checked_for(post)
         likelihood = self.likelihood.resolved(self.data)
-        sample = self.sample.resolved(post.ndim, not uses_gradients(self.sample.moves, post))
+        sample = self.sample.resolved(post)
         if sample.start == "tempered":
-            assert sample.nwalkers is not None
-            self.temper.check(post.ndim - post.net.n_output, sample.nwalkers)
+            self.temper.checked_for(post, nwalkers=sample.shape[1])
         return replace(self, likelihood=likelihood, sample=sample)
 
     def differences(self, other: Experiment) -> Iterator[tuple[str, Any, Any]]:
         """Keys on which two experiments differ, with both values (None: left out)."""
-        mine, others = flat(self.tables()), flat(other.tables())
+        mine, others = flat(self.table()), flat(other.table())
         for key in sorted(mine.keys() | others.keys()):
             if key not in NOT_COMPARED and mine.get(key) != others.get(key):
                 yield key, mine.get(key), others.get(key)
+
+
+SECTIONS = Experiment.sections()
+
+
+def key_hint(name: str) -> str:
+    """The key that was meant by ``name``, which stands in no section: a top one, or any other."""
+    keys = {key: part.key(key) for part in SECTIONS.values() for key in part.names()}
+    keys |= {key: key for key in Experiment.names()}
+    close = get_close_matches(name, list(keys), n=1)
+    return f"; did you mean '{keys[close[0]]}'?" if close else hint(name, Experiment.names())
 
 
 def flat(tables: Mapping[str, Any]) -> dict[str, Any]:

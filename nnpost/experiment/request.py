@@ -108,16 +108,29 @@ def reopen(
 
     ``settings`` may change keys of ``sections`` alone; the other stages stay as they are.
     """
-    about, stored = (read_group(path, name) for name in ("experiment", "data"))
-    if about is not None and "posterior" in about and "toml" not in about and not sections:
-        return _from_python(path, figures, choose_device(device), progress, command)
-    if about is None or stored is None or "toml" not in about:
-        raise RequestError(
-            f"{path} holds no experiment, only a chain that was made from Python; continue it there"
-        )
+    post = load_posterior(path, choose_device(device))
     if resume:
         check_resumable(path)
-    kept = Experiment.from_toml(about["toml"], os.fspath(path))
+    if sections or made_for(path) is not None:
+        experiment = _changed(stored_experiment(Path(path)), settings, sections, path)
+        experiment = experiment.resolved(post)
+    else:  # made from Python; what is there can be judged and compared all the same
+        experiment = Experiment(name=Path(path).stem)
+    held_out = read_group(path, "validation")
+    validation = None if held_out is None else Dataset.from_tree(held_out)
+    folder = None if figures is None else Path(figures)
+    return Request(
+        experiment, post, validation, Path(path), folder, resume, progress, command, budget
+    )
+
+
+def _changed(
+    kept: Experiment,
+    settings: Iterable[str],
+    sections: Collection[str],
+    path: str | os.PathLike[str],
+) -> Experiment:
+    """The experiment with settings of ``sections`` changed; those of others are refused."""
     experiment = kept.with_settings(settings)
     for key, _, _ in kept.differences(experiment):
         if key.partition(".")[0] not in sections:
@@ -126,29 +139,7 @@ def reopen(
                 f"{key}: other stages in {path} depend on it, so here {free} can be set; "
                 "`nnpost run` with another --out takes everything"
             )
-    data = Dataset.from_tree(stored)
-    held_out = read_group(path, "validation")
-    validation = None if held_out is None else Dataset.from_tree(held_out)
-    whole = replace(experiment, data=replace(experiment.data, validation=0.0))
-    post = whole.build(data, choose_device(device))
-    experiment = experiment.resolved(post)
-    folder = None if figures is None else Path(figures)
-    return Request(
-        experiment, post, validation, Path(path), folder, resume, progress, command, budget
-    )
-
-
-def _from_python(
-    path: str | os.PathLike[str],
-    figures: str | os.PathLike[str] | None,
-    device: str,
-    progress: Progress | bool,
-    command: str | None,
-) -> Request:
-    """About a run that was made from Python, has no experiment, and is not to be changed."""
-    named, folder = Experiment(name=Path(path).stem), None if figures is None else Path(figures)
-    post = load_posterior(path, device)
-    return Request(named, post, None, Path(path), folder, False, progress, command)
+    return experiment
 
 
 def choose_device(asked: str) -> str:
@@ -158,14 +149,20 @@ def choose_device(asked: str) -> str:
     return "cpu" if asked == "auto" else asked
 
 
+def made_for(path: str | os.PathLike[str]) -> str | None:
+    """The TOML of the experiment that a run file was made for; None if it was made from Python."""
+    return (read_group(path, "experiment") or {}).get("toml")
+
+
 def stored_experiment(path: Path) -> Experiment:
     """The experiment that a run file was made for."""
-    about = read_group(path, "experiment") or {}
-    if "toml" not in about:
+    toml = made_for(path)
+    if toml is None:
         raise RequestError(
-            f"{path} was made from Python and holds no experiment; choose another file"
+            f"{path} holds no experiment, only a chain that was made from Python; continue it "
+            "there, or choose another file"
         )
-    return Experiment.from_toml(about["toml"], os.fspath(path))
+    return Experiment.from_toml(toml, os.fspath(path))
 
 
 def check_same(experiment: Experiment, path: Path) -> None:

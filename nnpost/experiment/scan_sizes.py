@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from ..common.errors import RequestError
 from ..data.datasets import TRUTHS
 from ..model_selection.scan import scan
-from ..network.mlp import MLP
 from ..report.info import json_ready
 from .request import choose_device
 from .stages import make_folder
@@ -34,18 +33,13 @@ def scan_experiment(
 
     Raises RequestError, before anything is computed, for what cannot be used.
     """
-    data = experiment.data.make()
-    post = experiment.build(data, choose_device(device))
-    experiment.train.check(post.data.n)
-    for units in hidden:
-        net = MLP(data.inputs, (units,), post.net.activation)
-        experiment.temper.check(net.n_hidden, 2)
+    post = experiment.build(device=choose_device(device))
     return scan(
         post,
         hidden,
         activations,
-        training=experiment.train.table(),
-        tempering=experiment.temper.table(),
+        training=experiment.train,
+        tempering=experiment.temper,
         ensembles=experiment.sample.ensembles,
         truth=None if experiment.data.file is not None else TRUTHS.get(post.data.name),
         seed=experiment.seed,

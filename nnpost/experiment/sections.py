@@ -2,41 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from ..common.settings import (
     POSITIVE,
+    SEED,
+    TEXT,
+    TEXTS,
+    TRUTH,
     Section,
-    by_kind,
     either,
-    hint,
     number,
     one_of,
     setting,
-    text,
-    texts,
-    truth,
+    table_of,
     whole,
     wholes,
 )
-from ..sampling.settings import SampleSettings
-from ..tempering.settings import TemperSettings
-from ..training.settings import TrainSettings
 
 if TYPE_CHECKING:
     from ..data.dataset import Dataset
 
-__all__ = [
-    "SECTIONS",
-    "DataSettings",
-    "LikelihoodSettings",
-    "NetworkSettings",
-    "PriorSettings",
-    "key_hint",
-]
+__all__ = ["DataSettings", "LikelihoodSettings", "NetworkSettings", "PriorSettings"]
 
 
 @dataclass(frozen=True)
@@ -44,19 +32,22 @@ class DataSettings(Section):
     """``[data]``: a generator by name, or columns of a file of one's own."""
 
     title = "data"
+    about = "made-up data by name, or columns of a file of your own"
     made_up: ClassVar = ("size", "seed", "noise", "numbers", "limit", "cross")
-    name: str | None = setting(None, text)
-    size: int | None = setting(None, whole(1))
-    seed: int | None = setting(None, whole(0))
-    file: str | None = setting(None, text)
-    x: tuple[str, ...] | None = setting(None, texts)
-    y: str | None = setting(None, text)
-    yerr: str | None = setting(None, text)
-    noise: float | None = setting(None, number(least=0))
-    numbers: int | None = setting(None, whole(1))
-    limit: float | None = setting(None, POSITIVE)
-    cross: bool | None = setting(None, truth)
-    validation: float = setting(0.0, number(least=0, below=1))
+    name: str | None = setting(None, TEXT, "made-up data of this name; a name for your own")
+    size: int | None = setting(None, whole(1), "points to make up")
+    seed: int | None = setting(None, SEED, "of what is random in made-up data")
+    file: str | None = setting(None, TEXT, "a .csv, .npz or .h5 file, from the TOML's folder on")
+    x: tuple[str, ...] | None = setting(None, TEXTS, "the columns of the inputs")
+    y: str | None = setting(None, TEXT, "the column of the target")
+    yerr: str | None = setting(None, TEXT, "the column of the target's standard deviations")
+    noise: float | None = setting(None, number(least=0), "size of the noise of made-up data")
+    numbers: int | None = setting(None, whole(1), "inputs of data that are sums of numbers")
+    limit: float | None = setting(None, POSITIVE, "the largest number in such a sum")
+    cross: bool | None = setting(None, TRUTH, "whether the product of two features is one, too")
+    validation: float = setting(
+        0.0, number(least=0, below=1), "share of the points that training leaves out for a curve"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -90,8 +81,11 @@ class NetworkSettings(Section):
     """``[network]``: units of each hidden layer, and their activation."""
 
     title = "network"
-    hidden: tuple[int, ...] = setting((2,), wholes(1))
-    activation: str = setting("sigmoid", text)
+    about = "units of the hidden layers, and their activation"
+    hidden: tuple[int, ...] = setting((2,), wholes(1), "units of each hidden layer; [] has none")
+    activation: str = setting(
+        "sigmoid", TEXT, "sigmoid, tanh, relu, softsign or identity, of all hidden layers"
+    )
 
 
 @dataclass(frozen=True)
@@ -102,8 +96,17 @@ class LikelihoodSettings(Section):
     """
 
     title = "likelihood"
-    kind: str | None = setting(None, one_of("mse", "gaussian"))
-    sigma: float | Literal["infer"] | None = setting(None, either(POSITIVE, one_of("infer")))
+    about = "how the data scatter about the network"
+    kind: str | None = setting(
+        None,
+        one_of("mse", "gaussian"),
+        "exp(-MSE) or Gaussian noise; left out, mse for made-up data without sigma",
+    )
+    sigma: float | Literal["infer"] | None = setting(
+        None,
+        either(POSITIVE, one_of("infer")),
+        "the noise, or a factor of yerr; left out, inferred, or 1 with yerr",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -123,27 +126,11 @@ class PriorSettings(Section):
     """``[prior]``: one standard deviation, or a table by kind of parameter; that of log sigma."""
 
     title = "prior"
-    std: float | dict[str, float] = setting(30.0, either(POSITIVE, by_kind(POSITIVE)))
-    log_sigma_std: float = setting(3.0, POSITIVE)
-
-
-SECTIONS: dict[str, type[Section]] = {
-    cls.title: cls
-    for cls in (
-        DataSettings,
-        NetworkSettings,
-        LikelihoodSettings,
-        PriorSettings,
-        TrainSettings,
-        TemperSettings,
-        SampleSettings,
+    about = "independent Gaussians around zero, one for each parameter"
+    std: float | dict[str, float] = setting(
+        30.0,
+        either(POSITIVE, table_of(POSITIVE)),
+        "standard deviations: of all, or of input_weights, hidden_weights, biases, "
+        "output_weights and output_bias",
     )
-}
-
-
-def key_hint(name: str, top: Sequence[str]) -> str:
-    """The key that was meant by ``name``, which stands in no section: a top one, or any other."""
-    keys = {key: cls.key(key) for cls in SECTIONS.values() for key in cls.names()}
-    keys |= {key: key for key in top}
-    close = get_close_matches(name, list(keys), n=1)
-    return f"; did you mean '{keys[close[0]]}'?" if close else hint(name, top)
+    log_sigma_std: float = setting(3.0, POSITIVE, "that of log sigma, where sigma is inferred")

@@ -20,13 +20,16 @@ import numpy as np
 
 from ..common.errors import RequestError
 from ..common.progress import Progress, open_progress
+from ..common.settings import COUNT, SEED, checked
 from ..data.dataset import Dataset
 from ..data.grids import grid
 from ..network.mlp import MLP
 from ..posterior.posterior import Posterior
 from ..tempering.map_evidence import log_z_around
 from ..tempering.result import NoBasins
+from ..tempering.settings import TemperSettings
 from ..tempering.temper import TUNING, Tuning, temper
+from ..training.settings import TrainSettings
 from ..training.train import train
 from .result import Scan, Size
 
@@ -39,8 +42,8 @@ def scan(
     post: Posterior,
     hidden: Sequence[int] = (1, 2, 4, 8, 16),
     activations: Sequence[str] | None = None,
-    training: Mapping[str, Any] | None = None,
-    tempering: Mapping[str, Any] | None = None,
+    training: TrainSettings | Mapping[str, Any] | None = None,
+    tempering: TemperSettings | Mapping[str, Any] | None = None,
     ensembles: int = 4,
     truth: Truth | None = None,
     seed: int = 0,
@@ -53,7 +56,7 @@ def scan(
         post: the data, likelihood and prior; its network is replaced.
         hidden: numbers of units.
         activations: that of ``post`` where not given.
-        training, tempering: settings of ``nnpost.train`` and ``nnpost.temper``.
+        training, tempering: settings of ``nnpost.train`` and ``nnpost.temper``, of each network.
         ensembles: E, tempered runs a size.
         truth: the mean of y at inputs (m, d), noise left out. The extrapolation error is against
             it, over twice the range of the data; without it another fit is made to the inner half
@@ -63,7 +66,8 @@ def scan(
         tuning: how tempered runs are made, beside their settings.
 
     Raises:
-        RequestError: no size, a size or activation twice, or settings that cannot be used.
+        RequestError: no size, a size or activation twice, or settings that cannot be used for
+            one of the networks. Nothing has then been computed.
     """
     kinds = (post.net.activation,) if activations is None else tuple(activations)
     for what, values in (("hidden", tuple(hidden)), ("activation", kinds)):
@@ -75,8 +79,13 @@ def scan(
         for kind in kinds
         for units in hidden
     ]
-    recipe = {**(training or {}), "seed": seed}
-    ladder = {**(tempering or {}), "ensembles": ensembles, "seed": seed}
+    trained, tempered = TrainSettings.read(training or {}), TemperSettings.read(tempering or {})
+    for one in posts:
+        trained.checked_for(one)
+        tempered.checked_for(one)
+    ensembles, seed = checked("ensembles", ensembles, COUNT), checked("seed", seed, SEED)
+    recipe = trained.table() | {"seed": seed}
+    ladder = tempered.table() | {"ensembles": ensembles, "seed": seed}
     inner = None if truth is not None else inner_half(post.data)
     sizes = []
     with open_progress(progress, "units") as progress:
@@ -146,7 +155,7 @@ def _evidence(post: Posterior, ladder: Mapping[str, Any], tuning: Tuning) -> _Ev
     try:
         found = temper(post, **ladder, tuning=tuning)
     except NoBasins as error:
-        if ladder.get("start", "auto") != "auto":
+        if ladder["start"] != "auto":
             raise
         none = np.full(ladder["ensembles"], math.nan)
         return _Evidence(none, math.nan, math.nan, "basins", math.nan, str(error))

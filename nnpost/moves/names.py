@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-__all__ = ["WALKERS", "WARMUP"]
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..posterior.posterior import Posterior
+
+__all__ = ["MANY", "MOVES", "WARMUP", "uses_gradients"]
 
 MOVES = ("collapsed", "stretch", "de", "snooker", "walk", "hmc", "hmc-walk", "hmc-side")
 
 MANY = 25  # sampled parameters of "collapsed" above which steps along gradients pay
-WALKERS = 8  # of each ensemble: a covariance pooled over units needs no more to span the space
 WARMUP = 200  # steps
+
+
+def uses_gradients(moves: str, post: Posterior) -> bool:
+    """Whether ``moves`` moves along gradients with any number of walkers.
+
+    Other moves only combine walkers and stay within what an ensemble spans.
+    """
+    sampled = post.ndim - post.net.n_output
+    return moves == "hmc" or (moves == "collapsed" and sampled > MANY)

@@ -19,7 +19,7 @@ from .hmc import HamiltonianMove
 from .independence import FoldedIndependence
 from .manifold_mala import ManifoldMALA
 from .mass_matrix import NeuronMassMatrix, SideDirections, WalkDirections
-from .names import MANY, WARMUP
+from .names import WARMUP, uses_gradients
 from .neuron_de import NeuronDE
 from .neuron_gibbs import NeuronGibbs
 from .neuron_refresh import NeuronRefresh
@@ -35,7 +35,6 @@ __all__ = [
     "collapsed_hamiltonian",
     "collapsed_proposals",
     "make_move",
-    "uses_gradients",
 ]
 
 PROPOSALS: dict[str, Callable[[], Proposal]] = {
@@ -55,12 +54,6 @@ def collapsed_proposals(post: Posterior) -> list[tuple[Proposal, float]]:
         (DifferentialEvolution(gamma0=1.0, sigma=0.01), 0.1),
     ]
     return [*whole, (NeuronDE(neuron_blocks(post.net)), 0.2)] if post.net.hidden else whole
-
-
-def uses_gradients(moves: str, post: Posterior) -> bool:
-    """Whether ``moves`` moves along gradients with any number of walkers."""
-    sampled = post.ndim - post.net.n_output
-    return moves == "hmc" or (moves == "collapsed" and sampled > MANY)
 
 
 def collapsed_hamiltonian(

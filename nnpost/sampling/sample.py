@@ -7,126 +7,51 @@ file's :class:`~nnpost.storage.hdf_backend.RunFileBackend`, or memory where no p
 
 from __future__ import annotations
 
+import math
 import os
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import emcee
 import numpy as np
 
-from ..common.errors import RequestError, choose
+from ..common.errors import RequestError
 from ..common.parallel import threads_for
 from ..common.progress import Progress, open_progress
+from ..common.settings import SEED, checked
 from ..moves.hmc import HamiltonianMove
-from ..moves.names import WALKERS, WARMUP
-from ..moves.registry import (
-    GRADIENT_MOVES,
-    PROPOSALS,
-    make_move,
-    uses_gradients,
-)
+from ..moves.names import WARMUP
+from ..moves.registry import make_move
 from ..posterior.posterior import Posterior
 from ..storage.backend import MemoryBackend
 from ..storage.hdf_backend import RunFileBackend
 from ..storage.runfile import new_file, read_group, write_groups
 from ..tempering.result import Tempering
+from ..tempering.settings import TemperSettings
 from ..tempering.temper import temper
 from ..training.fits import Fits
 from .load import describe, holds, load
 from .run import Run
-from .start import STARTS, starting_places
+from .settings import SampleSettings
+from .start import starting_places
 
-__all__ = ["MOVES", "Sampling", "choose_walkers", "sample"]
-
-MOVES = ("collapsed", *PROPOSALS, *GRADIENT_MOVES)
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """The settings of a sampling run, checked; what ``resume`` must find again in the file."""
-
-    ensembles: int
-    nwalkers: int
-    nsteps: int
-    discard: int
-    thin: int
-    moves: str
-    start: str
-    seed: int
-
-    def __post_init__(self) -> None:
-        choose("sample.moves", self.moves, MOVES)
-        choose("sample.start", self.start, STARTS)
-        least = {"ensembles": 1, "nwalkers": 2, "nsteps": 1, "discard": 0, "thin": 1, "seed": 0}
-        for name, low in least.items():
-            if getattr(self, name) < low:
-                raise RequestError(
-                    f"sample.{name}: found {getattr(self, name)}, expected at least {low}"
-                )
-        if self.discard >= self.nsteps or self.thin > self.nsteps:
-            name = "discard" if self.discard >= self.nsteps else "thin"
-            raise RequestError(
-                f"sample.{name}: found {getattr(self, name)}, expected fewer than sample.nsteps "
-                f"= {self.nsteps}"
-            )
-
-    @property
-    def rows(self) -> int:
-        """How many rows are kept: one for every ``thin`` steps."""
-        return self.nsteps // self.thin
-
-    def differences(self, other: Mapping[str, Any]) -> list[str]:
-        """Settings, other than more steps, in which a stored run differs from this one."""
-        mine = asdict(self)
-        fixed = [key for key in mine if key not in ("nsteps", "discard")]
-        return [
-            f"{k} = {other.get(k)} in the file, {mine[k]} asked for"
-            for k in fixed
-            if other.get(k) != mine[k]
-        ]
-
-
-def choose_walkers(nwalkers: int | None, ndim: int, spanning: bool = True) -> int:
-    """Walkers of one ensemble for ``ndim`` parameters: checked, or 32 and at least 2·ndim.
-
-    Moves that only combine walkers stay within what the ensemble spans, and 2·ndim are sure to
-    span everything. Without ``spanning``, as for gradient moves whose momenta point anywhere, any
-    even number will do, and 8 are chosen.
-
-    Raises RequestError for an odd number and for too few.
-    """
-    if not spanning:
-        if nwalkers is not None and (nwalkers < 2 or nwalkers % 2):
-            raise RequestError(
-                f"sample.nwalkers: found {nwalkers}, expected an even number of at least 2; "
-                f"use {max(2, nwalkers + nwalkers % 2)}"
-            )
-        return WALKERS if nwalkers is None else nwalkers
-    least = 2 * ndim
-    if nwalkers is None:
-        return max(32, least)
-    if nwalkers < least or nwalkers % 2:
-        raise RequestError(
-            f"sample.nwalkers: found {nwalkers}, expected an even number of at least {least} "
-            f"(twice the {ndim} parameters); use {max(least, nwalkers + nwalkers % 2)}"
-        )
-    return nwalkers
+__all__ = ["sample"]
 
 
 def sample(
     post: Posterior,
     path: str | os.PathLike[str] | None = None,
-    ensembles: int = 4,
-    nwalkers: int | None = None,
-    nsteps: int = 5000,
-    seed: int = 0,
-    moves: str = "collapsed",
-    start: str = "tempered",
-    discard: int | None = None,
-    thin: int = 1,
     *,
+    ensembles: int = SampleSettings.ensembles,
+    nwalkers: int | None = SampleSettings.nwalkers,
+    nsteps: int = SampleSettings.nsteps,
+    seed: int = 0,
+    moves: str = SampleSettings.moves,
+    start: str = SampleSettings.start,
+    discard: int | None = SampleSettings.discard,
+    thin: int = SampleSettings.thin,
     fits: Fits | None = None,
     tempering: Tempering | None = None,
     resume: bool = False,
@@ -161,89 +86,162 @@ def sample(
         The run, with chain (rows, E·nwalkers, P).
 
     Raises:
-        RequestError: settings that make no sense, or a file that cannot be used or continued.
+        RequestError: settings that make no sense, a file that cannot be used or continued, or a
+            posterior that it cannot keep. Nothing has then been computed or written, except where
+            the tempered runs themselves, or the places that they led to, cannot be used.
     """
-    settings = Sampling(
-        ensembles, choose_walkers(nwalkers, post.ndim, not uses_gradients(moves, post)), nsteps,
-        nsteps // 5 if discard is None else discard, thin, moves, start, seed,
-    )  # fmt: skip
+    settings = SampleSettings(
+        moves=moves, start=start, ensembles=ensembles, nwalkers=nwalkers, nsteps=nsteps,
+        discard=discard, thin=thin,
+    ).resolved(post)  # fmt: skip
+    seed = checked("seed", seed, SEED)
     if resume and path is None:
         raise RequestError("resume: there is no path; give the run file to continue")
+    groups = {} if path is None else _groups(post, path, _kept(settings, seed), resume)
     if start == "tempered" and tempering is None:
         tempering = _stored_tempering(path) if resume else None
-        tempering = tempering or temper(post, ensembles, seed=seed, progress=progress)
+        if tempering is None:
+            TemperSettings().checked_for(post, nwalkers=settings.shape[1])
+            tempering = temper(post, settings.ensembles, seed=seed, progress=progress)
     tempered = tempering if start == "tempered" and tempering is not None else None
     move = make_move(
         post,
         moves,
-        ensembles,
-        min(settings.discard, WARMUP),
+        settings.ensembles,
+        min(settings.discarded, WARMUP),
         mixtures=tempered.mixtures if tempered else (),
         sharp=tempered is not None and tempered.start == "basins",
     )
     # A start that cannot be used is refused here, before any file is touched.
-    first = _first_state(post, settings, fits, tempering)
-    began = time.perf_counter()
+    first = _first_state(post, settings, seed, fits, tempering)
+    chain = _Chain(post, settings, seed, move, first, progress)
     if path is None:
-        chain = MemoryBackend()
-        _advance(post, settings, move, chain, first, progress)
-        rows, log_prob = chain.get_value("chain"), chain.get_value("log_prob")
-        seconds = time.perf_counter() - began
+        return chain.in_memory(fits, tempering)
+    _prepare(path, groups, () if resume else (tempering, fits))
+    return chain.in_file(path, resume)
+
+
+@dataclass(frozen=True, eq=False)
+class _Chain:
+    """A chain that is to be made; ``first`` is where it starts."""
+
+    post: Posterior
+    settings: SampleSettings
+    seed: int
+    move: emcee.moves.Move
+    first: emcee.State
+    progress: Progress | bool
+
+    def in_memory(self, fits: Fits | None, tempering: Tempering | None) -> Run:
+        """The run of the whole chain, kept in memory."""
+        backend, began, settings = MemoryBackend(), time.perf_counter(), self.settings
+        self.advance(backend)
         return Run(
-            post, rows, log_prob, chain.accepted / len(rows), ensembles, settings.discard, thin,
-            moves, start, seed, seconds, fits, tempering,
+            post=self.post,
+            chain=backend.get_value("chain"),
+            log_prob=backend.get_value("log_prob"),
+            accepted=backend.accepted / settings.rows,
+            ensembles=settings.ensembles,
+            discard=settings.discarded,
+            thin=settings.thin,
+            moves=settings.moves,
+            start=settings.start,
+            seed=self.seed,
+            seconds=time.perf_counter() - began,
+            fits=fits,
+            tempering=tempering,
+        )
+
+    def in_file(self, path: str | os.PathLike[str], resume: bool) -> Run:
+        """The run of the whole chain, kept in a file; with ``resume``, of what is missing there."""
+        began = time.perf_counter()
+        state = getattr(self.move, "get_state", dict)
+        with RunFileBackend(
+            path, resume=resume, move_state=state, drop=("verdict", "comparison")
+        ) as backend:
+            if backend.iteration and hasattr(self.move, "set_state"):
+                self.move.set_state(backend.saved_moves)
+                _check_warmup(self.move, self.settings)
+            self.advance(backend)
+        before = (read_group(path, "sampling") or {}).get("seconds", 0.0) if resume else 0.0
+        seconds = before + time.perf_counter() - began
+        write_groups(path, {"sampling": _kept(self.settings, self.seed) | {"seconds": seconds}})
+        return load(path, device=self.post.device)
+
+    def advance(self, backend: MemoryBackend) -> None:
+        """Run emcee until ``backend`` has all rows of the chain."""
+        settings, post, done = self.settings, self.post, backend.iteration
+        walkers = math.prod(settings.shape)
+        if done >= settings.rows:
+            return
+        sampler = emcee.EnsembleSampler(
+            walkers, post.ndim, post.log_prob, moves=self.move, vectorize=True,
+            backend=backend,
         )  # fmt: skip
-    _prepare(post, path, settings, tempering, fits, resume)
-    state = getattr(move, "get_state", dict)
-    with RunFileBackend(
-        path, resume=resume, move_state=state, drop=("verdict", "comparison")
-    ) as chain:
-        if chain.iteration and hasattr(move, "set_state"):
-            move.set_state(chain.saved_moves)
-            _check_warmup(move, settings)
-        _advance(post, settings, move, chain, first, progress)
-    kept = read_group(path, "sampling") or {}
-    seconds = kept.get("seconds", 0.0) * resume + time.perf_counter() - began
-    write_groups(path, {"sampling": {**asdict(settings), "seconds": seconds}})
-    return load(path, device=post.device)
+        steps = sampler.sample(
+            backend.get_last_sample() if done else self.first, iterations=settings.rows - done,
+            thin_by=settings.thin, skip_initial_state_check=True,
+        )  # fmt: skip
+        every = max(1, settings.rows // 200)
+        numbers = walkers // 2 * post.data.n * (max(post.net.sizes) + 1)
+        with threads_for(numbers), open_progress(self.progress, "sample") as progress:
+            for row, _ in enumerate(steps, done + 1):
+                if row % every == 0 or row == settings.rows:
+                    taken = float(np.mean(backend.accepted)) / row
+                    progress(row, settings.rows, f"accepted {taken:.2f}")
 
 
-def _advance(
-    post: Posterior,
-    settings: Sampling,
-    move: emcee.moves.Move,
-    chain: MemoryBackend,
-    first: emcee.State,
-    progress: Progress | bool,
+def _kept(settings: SampleSettings, seed: int) -> dict[str, Any]:
+    """What the run file says of a chain, all choices written out."""
+    return settings.table() | {"discard": settings.discarded, "seed": seed}
+
+
+def _groups(
+    post: Posterior, path: str | os.PathLike[str], kept: dict[str, Any], resume: bool
+) -> dict[str, Any]:
+    """What is to be written before the chain: all about the posterior, too, if the file is new.
+
+    Raises RequestError for a posterior that a run file cannot keep, a file that is none, and, with
+    ``resume``, for one that holds no chain of this posterior or one made with other settings.
+    """
+    about = describe(post)
+    same = os.path.exists(path) and holds(path, post)
+    if not resume:
+        return {"sampling": kept} if same else about | {"sampling": kept}
+    old = read_group(path, "sampling")
+    if not same or old is None:
+        raise RequestError(f"{path} holds no chain of this posterior; run without resume")
+    for key in kept:
+        if key not in ("nsteps", "discard") and old.get(key) != kept[key]:
+            raise RequestError(
+                f"{path} cannot be continued: {key} = {old.get(key)} in the file, {kept[key]} "
+                "asked for; run without resume"
+            )
+    return {"sampling": kept | {"seconds": old.get("seconds", 0.0)}}
+
+
+def _prepare(
+    path: str | os.PathLike[str], groups: dict[str, Any], stages: Sequence[Tempering | Fits | None]
 ) -> None:
-    """Run emcee until ``chain`` has all its rows; ``first`` is where an empty chain starts."""
-    walkers, done = settings.ensembles * settings.nwalkers, chain.iteration
-    if done >= settings.rows:
-        return
-    sampler = emcee.EnsembleSampler(
-        walkers, post.ndim, post.log_prob, moves=move, vectorize=True, backend=chain
-    )
-    steps = sampler.sample(
-        chain.get_last_sample() if done else first, iterations=settings.rows - done,
-        thin_by=settings.thin, skip_initial_state_check=True,
-    )  # fmt: skip
-    every = max(1, settings.rows // 200)
-    batch = walkers // 2 * post.data.n * (max(post.net.sizes) + 1)
-    with threads_for(batch), open_progress(progress, "sample") as progress:
-        for row, _ in enumerate(steps, done + 1):
-            if row % every == 0 or row == settings.rows:
-                taken = float(np.mean(chain.accepted)) / row
-                progress(row, settings.rows, f"accepted {taken:.2f}")
+    """Make the file ready for the chain: a new one, or the old one if it is of this posterior."""
+    names = {Tempering: "tempering", Fits: "fits"}
+    groups = groups | {names[type(s)]: s.to_tree() for s in stages if s is not None}
+    if "experiment" in groups:
+        new_file(path, groups)
+    else:
+        write_groups(path, groups)
 
 
 def _first_state(
-    post: Posterior, settings: Sampling, fits: Fits | None, tempering: Tempering | None
+    post: Posterior,
+    settings: SampleSettings,
+    seed: int,
+    fits: Fits | None,
+    tempering: Tempering | None,
 ) -> emcee.State:
     """Places, log densities and random state before the first step; by the seed alone."""
-    rng = np.random.RandomState(np.random.SeedSequence(settings.seed).generate_state(8))
-    coords = starting_places(
-        post, settings.start, (settings.ensembles, settings.nwalkers), rng, fits, tempering
-    )
+    rng = np.random.RandomState(np.random.SeedSequence(seed).generate_state(8))
+    coords = starting_places(post, settings, rng, fits, tempering)
     log_prob = post.log_prob(coords)
     lost = np.count_nonzero(~np.isfinite(log_prob))
     if lost:
@@ -254,42 +252,13 @@ def _first_state(
     return emcee.State(coords, log_prob=log_prob, random_state=rng.get_state())
 
 
-def _check_warmup(move: emcee.moves.Move, settings: Sampling) -> None:
+def _check_warmup(move: emcee.moves.Move, settings: SampleSettings) -> None:
     """A chain that is continued was tuned during as many steps as it was begun with."""
-    if isinstance(move, HamiltonianMove) and settings.discard < move.warmup:
+    if isinstance(move, HamiltonianMove) and settings.discarded < move.warmup:
         raise RequestError(
-            f"sample.discard: found {settings.discard}, expected at least the {move.warmup} steps "
-            "during which this chain was tuned"
+            f"sample.discard: found {settings.discarded}, expected at least the {move.warmup} "
+            "steps during which this chain was tuned"
         )
-
-
-def _prepare(
-    post: Posterior,
-    path: str | os.PathLike[str],
-    settings: Sampling,
-    tempering: Tempering | None,
-    fits: Fits | None,
-    resume: bool,
-) -> None:
-    """Make the file ready for the chain: a new one, or the old one if it is of this posterior."""
-    groups: dict[str, Any] = {"sampling": asdict(settings)}
-    if tempering is not None:
-        groups["tempering"] = tempering.to_tree()
-    if fits is not None:
-        groups["fits"] = fits.to_tree()
-    same = os.path.exists(path) and holds(path, post)
-    if resume:
-        old = read_group(path, "sampling")
-        if not same or old is None:
-            raise RequestError(f"{path} holds no chain of this posterior; run without resume")
-        if wrong := settings.differences(old):
-            raise RequestError(f"{path} cannot be continued: {wrong[0]}; run without resume")
-        groups["sampling"]["seconds"] = old.get("seconds", 0.0)
-        groups = {"sampling": groups["sampling"]}
-    elif not same:
-        new_file(path, describe(post) | groups)
-        return
-    write_groups(path, groups)
 
 
 def _stored_tempering(path: Any) -> Tempering | None:

@@ -3,32 +3,47 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
 
-from ..common.settings import (
-    Section,
-    one_of,
-    setting,
-    whole,
-)
-from ..moves.names import MOVES
+from ..common.settings import Section, one_of, setting, whole
+from ..moves.names import MOVES, uses_gradients
+
+if TYPE_CHECKING:
+    from ..posterior.posterior import Posterior
 
 __all__ = ["SampleSettings"]
 
-STARTS = ("tempered", "fits", "prior", "ball")
+WALKERS = 8  # of each ensemble: a covariance pooled over units needs no more to span the space
 
 
 @dataclass(frozen=True)
 class SampleSettings(Section):
-    """``[sample]``: ensembles of walkers, their moves, and where they start."""
+    """``[sample]``, and what :func:`nnpost.sample` is given."""
 
     title = "sample"
-    moves: str = setting("collapsed", one_of(*MOVES))
-    start: str = setting("tempered", one_of(*STARTS))
-    ensembles: int = setting(4, whole(1))
-    nwalkers: int | None = setting(None, whole(2))
-    nsteps: int = setting(5000, whole(1))
-    discard: int | None = setting(None, whole(0))
-    thin: int = setting(1, whole(1))
+    about = "independent ensembles of walkers, how they move and where they start"
+    moves: str = setting(
+        "collapsed",
+        one_of(*MOVES),
+        "how walkers move; collapsed draws the output layer exactly",
+    )
+    start: str = setting(
+        "tempered",
+        one_of("tempered", "fits", "prior", "ball"),
+        "tempered runs, ends of training, prior draws, or a ball of 1e-4 around zero",
+    )
+    ensembles: int = setting(4, whole(1), "independent ensembles; a verdict needs 4")
+    nwalkers: int | None = setting(
+        None,
+        whole(2),
+        "walkers of each ensemble, even and at least twice the parameters, or, where moves use "
+        "gradients, at least 2; left out, 32 or twice the parameters, or 8",
+    )
+    nsteps: int = setting(5000, whole(1), "steps of every walker")
+    discard: int | None = setting(
+        None, whole(0), "first steps that results leave out; left out, a fifth of nsteps"
+    )
+    thin: int = setting(1, whole(1), "keep one row for every so many steps")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -42,16 +57,37 @@ class SampleSettings(Section):
                 "thin", f"found {self.thin}, expected at most sample.nsteps = {self.nsteps}"
             )
 
-    def resolved(self, ndim: int, spanning: bool = True) -> SampleSettings:
-        """The same with the number of walkers chosen and checked for ``ndim`` parameters.
+    @property
+    def discarded(self) -> int:
+        """How many steps at the beginning results leave out."""
+        return self.nsteps // 5 if self.discard is None else self.discard
 
-        ``spanning`` tells whether the walkers must span the space of the parameters.
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Ensembles, and walkers of each, once :meth:`resolved` has chosen them."""
+        assert self.nwalkers is not None
+        return self.ensembles, self.nwalkers
+
+    @property
+    def rows(self) -> int:
+        """How many rows are kept: one for every ``thin`` steps."""
+        return self.nsteps // self.thin
+
+    def resolved(self, post: Posterior) -> Self:
+        """The same with the number of walkers written out, if ``post`` can be sampled so.
+
+        Moves that only combine walkers stay within what an ensemble spans, and twice as many
+        walkers as parameters are sure to span everything. Moves along gradients need no such
+        number, since their momenta point anywhere.
+
+        Raises RequestError for too few walkers and for an odd number.
         """
-        least = 2 * ndim if spanning else 2
+        spanning = not uses_gradients(self.moves, post)
+        least = 2 * post.ndim if spanning else 2
         if self.nwalkers is None:
-            return replace(self, nwalkers=max(32, least) if spanning else 8)
+            return replace(self, nwalkers=max(32, least) if spanning else WALKERS)
         if self.nwalkers < least or self.nwalkers % 2:
-            why = f" (twice the {ndim} parameters)" if spanning else ""
+            why = f" (twice the {post.ndim} parameters)" if spanning else ""
             self.refuse(
                 "nwalkers",
                 f"found {self.nwalkers}, expected an even number of at least {least}{why}; use "

@@ -8,27 +8,26 @@ from ..common.errors import RequestError
 from ..posterior.posterior import Posterior
 from ..tempering.result import Tempering
 from ..training.fits import Fits
+from .settings import SampleSettings
 
-__all__ = ["STARTS", "starting_places"]
+__all__ = ["starting_places"]
 
-STARTS = ("tempered", "fits", "prior", "ball")
 BALL = 1e-4  # the article's: standard deviation of a "ball", around zero or around a fit
 
 
 def starting_places(
     post: Posterior,
-    start: str,
-    walkers: tuple[int, int],
+    settings: SampleSettings,
     rng: np.random.RandomState,
     fits: Fits | None,
     tempering: Tempering | None,
 ) -> np.ndarray:
-    """Places of W walkers in each of E ensembles, ``walkers`` (E, W): (E·W, P).
+    """Places of W walkers in each of E ensembles, as ``settings.shape`` says: (E·W, P).
 
     Raises:
-        RequestError: what ``start`` needs is not there, or is for other numbers of walkers.
+        RequestError: what the start needs is not there, or is for other numbers of walkers.
     """
-    ensembles, width = walkers
+    start, (ensembles, width) = settings.start, settings.shape
     shape = (ensembles * width, post.ndim)
     if start == "prior":
         return post.scales * rng.standard_normal(shape)

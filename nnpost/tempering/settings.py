@@ -3,30 +3,51 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
-from ..common.settings import (
-    Section,
-    setting,
-    whole,
-)
+from ..common.settings import Section, one_of, setting, whole
+
+if TYPE_CHECKING:
+    from ..posterior.posterior import Posterior
 
 __all__ = ["TemperSettings"]
 
 
 @dataclass(frozen=True)
 class TemperSettings(Section):
-    """``[temper]``: particles that are brought from the prior to the posterior."""
+    """``[temper]``, and what :func:`nnpost.temper` is given."""
 
     title = "temper"
-    particles: int = setting(2000, whole(2))
-    steps: int = setting(8, whole(1))
+    about = "tempered runs, one for each ensemble: where walkers start, and the evidence"
+    particles: int = setting(2000, whole(2), "particles of each run, an even number")
+    steps: int = setting(8, whole(1), "moves of every particle after each step of the ladder")
+    start: str = setting(
+        "auto",
+        one_of("auto", "prior", "basins"),
+        "temper from the prior, or from basins that a search found; auto: by how sharp it is",
+    )
 
-    def check(self, hidden: int, nwalkers: int) -> None:
-        """Refuse too few particles for an ensemble, or to move ``hidden`` parameters about."""
-        least = max(4 * hidden, 4, nwalkers)
+    def checked_for(self, post: Posterior, nwalkers: int = 0) -> Self:
+        """The same, if runs on ``post`` can be made so, and give ``nwalkers`` walkers their starts.
+
+        Raises RequestError for too few particles or an odd number, and for a search for basins
+        where there is not exactly one hidden layer.
+        """
+        moving = post.ndim - post.net.n_output
+        least = max(4 * moving, 4, nwalkers)
         if self.particles < least or self.particles % 2:
+            why = f"four for each of the {moving} parameters that move"
+            if nwalkers > 4 * moving:
+                why = f"one for each of the {nwalkers} walkers of an ensemble"
             self.refuse(
                 "particles",
-                f"found {self.particles}, expected an even number of at least {least} (one for "
-                f"each of the {nwalkers} walkers, and four for each parameter that moves)",
+                f"found {self.particles}, expected an even number of at least {least} ({why})",
             )
+        layers = len(post.net.hidden)
+        if self.start == "basins" and layers != 1:
+            self.refuse(
+                "start",
+                f'found "basins", which needs one hidden layer, and {post.net} has {layers}; '
+                'use "prior"',
+            )
+        return self

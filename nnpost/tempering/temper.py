@@ -22,18 +22,17 @@ from functools import partial
 
 import numpy as np
 
-from ..common.errors import RequestError, choose
 from ..common.parallel import SideBySide, threads_for
 from ..common.progress import Progress, open_progress
+from ..common.settings import COUNT, SEED, checked
 from ..posterior.output_layer import OutputLayer
 from ..posterior.posterior import Posterior
 from .from_basins import FromBasins, from_basins
 from .from_prior import FromPrior, from_prior
 from .result import Preference, TemperedRun, Tempering
+from .settings import TemperSettings
 
 __all__ = ["Tuning", "choose_start", "temper"]
-
-STARTS = ("auto", "prior", "basins")
 
 
 @dataclass(frozen=True)
@@ -54,18 +53,19 @@ TUNING = Tuning()
 def temper(
     post: Posterior,
     ensembles: int = 4,
-    particles: int = 2000,
-    steps: int = 8,
+    *,
+    particles: int = TemperSettings.particles,
+    steps: int = TemperSettings.steps,
     seed: int = 0,
     progress: Progress | bool = False,
-    start: str = "auto",
+    start: str = TemperSettings.start,
     tuning: Tuning = TUNING,
 ) -> Tempering:
     """Run one tempered population for each ensemble.
 
     Args:
         ensembles: E, the number of independent runs.
-        particles: N of each run, even.
+        particles: N of each run, even and at least four for each parameter that moves.
         steps: moves of every particle after each step of the ladder; from basins, every four
             of them are a sweep: a unit replaced, and five steps along the curvature.
         seed: run e depends on (seed, e) alone; from basins, on the number of ensembles too.
@@ -77,19 +77,13 @@ def temper(
         tuning: everything else, for those who study the method.
 
     Raises:
-        RequestError: fewer than one ensemble, too few particles, an odd number, no steps, or
-            start="basins" where there is not exactly one hidden layer.
+        RequestError: settings that cannot be used, as of :class:`TemperSettings`.
         NoBasins: the search for basins has left nothing to temper from.
     """
+    TemperSettings(particles=particles, steps=steps, start=start).checked_for(post)
+    ensembles = checked("ensembles", ensembles, COUNT)
+    seed = checked("seed", seed, SEED)
     layer = OutputLayer(post)
-    least = 4 * max(layer.ndim, 1)
-    if particles < least or particles % 2:
-        raise RequestError(
-            f"temper.particles: found {particles}, expected an even number of at least {least}"
-        )
-    if ensembles < 1 or steps < 1:
-        name, value = ("ensembles", ensembles) if ensembles < 1 else ("steps", steps)
-        raise RequestError(f"temper.{name}: found {value}, expected at least 1")
     start = choose_start(post, layer, start, tuning)
     began = time.perf_counter()
     numbers = particles * post.data.n * (max(post.net.sizes) + 1)
@@ -157,15 +151,9 @@ def _progress_of_runs(
 
 def choose_start(post: Posterior, layer: OutputLayer, start: str, tuning: Tuning = TUNING) -> str:
     """ "prior" or "basins", where ``start`` is one of them or "auto"."""
-    choose("temper.start", start, STARTS)
-    one = len(post.net.hidden) == 1
-    if start == "basins" and not one:
-        raise RequestError(
-            f"temper.start: found 'basins', which needs one hidden layer, and {post.net} has "
-            f"{len(post.net.hidden)}; use 'prior'"
-        )
     if start != "auto":
         return start
+    one = len(post.net.hidden) == 1
     low, high = tuning.searched
     if not one or post.likelihood.infers_noise or not low <= layer.ndim <= high:
         return "prior"

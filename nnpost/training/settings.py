@@ -3,34 +3,46 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
-from ..common.settings import (
-    POSITIVE,
-    Section,
-    number,
-    one_of,
-    setting,
-    whole,
-)
+from ..common.settings import POSITIVE, Section, number, one_of, setting, whole
+
+if TYPE_CHECKING:
+    from ..posterior.posterior import Posterior
 
 __all__ = ["TrainSettings"]
 
 
 @dataclass(frozen=True)
 class TrainSettings(Section):
-    """``[train]``: the optimiser's recipe and how often it starts anew."""
+    """``[train]``, and what :func:`nnpost.train` is given."""
 
     title = "train"
-    optimizer: str = setting("adam", one_of("adam", "sgd"))
-    lr: float = setting(0.03, POSITIVE)
-    epochs: int = setting(1000, whole(1))
-    restarts: int = setting(256, whole(1))
-    batch_size: int | None = setting(None, whole(1))
-    momentum: float = setting(0.0, number(least=0, below=1))
-    loss: str = setting("mean", one_of("mean", "sum"))
-    batches: str = setting("shuffled", one_of("shuffled", "windows"))
-    init: str = setting("torch", one_of("torch", "normal"))
-    dtype: str = setting("float64", one_of("float64", "float32"))
+    about = "restarts of SGD or Adam, and how each goes"
+    optimizer: str = setting(
+        "adam", one_of("adam", "sgd"), "the optimiser, with torch's defaults for all but lr"
+    )
+    lr: float = setting(0.03, POSITIVE, "the learning rate")
+    epochs: int = setting(1000, whole(1), "passes over the data; single steps if windows")
+    restarts: int = setting(256, whole(1), "networks trained side by side, each from its own start")
+    batch_size: int | None = setting(None, whole(1), "points of one step; left out, all of them")
+    momentum: float = setting(0.0, number(least=0, below=1), "that of sgd")
+    loss: str = setting(
+        "mean", one_of("mean", "sum"), "what is taken of the squared residuals of a step"
+    )
+    batches: str = setting(
+        "shuffled",
+        one_of("shuffled", "windows"),
+        "points in random order, or each step a random run of neighbouring points",
+    )
+    init: str = setting(
+        "torch",
+        one_of("torch", "normal"),
+        "torch's own starts, or weights from N(0, 1) with biases of zero",
+    )
+    dtype: str = setting(
+        "float64", one_of("float64", "float32"), "of training alone; all else is float64"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -39,11 +51,15 @@ class TrainSettings(Section):
         if self.batches == "windows" and self.batch_size is None:
             self.refuse("batch_size", 'missing; batches = "windows" needs the points of a step')
 
-    def check(self, points: int) -> None:
-        """Refuse batches larger than the data."""
-        if self.batch_size is not None and self.batch_size > points:
+    def checked_for(self, post: Posterior) -> Self:
+        """The same, if it can be used on the data of ``post``.
+
+        Raises RequestError for batches larger than the data.
+        """
+        if self.batch_size is not None and self.batch_size > post.data.n:
             self.refuse(
                 "batch_size",
-                f"found {self.batch_size}, expected at most the {points} points of the data; "
+                f"found {self.batch_size}, expected at most the {post.data.n} points of the data; "
                 "leave it out to use all of them at every step",
             )
+        return self

@@ -2,115 +2,91 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..common.errors import RequestError, choose
 from ..common.parallel import threads_for
 from ..common.progress import Progress, open_progress
 from ..common.tensors import BLOCK
 from ..data.dataset import Dataset
 from ..network.mlp import MLP
 from ..posterior.posterior import Posterior
+from .settings import TrainSettings
 
-__all__ = ["Recipe", "run_restarts", "whole_number"]
+__all__ = ["Trained", "Work", "batches", "recorded_epochs", "run_restarts"]
 
-OPTIMIZERS = ("adam", "sgd")
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
-RECORDS = 500  # rows of a loss curve at most, so that long runs keep small files
-WINDOWS = 1000  # epochs whose windows are drawn in one go
-
-
-def whole_number(name: str, value: Any, least: int = 1) -> None:
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or value < least:
-        raise RequestError(f"training: {name} = {value!r}, expected a whole number ≥ {least}")
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How one training run goes, whichever restart it is."""
+class Work:
+    """How much is done in one go, and how much is kept. No end point depends on it.
 
-    optimizer: str
-    lr: float
-    epochs: int
-    batch_size: int | None
-    momentum: float
-    seed: int
-    loss: str
-    batches: str
-    dtype: str
+    ``block`` bounds the numbers in one pass through the networks, ``lot`` is for how many epochs
+    windows are drawn together, and ``records`` is the most rows that a loss curve has, so that
+    long runs keep small files.
+    """
 
-    def check(self, data: Dataset) -> None:
-        """Refuse by name what cannot be used."""
-        choose("optimizer", self.optimizer, OPTIMIZERS)
-        choose("loss", self.loss, ("mean", "sum"))
-        choose("batches", self.batches, ("shuffled", "windows"))
-        choose("dtype", self.dtype, DTYPES)
-        whole_number("epochs", self.epochs)
-        whole_number("seed", self.seed, least=0)
-        if not (math.isfinite(self.lr) and self.lr > 0):
-            raise RequestError(f"training: lr = {self.lr!r}, expected a positive number")
-        if not 0 <= self.momentum < 1:
-            raise RequestError(f"training: momentum = {self.momentum!r}, expected 0 ≤ momentum < 1")
-        if self.momentum and self.optimizer == "adam":
-            raise RequestError(
-                f"training: momentum = {self.momentum:g} with optimizer 'adam', which has its own; "
-                "leave momentum out or take optimizer 'sgd'"
-            )
-        self._check_batches(data)
+    block: int = BLOCK
+    lot: int = 1000
+    records: int = 500
 
-    def _check_batches(self, data: Dataset) -> None:
-        if self.batch_size is None:
-            if self.batches == "windows":
-                raise RequestError("training: batches = 'windows' needs batch_size, points a step")
-            return
-        whole_number("batch_size", self.batch_size)
-        if self.batch_size > data.n:
-            raise RequestError(
-                f"training: batch_size = {self.batch_size}, but the data '{data.name}' have "
-                f"{data.n} points; give at most {data.n}, or leave it out to use all of them"
-            )
 
-    @property
-    def recorded(self) -> np.ndarray:
-        """The epochs whose losses are kept, evenly spread, first and last among them: (T,)."""
-        rows = min(self.epochs, RECORDS)
-        return np.unique(np.linspace(1, self.epochs, rows).round().astype(np.int64))
+class Trained(NamedTuple):
+    """Where R restarts ended, and their losses after T of the epochs.
 
-    def make(self, theta: Tensor) -> torch.optim.Optimizer:
-        if self.optimizer == "adam":
-            return torch.optim.Adam([theta], lr=self.lr)
-        return torch.optim.SGD([theta], lr=self.lr, momentum=self.momentum)
+    ``theta`` (R, P without log σ); ``loss`` (T, R), and ``validation_loss`` (T, R) where there
+    were data for it, are means of ((f − y)/yerr)² over all points; ``epochs`` (T,).
+    """
 
-    def steps(self, first: int, rows: int, n: int) -> Iterator[list[np.ndarray] | None]:
-        """For every epoch the points of its steps, each (rows, b), or None for all of them."""
-        if self.batch_size is None:
-            yield from (None for _ in range(self.epochs))
-            return
-        # The third number keeps these streams apart from those of the starting vectors.
-        streams = [np.random.default_rng([self.seed, first + r, 1]) for r in range(rows)]
-        if self.batches == "windows":
-            yield from self._windows(streams, n)
-            return
-        cuts = range(self.batch_size, n, self.batch_size)
-        for _ in range(self.epochs):
-            yield np.split(np.stack([rng.permutation(n) for rng in streams]), cuts, axis=1)
+    theta: np.ndarray
+    loss: np.ndarray
+    validation_loss: np.ndarray | None
+    epochs: np.ndarray
 
-    def _windows(self, streams: list[np.random.Generator], n: int) -> Iterator[list[np.ndarray]]:
-        assert self.batch_size is not None
-        run = np.arange(self.batch_size)
-        for at in range(0, self.epochs, WINDOWS):
-            last = n - self.batch_size
-            starts = [rng.integers(0, last, WINDOWS, endpoint=True) for rng in streams]
-            for start in np.stack(starts, 1)[: self.epochs - at]:
-                yield [start[:, None] + run]
+
+def recorded_epochs(epochs: int, records: int) -> np.ndarray:
+    """The epochs whose losses are kept, evenly spread, first and last among them: (T,)."""
+    return np.unique(np.linspace(1, epochs, min(epochs, records)).round().astype(np.int64))
+
+
+def batches(
+    settings: TrainSettings, seed: int, restarts: range, n: int, lot: int
+) -> Iterator[list[np.ndarray] | None]:
+    """For every epoch the points of its steps, each (restarts, b), or None for all n of them.
+
+    Those of one restart depend on ``seed`` and its number alone.
+    """
+    if settings.batch_size is None:
+        return (None for _ in range(settings.epochs))
+    # The third number keeps these streams apart from those of the starting vectors.
+    streams = [np.random.default_rng([seed, restart, 1]) for restart in restarts]
+    if settings.batches == "windows":
+        return _windows(streams, settings.epochs, settings.batch_size, n, lot)
+    return _shuffled(streams, settings.epochs, settings.batch_size, n)
+
+
+def _shuffled(
+    streams: list[np.random.Generator], epochs: int, size: int, n: int
+) -> Iterator[list[np.ndarray]]:
+    cuts = range(size, n, size)
+    for _ in range(epochs):
+        yield np.split(np.stack([rng.permutation(n) for rng in streams]), cuts, axis=1)
+
+
+def _windows(
+    streams: list[np.random.Generator], epochs: int, size: int, n: int, lot: int
+) -> Iterator[list[np.ndarray]]:
+    window = np.arange(size)
+    for at in range(0, epochs, lot):
+        starts = [rng.integers(0, n - size, lot, endpoint=True) for rng in streams]
+        for start in np.stack(starts, 1)[: epochs - at]:
+            yield [start[:, None] + window]
 
 
 class _Points:
@@ -132,10 +108,10 @@ class _Points:
         r = outputs.detach() - self.y[index]
         return outputs, r * self.weights[index].square()
 
-    def loss(self, net: MLP, theta: Tensor) -> np.ndarray:
+    def loss(self, net: MLP, theta: Tensor, block: int) -> np.ndarray:
         """Mean of ((f − y)/yerr)² over all points, +inf where it is not finite: (R,)."""
         total = torch.zeros(len(theta), dtype=torch.float64, device=theta.device)
-        size = max(1, BLOCK // (len(theta) * max(net.sizes)))
+        size = max(1, block // (len(theta) * max(net.sizes)))
         for at in range(0, len(self.y), size):
             cut = slice(at, at + size)
             r = (net.forward(theta, self.x[cut]) - self.y[cut]) * self.weights[cut]
@@ -146,51 +122,67 @@ class _Points:
 
 def run_restarts(
     post: Posterior,
-    recipe: Recipe,
+    settings: TrainSettings,
+    seed: int,
     start: np.ndarray,
-    validation: Dataset | None,
-    progress: Progress | bool,
-) -> tuple[np.ndarray, np.ndarray]:
-    """End points (R, P without log σ) and loss curves (1 or 2, T, R), in bounded memory."""
-    dtype, n = DTYPES[recipe.dtype], post.data.n
+    validation: Dataset | None = None,
+    progress: Progress | bool = False,
+    work: Work = Work(),
+) -> Trained:
+    """Train the rows of ``start`` (R, P), each as it would go alone, in bounded memory."""
+    dtype, n, widest = DTYPES[settings.dtype], post.data.n, max(post.net.sizes)
     sets = [_Points(d, post.device, dtype) for d in (post.data, validation) if d is not None]
-    points = recipe.batch_size or n
-    rows = max(1, min(BLOCK // (points * max(post.net.sizes)), 8 * BLOCK // n, len(start)))
+    points = settings.batch_size or n
+    rows = max(1, min(work.block // (points * widest), 8 * work.block // n, len(start)))
+    blocks = [range(at, min(at + rows, len(start))) for at in range(0, len(start), rows)]
+    total = len(blocks) * settings.epochs
     ends, curves = [], []
-    blocks = range(0, len(start), rows)
-    numbers = rows * points * (max(post.net.sizes) + 1)
-    with threads_for(numbers), open_progress(progress, "train") as progress:
-        for k, first in enumerate(blocks):
+    with threads_for(rows * points * (widest + 1)), open_progress(progress, "train") as progress:
+        for k, restarts in enumerate(blocks):
 
-            def advance(epochs: int, done: int = k * recipe.epochs) -> None:
-                progress(done + epochs, len(blocks) * recipe.epochs, "")
+            def advance(epochs: int, done: int = k * settings.epochs) -> None:
+                progress(done + epochs, total, "")
 
-            theta = torch.tensor(start[first : first + rows], dtype=dtype, device=post.device)
-            curves.append(_run_block(post.net, recipe, sets, theta, first, advance))
+            chosen = start[restarts.start : restarts.stop]
+            theta = torch.tensor(chosen, dtype=dtype, device=post.device)
+            steps = batches(settings, seed, restarts, n, work.lot)
+            curves.append(_run_block(post.net, settings, sets, theta, steps, work, advance))
             ends.append(theta.detach().to("cpu", torch.float64).numpy())
-    return np.concatenate(ends), np.concatenate(curves, axis=2)
+    losses = np.concatenate(curves, axis=2)
+    return Trained(
+        np.concatenate(ends),
+        losses[0],
+        losses[1] if validation is not None else None,
+        recorded_epochs(settings.epochs, work.records),
+    )
 
 
 def _run_block(
     net: MLP,
-    recipe: Recipe,
+    settings: TrainSettings,
     sets: list[_Points],
     theta: Tensor,
-    first: int,
+    steps: Iterator[list[np.ndarray] | None],
+    work: Work,
     advance: Callable[[int], None],
 ) -> np.ndarray:
     """Train the rows of ``theta`` in place; their loss curves (sets, T, rows)."""
-    optimizer, data = recipe.make(theta.requires_grad_()), sets[0]
-    recorded, curves = set(recipe.recorded.tolist()), []
-    steps = recipe.steps(first, len(theta), len(data.y))
-    for epoch, batches in enumerate(steps, 1):
-        for index in [None] if batches is None else map(torch.from_numpy, batches):
+    optimizer, data = _optimizer(settings, theta.requires_grad_()), sets[0]
+    recorded, curves = set(recorded_epochs(settings.epochs, work.records).tolist()), []
+    for epoch, indices in enumerate(steps, 1):
+        for index in [None] if indices is None else map(torch.from_numpy, indices):
             outputs, r = data.residuals(net, theta, index)
-            slope = 2 / r.shape[1] if recipe.loss == "mean" else 2.0
+            slope = 2 / r.shape[1] if settings.loss == "mean" else 2.0
             (theta.grad,) = torch.autograd.grad(outputs, theta, r.mul_(slope))
             optimizer.step()
         if epoch in recorded:
             with torch.no_grad():
-                curves.append([points.loss(net, theta) for points in sets])
+                curves.append([points.loss(net, theta, work.block) for points in sets])
         advance(epoch)
     return np.array(curves).swapaxes(0, 1)
+
+
+def _optimizer(settings: TrainSettings, theta: Tensor) -> torch.optim.Optimizer:
+    if settings.optimizer == "adam":
+        return torch.optim.Adam([theta], lr=settings.lr)
+    return torch.optim.SGD([theta], lr=settings.lr, momentum=settings.momentum)

@@ -15,36 +15,33 @@ import torch
 
 from ..common.errors import RequestError
 from ..common.progress import Progress
+from ..common.settings import SEED, checked
 from ..data.dataset import Dataset
 from ..posterior.posterior import Posterior
 from .fits import Fits
 from .maximise import evaluate, maximise
 from .objective import conditional_log_sigma
 from .optimum import Optimum
-from .sgd import (
-    Recipe,
-    run_restarts,
-    whole_number,
-)
+from .settings import TrainSettings
+from .sgd import run_restarts
 
-__all__ = ["train"]
-
-BEST, SPREAD = 16, 8  # starts of the search for the maxima: best by each measure, and any others
+__all__ = ["end_points", "promising", "train"]
 
 
 def train(
     post: Posterior,
-    restarts: int = 256,
-    optimizer: str = "adam",
-    lr: float = 0.03,
-    epochs: int = 1000,
-    batch_size: int | None = None,
-    momentum: float = 0.0,
+    *,
+    restarts: int = TrainSettings.restarts,
+    optimizer: str = TrainSettings.optimizer,
+    lr: float = TrainSettings.lr,
+    epochs: int = TrainSettings.epochs,
+    batch_size: int | None = TrainSettings.batch_size,
+    momentum: float = TrainSettings.momentum,
     seed: int = 0,
-    loss: str = "mean",
-    batches: str = "shuffled",
-    init: str = "torch",
-    dtype: str = "float64",
+    loss: str = TrainSettings.loss,
+    batches: str = TrainSettings.batches,
+    init: str = TrainSettings.init,
+    dtype: str = TrainSettings.dtype,
     validation: Dataset | None = None,
     progress: Progress | bool = False,
 ) -> Fits:
@@ -63,30 +60,33 @@ def train(
     ``validation`` adds its loss curves. ``progress`` is True for a bar, or is
     called as ``progress(done, total, text)``.
 
-    Raises RequestError for settings that cannot be used, and where every restart diverged.
+    Raises RequestError for settings that cannot be used, as :class:`TrainSettings` does, and where
+    every restart diverged.
     """
     begun = time.perf_counter()
-    recipe = Recipe(optimizer, lr, epochs, batch_size, momentum, seed, loss, batches, dtype)
-    recipe.check(post.data)
-    whole_number("restarts", restarts)
+    settings = TrainSettings(
+        optimizer=optimizer, lr=lr, epochs=epochs, restarts=restarts, batch_size=batch_size,
+        momentum=momentum, loss=loss, batches=batches, init=init, dtype=dtype,
+    ).checked_for(post)  # fmt: skip
+    seed = checked("seed", seed, SEED)
     if validation is not None:
         _check_validation(post.data, validation)
-    start = post.net.initial(restarts, seed, init)
-    ends, curves = run_restarts(post, recipe, start, validation, progress)
-    theta, mse = _end_points(post, ends)
+    start = post.net.initial(settings.restarts, seed, settings.init)
+    trained = run_restarts(post, settings, seed, start, validation, progress)
+    theta, mse = end_points(post, trained.theta)
     if not np.isfinite(mse).any():
         raise RequestError(
             f"training: all {restarts} restarts diverged at lr = {lr:g}; give a lower lr"
         )
     log_prob = post.log_prob(theta)
-    top, likeliest = _maxima(post, theta[_promising(mse, log_prob)])
+    top, likeliest = _maxima(post, theta[promising(mse, log_prob)])
     return Fits(
         theta=theta,
         mse=mse,
         log_prob=log_prob,
-        loss=curves[0],
-        validation_loss=curves[1] if validation is not None else None,
-        epochs=recipe.recorded,
+        loss=trained.loss,
+        validation_loss=trained.validation_loss,
+        epochs=trained.epochs,
         sgd=evaluate(post, theta[np.argmin(mse)], "sgd"),
         map=top,
         mle=likeliest,
@@ -107,8 +107,9 @@ def _check_validation(data: Dataset, validation: Dataset) -> None:
         )
 
 
-def _end_points(post: Posterior, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Full vectors (R, P), with log σ where it is inferred, and their mse (R,)."""
+def end_points(post: Posterior, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Full vectors (R, P) of trained networks, with the likeliest log σ where it is inferred, and
+    their mse (R,), +inf where training diverged."""
     theta = ends
     if post.likelihood.infers_noise:
         theta = np.hstack([ends, np.zeros((len(ends), 1))])
@@ -130,8 +131,8 @@ def _maxima(post: Posterior, starts: np.ndarray) -> tuple[Optimum, Optimum]:
     return top, likeliest
 
 
-def _promising(mse: np.ndarray, log_prob: np.ndarray) -> np.ndarray:
-    """Restarts from which the maxima are sought: the best by either measure, and a spread.
+def promising(mse: np.ndarray, log_prob: np.ndarray, best: int = 16, spread: int = 8) -> np.ndarray:
+    """Restarts from which the maxima are sought: the ``best`` by either measure, and a ``spread``.
 
     Restarts that ended at copies of one network agree in mse and log posterior, or nearly; one
     of them is enough.
@@ -142,6 +143,6 @@ def _promising(mse: np.ndarray, log_prob: np.ndarray) -> np.ndarray:
         order = finite[np.argsort(value[finite], kind="stable")]
         gaps = np.diff(value[order], prepend=-np.inf)
         distinct = order[gaps > 1e-6 * (1 + np.abs(value[order]))]
-        spread = distinct[np.linspace(0, len(distinct) - 1, SPREAD).astype(int)]
-        chosen += [*distinct[:BEST], *spread]
+        evenly = distinct[np.linspace(0, len(distinct) - 1, spread).astype(int)]
+        chosen += [*distinct[:best], *evenly]
     return np.unique(chosen)

@@ -8,14 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnpost.common.errors import RequestError
-from nnpost.common.settings import to_toml
 from nnpost.experiment.experiment import Experiment, builtin_text, builtins, load_experiment
 from nnpost.experiment.sections import DataSettings, PriorSettings
-from nnpost.moves.names import MOVES as KNOWN_MOVES
-from nnpost.sampling.sample import MOVES, choose_walkers
-from nnpost.sampling.settings import STARTS as KNOWN_STARTS
+from nnpost.moves.names import MOVES
+from nnpost.moves.registry import GRADIENT_MOVES, PROPOSALS
 from nnpost.sampling.settings import SampleSettings
-from nnpost.sampling.start import STARTS
 
 PARABOLA = load_experiment("parabola")
 
@@ -55,6 +52,7 @@ def test_parabola_is_the_articles_with_more_epochs():
 def test_article_recipe():
     sample = load_experiment("parabola-article").sample
     assert sample == SampleSettings("stretch", "ball", 1, 28, 10000, 500)
+    assert (sample.discarded, sample.rows, sample.shape) == (500, 10000, (1, 28))
 
 
 texts = st.text(min_size=1).filter(lambda s: "\0" not in s)
@@ -217,12 +215,8 @@ def test_walkers_are_checked_against_the_parameters():
     )
 
 
-def test_sections_know_what_sampling_knows():
-    assert KNOWN_MOVES == MOVES
-    assert KNOWN_STARTS == STARTS
-    for span in (True, False):
-        for p in (7, 16, 17, 40):
-            assert SampleSettings().resolved(p, span).nwalkers == choose_walkers(None, p, span)
+def test_every_move_has_its_name():
+    assert ("collapsed", *PROPOSALS, *GRADIENT_MOVES) == MOVES
 
 
 def test_validation_part_is_held_out():
@@ -270,8 +264,3 @@ def test_a_file_that_is_not_text(tmp_path):
     path = tmp_path / "bad.toml"
     path.write_bytes(b"\xff\xfe\x00")
     assert "not a text file" in refusal(load_experiment, path)
-
-
-def test_toml_has_no_null():
-    with pytest.raises(TypeError, match="NoneType"):
-        to_toml(None)

@@ -166,6 +166,7 @@ def test_files_of_data(refused, tmp_path):
         ("sample.nwalkers=12", "found 12, expected an even number of at least 14 (twice the 7"),
         ("sample.nwalkers=27", "found 27, expected an even number of at least 14 (twice the 7"),
         ("temper.particles=33", "temper.particles: found 33, expected an even number"),
+        ("temper.start=basin", "did you mean 'basins'?"),
         ("sample.thin=100000", "sample.thin: found 100000, expected at most sample.nsteps"),
         ("nonsense", "expected section.key=value"),
     ],

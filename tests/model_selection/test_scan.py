@@ -205,6 +205,22 @@ def test_sizes_that_make_no_sense_are_refused(hidden, kinds, told):
         scan(curve(), hidden, kinds)
 
 
+@pytest.mark.parametrize(
+    ("ways", "told"),
+    [
+        (({"restarts": 2, "lrr": 1}, FEW), "unknown key 'train.lrr'; did you mean 'lr'"),
+        (({}, {"start": "basin"}), "temper.start: found"),
+        # Training would be refused later, and otherwise: all restarts diverge.
+        (({"optimizer": "sgd", "lr": 1e300}, {"particles": 34}), "temper.particles: found 34"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_refused_before_anything_is_trained(ways, told):
+    """34 particles are enough for four units with given noise, and not with inferred noise."""
+    post = curve(1, sigma="infer")
+    with pytest.raises(RequestError, match=told):
+        scan(post, (1, 4, 2), None, *ways)
+
+
 # -- the picture -------------------------------------------------------------------------------
 
 
@@ -275,11 +291,15 @@ def test_command_prints_the_table(tmp_path, capsys):
     assert "outside the data, RMSE against the noise-free truth" in "\n".join(lines)
 
 
+NOISE = ["--set", "likelihood.kind=gaussian", "--set", "likelihood.sigma=infer"]
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
         (["parabola", "--hidden", "1;2"], "--hidden: found '1;2'"),
         (["parabola", "--hidden", "60"], "temper.particles"),
+        (["parabola", "--hidden", "25", *NOISE], "four for each of the 51 parameters that move"),
         (["parabola", "--activation", "sigmiod"], "did you mean 'sigmoid'"),
         (["parabola", "--out", "chains/parabola.h5"], "expected the name of a .json file"),
         ([], "units: name an experiment"),

@@ -18,8 +18,9 @@ from nnpost.moves.ensemble import EnsembleMove
 from nnpost.moves.hmc import HamiltonianMove
 from nnpost.moves.leapfrog import Place, leapfrog
 from nnpost.moves.mass_matrix import NeuronMassMatrix, SideDirections, WalkDirections
+from nnpost.moves.names import uses_gradients
 from nnpost.moves.neuron_refresh import NeuronRefresh
-from nnpost.moves.registry import GRADIENT_MOVES, collapsed_hamiltonian, uses_gradients
+from nnpost.moves.registry import GRADIENT_MOVES, collapsed_hamiltonian
 from nnpost.moves.space import CollapsedSpace, FullSpace
 from nnpost.moves.step_size import StepSize
 from nnpost.moves.stretch import Stretch
@@ -30,7 +31,7 @@ from nnpost.posterior.likelihood import Gaussian
 from nnpost.posterior.output_layer import OutputLayer
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
-from nnpost.sampling.sample import choose_walkers, sample
+from nnpost.sampling.sample import sample
 
 
 class Slope:
@@ -421,7 +422,3 @@ def test_gradients_are_used_for_many_parameters():
     assert not uses_gradients("collapsed", problem(hidden=(8,)))
     assert uses_gradients("hmc", problem())
     assert not uses_gradients("hmc-walk", wide())
-    assert choose_walkers(None, 121, spanning=False) == 8
-    assert choose_walkers(4, 121, spanning=False) == 4
-    with pytest.raises(RequestError, match="found 5, expected an even number of at least 2; use 6"):
-        choose_walkers(5, 121, spanning=False)

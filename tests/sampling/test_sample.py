@@ -7,12 +7,13 @@ import pytest
 from nnpost.common.errors import RequestError
 from nnpost.data.dataset import Dataset
 from nnpost.diagnostics.mixing import effective_size
+from nnpost.moves.names import MOVES
 from nnpost.network.mlp import MLP
 from nnpost.posterior.likelihood import MSE, Gaussian
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
 from nnpost.sampling.load import load
-from nnpost.sampling.sample import MOVES, choose_walkers, sample
+from nnpost.sampling.sample import sample
 from nnpost.storage.read_chain import committed_rows
 from nnpost.storage.runfile import read_group, write_groups
 from nnpost.tempering.temper import temper
@@ -160,7 +161,7 @@ def test_a_network_without_hidden_layer_is_drawn_exactly():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"moves": "strech"}, "unknown sample.moves 'strech'.*did you mean 'stretch'"),
+        ({"moves": "strech"}, "sample.moves: found \"strech\", expected .* did you mean 'stretch'"),
         ({"start": "temperd"}, "did you mean 'tempered'"),
         ({"nwalkers": 12}, "found 12, expected an even number of at least 14"),
         ({"nwalkers": 15}, "use 16"),
@@ -169,6 +170,7 @@ def test_a_network_without_hidden_layer_is_drawn_exactly():
         ({"thin": 61}, "thin: found 61"),
         ({"ensembles": 0}, "ensembles: found 0"),
         ({"start": "fits"}, "train first"),
+        ({"seed": -1}, "seed: found -1, expected a whole number of at least 0"),
         ({"nwalkers": 220}, "temper.particles: found 200, expected at least sample.nwalkers"),
         ({"resume": True}, "there is no path"),
     ],
@@ -188,8 +190,21 @@ def test_a_chain_of_something_else_is_not_continued(post, quick, tmp_path):
         sample(other, tmp_path / "run.h5", start="prior", resume=True)
 
 
-def test_the_default_number_of_walkers():
-    assert [choose_walkers(None, p) for p in (1, 7, 16, 17, 121)] == [32, 32, 32, 34, 242]
+def test_what_cannot_be_done_is_refused_before_anything_is_computed(post, quick, tmp_path):
+    """Each would otherwise be refused only after tempered runs, of which none is heard."""
+
+    def heard(*_):
+        raise AssertionError("tempering has begun")
+
+    (tmp_path / "note.h5").write_text("not a run file")
+    with pytest.raises(RequestError, match=r"note\.h5"):
+        sample(post, tmp_path / "note.h5", progress=heard)
+    path = tmp_path / "run.h5"
+    quick(path, start="prior", tempering=None)
+    with pytest.raises(RequestError, match="start = prior in the file, tempered asked for"):
+        sample(post, path, nsteps=70, nwalkers=14, resume=True, progress=heard)
+    with pytest.raises(RequestError, match=r"expected an even number of at least 2002 \(one for"):
+        sample(post, nwalkers=2002, progress=heard)
 
 
 def test_a_refused_request_leaves_the_earlier_run_as_it_was(post, quick, tmp_path):

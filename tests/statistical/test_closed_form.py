@@ -6,11 +6,12 @@ from scipy.integrate import quad
 from scipy.stats import multivariate_normal
 
 from nnpost.data.dataset import Dataset
+from nnpost.moves.names import MOVES
 from nnpost.network.mlp import MLP
 from nnpost.posterior.likelihood import MSE, Gaussian
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
-from nnpost.sampling.sample import MOVES, sample
+from nnpost.sampling.sample import sample
 from nnpost.tempering.temper import temper
 
 PRIOR = GaussianPrior({"output_weights": 2.0, "output_bias": 5.0})

@@ -304,10 +304,12 @@ def test_a_tempering_comes_back_from_its_tree():
     ("net", "settings", "words"),
     [
         (MLP(), {"start": "basins"}, "needs one hidden layer"),
-        (MLP(1, (2, 2)), {"start": "basins"}, "use 'prior'"),
+        (MLP(1, (2, 2)), {"start": "basins"}, 'use "prior"'),
         (MLP(1, (1,)), {"start": "basin"}, "did you mean 'basins'"),
-        (MLP(1, (1,)), {"particles": 7}, "expected an even number"),
-        (MLP(1, (1,)), {"ensembles": 0}, "temper.ensembles"),
+        (MLP(1, (1,)), {"particles": 9}, "expected an even number"),
+        (MLP(1, (3,)), {"particles": 22}, "at least 24 .four for each of the 6 parameters"),
+        (MLP(1, (1,)), {"seed": 1.5}, "seed: found 1.5, expected a whole number of at least 0"),
+        (MLP(1, (1,)), {"ensembles": 0}, "ensembles: found 0"),
         (MLP(1, (1,)), {"steps": 0}, "temper.steps"),
     ],
 )
