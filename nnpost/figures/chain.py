@@ -145,7 +145,8 @@ def ranks(run: Run) -> Figure:
     Panels: the log posterior, and the prediction at three inputs. Every draw after the burn-in is
     ranked among all of them; each ensemble should have its part of every twentieth (Vehtari et
     al. 2021, Bayesian Anal. 16, 667). The grey band holds what chance does with as many effective
-    draws as the verdict gives an ensemble, two standard deviations either way.
+    draws as the verdict gives an ensemble, or as are ranked where a thinned chain has fewer, two
+    standard deviations either way.
     """
     kept = slice(run.burnin, None, -(-(len(run.chain) - run.burnin) // ROWS))
     series = _series(run, kept, ())
@@ -154,7 +155,8 @@ def ranks(run: Run) -> Figure:
     for ax, (label, values) in zip(panels.flat, series.items(), strict=False):
         effective = run.verdict.ess["log_prob" if label == LOG_POSTERIOR else "predictions"]
         if effective is not None:
-            width = 2 * np.sqrt((RANKED - 1) / max(effective / run.ensembles, 1))
+            independent = max(min(effective, values.size) / run.ensembles, 1)
+            width = 2 * np.sqrt((RANKED - 1) / independent)
             ax.axhspan(max(1 - width, 0), 1 + width, color=LIGHT, alpha=0.6, linewidth=0)
         _rank_histograms(ax, values, run.ensembles)
         ax.set_title(label)

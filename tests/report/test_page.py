@@ -1,6 +1,7 @@
 """The page: whole in itself, and with the numbers of the run."""
 
 import base64
+import dataclasses
 import json
 from html.parser import HTMLParser
 
@@ -190,13 +191,17 @@ def test_ranks_of_ensembles_that_agree_are_even_and_of_others_are_not(made):
         assert (np.max(heights) > 1.6) == (shift == 1)
 
 
-def test_the_band_of_the_ranks_is_what_the_verdicts_effective_draws_leave_to_chance(made):
+@pytest.mark.parametrize("effective", [900.0, 1e9])
+def test_the_band_of_the_ranks_is_what_effective_draws_leave_to_chance(made, effective):
+    """Those of the verdict, which may be on more rows than a thinned copy has."""
     run = nnpost.load(made)
-    axes = figures.ranks(run).axes
-    for ax, name in zip(axes, ["log_prob", *["predictions"] * 3], strict=True):
+    names = ["log_prob", *["predictions"] * 3]
+    more = {"log_prob": effective, "predictions": 2 * effective}
+    run.__dict__["verdict"] = dataclasses.replace(run.verdict, ess=more)
+    for ax, name in zip(figures.ranks(run).axes, names, strict=True):
         (band,) = [patch for patch in ax.patches if not hasattr(patch, "get_data")]
-        width = 2 * np.sqrt(19 / (run.verdict.ess[name] / run.ensembles))
-        assert band.get_y() + band.get_height() == pytest.approx(1 + width)
+        draws = min(more[name], run.samples.shape[0]) / run.ensembles
+        assert band.get_y() + band.get_height() == pytest.approx(1 + 2 * np.sqrt(19 / draws))
         assert ax.get_title().startswith("$f(" if name == "predictions" else "log posterior")
 
 
