@@ -1,6 +1,6 @@
 """Has the chain converged, and if not, why not and what helps?
 
-`judge` looks at what the run is used for: the log posterior and the network's predictions. The
+``judge`` looks at what the run is used for: the log posterior and the network's predictions. The
 parameters themselves are judged after folding and only reported, because the parameters of a
 network that is not identifiable may wander while the posterior over functions stands still.
 
@@ -53,9 +53,9 @@ ROWS = Rows()
 class Verdict(Tabled):
     """Converged or not, with the figures and the reasons.
 
-    `rhat` and `ess` hold the worst value over each of "log_prob", "predictions" and "theta"
-    (folded); `tau` is the longest autocorrelation time of log_prob and predictions, in steps.
-    None stands where the chain cannot tell. `steps_help` says whether a longer chain of the same
+    ``rhat`` and ``ess`` hold the worst value over each of "log_prob", "predictions" and "theta"
+    (folded); ``tau`` is the longest autocorrelation time of log_prob and predictions, in steps.
+    None stands where the chain cannot tell. ``steps_help`` says whether a longer chain of the same
     run might mend all that is wrong.
     """
 

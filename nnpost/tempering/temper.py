@@ -10,7 +10,8 @@ One run for each ensemble, all in the collapsed space.
   independent; what all searches have missed is missing in all of them.
 
 exp(log Z) of a run is consistent, with a bias that falls with the number of particles; by
-importance sampling it is unbiased. Which of the two it is, one rule chooses (``Preference``).
+importance sampling it is unbiased. Which of the two it is, one rule chooses (``Preference``)
+by what the draws are worth.
 """
 
 from __future__ import annotations
