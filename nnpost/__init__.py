@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from . import figures as figures
     from . import moves as moves
     from .common.errors import RequestError as RequestError
-    from .comparison.compare import Comparison as Comparison
     from .comparison.compare import compare as compare
+    from .comparison.result import Comparison as Comparison
+    from .comparison.score import score as score
     from .comparison.scorecard import ScoreCard as ScoreCard
-    from .comparison.scorecard import score as score
     from .data import datasets as datasets
     from .data.dataset import Dataset as Dataset
     from .data.dataset import read_data as read_data
@@ -47,7 +47,7 @@ __version__ = "0.1.0"
 
 _HOMES = {  # where each public name is defined
     "ClosedForm": "posterior.linear",
-    "Comparison": "comparison.compare",
+    "Comparison": "comparison.result",
     "Dataset": "data.dataset",
     "Experiment": "experiment.experiment",
     "Fits": "training.fits",
@@ -70,7 +70,7 @@ _HOMES = {  # where each public name is defined
     "run": "experiment.stages",
     "sample": "sampling.sample",
     "scan": "model_selection.scan",
-    "score": "comparison.scorecard",
+    "score": "comparison.score",
     "temper": "tempering.temper",
     "train": "training.train",
 }

@@ -1,4 +1,4 @@
-"""SGD, MAP, MLE and best sample side by side, in one copy, against the posterior.
+"""Put SGD, MAP, MLE and best sample side by side, in one copy, against the posterior.
 
 Equivalent copies of a network look different as vectors. For comparison the MAP is folded, the
 other three are aligned to it, and the samples are folded. The vectors as they were found are kept
@@ -7,13 +7,8 @@ beside that, because flipping a sigmoid unit changes the prior and with it the l
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
-
 import numpy as np
 
-from ..common.tables import Table, Tabled, plain_label
 from ..data.grids import grid
 from ..network.align import align
 from ..network.symmetry import fold
@@ -22,127 +17,20 @@ from ..sampling.run import Run
 from ..training.fits import Fits
 from ..training.maximise import maximise
 from ..training.optimum import Optimum
+from .detail import FULL, Detail
+from .result import Comparison, Predictions, Summary
 
-__all__ = ["Comparison", "Predictions", "Summary", "compare", "predict"]
-
-DRAWS = 20_000  # posterior draws whose predictions are summarised
-LARGE = 1e6  # from here on numbers are shown with six digits in all
-POLISHED = 8  # samples from which the MAP is searched once more
+__all__ = ["compare", "predict"]
 
 
-@dataclass(frozen=True, eq=False)
-class Summary:
-    """Mean and standard deviation of a quantity over the posterior draws."""
-
-    mean: Any
-    sd: Any
-
-    @classmethod
-    def of(cls, values: np.ndarray) -> Summary:
-        """Over the first axis."""
-        mean, sd = values.mean(axis=0), values.std(axis=0)
-        return cls(float(mean), float(sd)) if values.ndim == 1 else cls(mean, sd)
-
-
-@dataclass(frozen=True, eq=False)
-class Predictions:
-    """The network's outputs under the posterior at inputs ``x`` (m, d), each (m,).
-
-    Noise is not included: ``sd`` and the 5 % and 95 % quantiles are those of f(x).
-    """
-
-    x: np.ndarray
-    mean: np.ndarray
-    sd: np.ndarray
-    q05: np.ndarray
-    q95: np.ndarray
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Comparison(Tabled):
-    """Where the best SGD fit lies relative to the maximum of the posterior and to its bulk.
-
-    ``sgd``, ``map``, ``mle`` and ``best_sample`` are as they were found; ``folded`` (4, P) has
-    them, in this order, in one copy, and ``theta`` summarises the draws folded to that copy.
-    ``hpd_level`` is the share of posterior draws with a higher log posterior than SGD: 0 means
-    SGD lies above all of them. ``mse_quantiles`` are those of all restarts.
-    """
-
-    sgd: Optimum
-    map: Optimum
-    mle: Optimum
-    best_sample: Optimum
-    folded: np.ndarray
-    hpd_level: float
-    restarts: int
-    mse_quantiles: Mapping[str, float]
-    log_posterior: Summary
-    log_likelihood: Summary
-    theta: Summary
-    predictions: Predictions
-    labels: tuple[str, ...]
-    weighted: bool = False  # the data bring errors, and what is called mse is chi-squared/n
-
-    @property
-    def models(self) -> dict[str, Optimum]:
-        """The four networks by the names that tables and legends show."""
-        names = ("SGD", "MAP", "MLE", "best sample")
-        return dict(zip(names, (self.sgd, self.map, self.mle, self.best_sample), strict=True))
-
-    def table(self) -> Iterator[list[str]]:
-        """Rows of the table: a heading, mse (χ²/n where the data bring errors), log posterior,
-        and every parameter, folded. :meth:`notes` are to stand below it."""
-        models = self.models.values()
-        yield ["", *(f"{name}{'*' * _vague(m)}" for name, m in self.models.items()), "posterior"]
-        yield ["χ²/n" if self.weighted else "mse", *(f"{m.mse:.4g}" for m in models), ""]
-        mean, sd = self.log_posterior.mean, self.log_posterior.sd
-        values = (_number(m.log_prob) for m in models)
-        yield ["log posterior", *values, f"{_number(mean)} ± {_number(sd)}"]
-        for i, label in enumerate(self.labels):
-            values = (_number(value) for value in self.folded[:, i])
-            mean, sd = self.theta.mean[i], self.theta.sd[i]
-            yield [plain_label(label), *values, f"{_number(mean, 2)} ± {_number(sd, 2)}"]
-
-    def notes(self) -> Iterator[str]:
-        """What the table has to be read with, a line each."""
-        found = np.stack([m.theta for m in self.models.values()])
-        if not np.array_equal(found, self.folded):
-            yield (
-                "parameters are folded to one copy; for sigmoid units the log posterior is that "
-                "of the network as it was found"
-            )
-        if any(_vague(m) for m in self.models.values()):
-            yield "* not an isolated maximum"
-
-    def tables(self) -> list[Table]:
-        """What it shows."""
-        return [Table(list(self.table()), head=True, notes=list(self.notes()))]
-
-    def to_tree(self) -> dict[str, Any]:
-        """A plain nested dict of arrays, numbers and strings."""
-        return asdict(self)
-
-    @classmethod
-    def from_tree(cls, tree: Mapping[str, Any]) -> Comparison:
-        """What :meth:`to_tree` gave."""
-        kinds = {
-            **dict.fromkeys(("sgd", "map", "mle", "best_sample"), Optimum.from_tree),
-            **dict.fromkeys(("log_posterior", "log_likelihood", "theta"), lambda t: Summary(**t)),
-            "predictions": lambda t: Predictions(**t),
-            "labels": tuple,
-            "weighted": bool,
-        }
-        return cls(**{name: kinds.get(name, lambda v: v)(value) for name, value in tree.items()})
-
-
-def compare(post: Posterior, fits: Fits, run: Run) -> Comparison:
+def compare(post: Posterior, fits: Fits, run: Run, *, detail: Detail = FULL) -> Comparison:
     """Put SGD, MAP, MLE, best sample and posterior side by side.
 
     The MAP is the better of the one behind the restarts and the one behind the best samples.
     """
     draws = run.samples
     folded = fold(post.net, draws)
-    models = (fits.sgd, _maximum(post, fits, run), fits.mle, run.best_sample)
+    models = (fits.sgd, _maximum(post, fits, run, detail.polished), fits.mle, run.best_sample)
     copy = fold(post.net, models[1].theta)
     aligned = [copy if k == 1 else align(post.net, m.theta, copy) for k, m in enumerate(models)]
     log_likelihood = run.sample_log_prob - post.log_prior(draws)
@@ -160,31 +48,22 @@ def compare(post: Posterior, fits: Fits, run: Run) -> Comparison:
         log_posterior=Summary.of(run.sample_log_prob),
         log_likelihood=Summary.of(log_likelihood),
         theta=Summary.of(folded),
-        predictions=predict(post, draws),
+        predictions=predict(post, draws, detail.predicted),
         labels=tuple(post.labels),
-        weighted=post.data.yerr is not None,
+        misfit=post.data.misfit,
     )
 
 
-def predict(post: Posterior, draws: np.ndarray) -> Predictions:
-    """Summarise f(x) over draws (D, P), on a grid over twice the data's range (one input), or at
-    up to 200 of the data's points (several)."""
+def predict(post: Posterior, draws: np.ndarray, most: int) -> Predictions:
+    """Summarise f(x) over about ``most`` of the draws (D, P), on a grid over twice the data's range
+    (one input), or at up to 200 of the data's points (several)."""
     x = grid(post.data.x)
-    f = post.predict(draws[:: max(1, len(draws) // DRAWS)], x)
+    f = post.predict(draws[:: max(1, len(draws) // most)], x)
     q05, q95 = np.quantile(f, [0.05, 0.95], axis=0)
     return Predictions(x, f.mean(axis=0), f.std(axis=0), q05, q95)
 
 
-def _vague(model: Optimum) -> bool:
-    """Whether a maximum was looked for and there is no single point that is one."""
-    return model.kind in ("map", "mle") and not model.converged
-
-
-def _number(value: float, decimals: int = 3) -> str:
-    return f"{value:.6g}" if abs(value) >= LARGE else f"{value:.{decimals}f}"
-
-
-def _maximum(post: Posterior, fits: Fits, run: Run) -> Optimum:
-    top = np.argsort(run.sample_log_prob)[-POLISHED:]
+def _maximum(post: Posterior, fits: Fits, run: Run, polished: int) -> Optimum:
+    top = np.argsort(run.sample_log_prob)[-polished:]
     found = maximise(post, run.samples[top], target="posterior")
     return found if found.log_prob > fits.map.log_prob + 1e-9 else fits.map

@@ -13,6 +13,7 @@ the mini-batches do not shake the network as hard as the posterior does.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,13 +24,13 @@ from ..common.parallel import threads_for
 from ..common.tensors import as_tensor
 from ..network.jacobian import jacobian
 from ..posterior.posterior import Posterior
+from ..training.fits import Fits
 from ..training.objective import Objective
+from .approximation import Curves
+from .detail import FULL, TrajectoryDetail
+from .distance import Reference
 
-__all__ = ["ConstantSGD", "constant_sgd", "descend", "rates"]
-
-STEPS, EVERY = 4000, 4  # steps, and steps between two draws of the late half
-BATCH = 32  # points of a step, or a quarter of all where there are fewer than 128
-TRIES = 4  # rates that are tried, each a quarter of the last, where SGD runs away
+__all__ = ["ConstantSGD", "constant_sgd", "curves", "descend", "rates"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,15 +47,31 @@ class ConstantSGD:
     batch_size: int
 
 
-def constant_sgd(post: Posterior, start: np.ndarray, seed: int = 0) -> ConstantSGD:
+def curves(reference: Reference, fits: Fits, seed: int) -> Iterator[Curves]:
+    """The late half of a trajectory from the best fit; nothing where it ran away."""
+    post, detail = reference.post, reference.detail.trajectory
+    path = constant_sgd(post, fits.sgd.theta, seed, detail)
+    if len(path.theta):
+        note = f"batches of {path.batch_size}, rate {path.rate:.2g}"
+        if path.rate < path.best_rate:
+            note += f", as large as is stable; {path.best_rate:.2g} would match the posterior"
+        yield Curves("late SGD", post.predict(path.theta, reference.x), note=note)
+
+
+def constant_sgd(
+    post: Posterior,
+    start: np.ndarray,
+    seed: int = 0,
+    detail: TrajectoryDetail = FULL.trajectory,
+) -> ConstantSGD:
     """Run constant-rate SGD on −log p(θ, y)/n from ``start`` (P,) and keep the late half."""
-    batch = min(BATCH, max(1, post.data.n // 4))
+    batch = min(detail.batch, max(1, post.data.n // 4))
     best, largest = rates(post, start, batch)
     rate = min(best, largest)
     kept = np.empty((0, post.ndim))
-    for _ in range(TRIES):
+    for _ in range(detail.tries):
         with threads_for(batch * max(post.net.sizes)):
-            kept = descend(post, start, rate, batch, seed)
+            kept = descend(post, start, rate, batch, seed, detail)
         if np.isfinite(kept).all():
             break
         rate, kept = rate / 4, kept[:0]
@@ -78,16 +95,23 @@ def rates(post: Posterior, theta: np.ndarray, batch: int) -> tuple[float, float]
     return 2 * batch / n * post.ndim / max(noise, 1e-300), 1 / largest
 
 
-def descend(post: Posterior, start: np.ndarray, rate: float, batch: int, seed: int) -> np.ndarray:
-    """Every fourth point of the late half of the trajectory: (rows, P)."""
+def descend(
+    post: Posterior,
+    start: np.ndarray,
+    rate: float,
+    batch: int,
+    seed: int,
+    detail: TrajectoryDetail = FULL.trajectory,
+) -> np.ndarray:
+    """Every so manyth point of the late half of the trajectory: (rows, P)."""
     rng = np.random.default_rng(seed)
     theta = as_tensor(start[None], post.device)
     prior = as_tensor(post.scales, post.device) ** -2 / post.data.n
     kept = []
-    for step in range(1, STEPS + 1):
+    for step in range(1, detail.steps + 1):
         index = torch.from_numpy(rng.integers(post.data.n, size=batch))
         theta = theta - rate * (_slope(post, theta, index) + prior * theta)
-        if step > STEPS // 2 and step % EVERY == 0:
+        if step > detail.steps // 2 and step % detail.every == 0:
             kept.append(theta[0].numpy(force=True))
     return np.array(kept)
 

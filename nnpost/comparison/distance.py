@@ -1,7 +1,7 @@
 """Where networks stand in a posterior: in density, in distance, and as curves.
 
 Everything is measured against one :class:`Reference`, what a run says of its posterior, and comes
-with the Monte-Carlo error that the run's finite length leaves (estimate.py).
+with the Monte-Carlo error that the run's finite length leaves (monte_carlo.py).
 """
 
 from __future__ import annotations
@@ -17,30 +17,10 @@ from ..numerics.covariance import mahalanobis, mcd
 from ..numerics.monte_carlo import batches, jackknife, left_out_error, spread_out
 from ..posterior.posterior import Posterior
 from ..sampling.run import Run
+from .detail import FULL, Detail
+from .scorecard import MEASURES
 
-__all__ = ["MEASURES", "Measured", "Reference", "measure", "shifts"]
-
-DRAWS = 4000  # whose curves are used
-EVERY = 2  # of them, where many quantiles are taken
-# Draws that make the covariance around the MAP; aligning those of large networks takes long.
-NEAR_TOP, NEAR_LEAST, NEAR_NUMBERS = 4000, 1000, 60_000
-FEWEST = 5  # draws of the MAP's basin for every parameter, below which no covariance is taken
-
-MEASURES = {
-    "gap": "log posterior below the MAP, nats",
-    "hpd_level": "share of posterior draws above it",
-    "mahalanobis": "distance to the MAP, posterior sd",
-    "rms_mean_inside": "curve to posterior mean, within data",
-    "rms_mean_outside": "curve to posterior mean, beyond",
-    "rms_map_inside": "curve to the MAP's, within data",
-    "rms_map_outside": "curve to the MAP's, beyond",
-    "sd_mean_inside": "to posterior mean in band sd, within",
-    "sd_mean_outside": "to posterior mean in band sd, beyond",
-    "sd_map_inside": "to the MAP's in band sd, within",
-    "sd_map_outside": "to the MAP's in band sd, beyond",
-    "coverage_inside": "share inside the 90 % band, within",
-    "coverage_outside": "share inside the 90 % band, beyond",
-}
+__all__ = ["Measured", "Reference", "measure", "shifts"]
 
 
 class Measured(NamedTuple):
@@ -72,15 +52,18 @@ class Reference:
     curves: np.ndarray
     curve_groups: np.ndarray
     effective: float
+    detail: Detail
 
     @classmethod
-    def of(cls, run: Run, top: np.ndarray, home: np.ndarray | None) -> Reference:
+    def of(
+        cls, run: Run, top: np.ndarray, home: np.ndarray | None, detail: Detail = FULL
+    ) -> Reference:
         """From a run; ``home`` are the draws known to lie in the MAP's basin, None for all."""
         post = run.post
         groups = batches(len(run.chain) - run.burnin, run.nwalkers, run.ensembles)
-        most = max(NEAR_LEAST, min(NEAR_TOP, NEAR_NUMBERS // post.ndim))
+        most = detail.near.draws(post.ndim)
         near = spread_out(len(run.samples), most, run.nwalkers) if home is None else home
-        some = spread_out(len(run.samples), DRAWS, run.nwalkers)
+        some = spread_out(len(run.samples), detail.curves, run.nwalkers)
         x = grid(post.data.x)
         low, high = post.data.x.min(axis=0), post.data.x.max(axis=0)
         known = run.verdict.ess["log_prob"]
@@ -96,6 +79,7 @@ class Reference:
             curves=post.predict(run.samples[some], x),
             curve_groups=groups[some],
             effective=min(float(known or np.inf), float(len(run.samples))),
+            detail=detail,
         )
 
 
@@ -155,7 +139,7 @@ def _distance(reference: Reference, theta: np.ndarray) -> dict[str, Measured]:
 
 
 def _too_few(reference: Reference) -> bool:
-    return len(reference.near) < FEWEST * reference.post.ndim
+    return len(reference.near) < reference.detail.near.fewest * reference.post.ndim
 
 
 def _curves(reference: Reference, theta: np.ndarray) -> dict[str, Measured]:
@@ -174,7 +158,8 @@ def _curves(reference: Reference, theta: np.ndarray) -> dict[str, Measured]:
             rows.append(((f >= low) & (f <= high))[:, part].mean(axis=1))
         return np.array(rows)
 
-    value, error = jackknife(distances, reference.curve_groups[::EVERY], reference.curves[::EVERY])
+    some = slice(None, None, reference.detail.every)
+    value, error = jackknife(distances, reference.curve_groups[some], reference.curves[some])
     kinds = ("rms_mean", "rms_map", "sd_mean", "sd_map", "coverage")
     names = [f"{kind}_{part}" for part in parts for kind in kinds]
     found = {n: Measured(v, e) for n, v, e in zip(names, value, error, strict=True)}

@@ -11,6 +11,7 @@ the Gaussian is still centred at the network, and its log Z leaves the slope out
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,9 +20,12 @@ from ..common.tensors import as_tensor
 from ..network.jacobian import jacobian
 from ..network.symmetry import copies, group_size, jump
 from ..posterior.posterior import Posterior
+from ..training.fits import Fits
 from ..training.objective import Objective
+from .approximation import Curves
+from .distance import Reference
 
-__all__ = ["Laplace", "laplace", "log_copies"]
+__all__ = ["Laplace", "curves", "laplace", "log_copies"]
 
 LISTED = 1000  # copies that are summed one by one; of more than this, as many are drawn
 
@@ -89,3 +93,15 @@ def log_copies(post: Posterior, theta: np.ndarray) -> float:
         others = jump(net, np.tile(theta, (LISTED, 1)), np.random.default_rng(0))
     gain = post.log_prior(others) - post.log_prior(theta)
     return math.log(size) + float(np.log(np.mean(np.exp(gain - gain.max()))) + gain.max())
+
+
+def curves(reference: Reference, fits: Fits, seed: int) -> Iterator[Curves]:
+    """At the best fit and at the MAP: draws through the network, and through it linearised."""
+    post, x = reference.post, reference.x
+    for name, centre in (("SGD", fits.sgd.theta), ("MAP", reference.top)):
+        found = laplace(post, centre)
+        theta = found.draw(reference.detail.approximation, seed)
+        title = f"Laplace at {name}"
+        yield Curves(title, post.predict(theta, x), found.log_z)
+        linear = found.linearised(post, theta, x)
+        yield Curves(f"{title}, linearised", linear, found.log_z)

@@ -1,36 +1,40 @@
-"""The score card: where the SGD fit, and every restart, lies in the posterior.
-
-Density, distance, curves, basins, the barrier on the way to the maximum, and what other
-approximations of the posterior come to, each with its Monte-Carlo error.
-"""
+"""The score card: where the SGD fit, and every restart, lies in the posterior, and its tables."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ..common.tables import Table, Tabled, plain_label
-from ..network.align import align
-from ..numerics.monte_carlo import Estimate, binomial, median_error, spread_out
-from ..posterior.posterior import Posterior
-from ..sampling.run import Run
-from ..training.fits import Fits
-from .approximations import Approximation, approximations
-from .compare import Comparison
-from .distance import MEASURES, Measured, Reference, measure, shifts
-from .modes import Modes, find_modes
+from ..data.dataset import MISFITS
+from ..numerics.monte_carlo import Estimate
+from .approximation import Approximation
+from .modes import Modes
 
-__all__ = ["Profile", "ScoreCard", "Spread", "score"]
+__all__ = ["LEVELS", "MEASURES", "Profile", "ScoreCard", "Spread"]
 
-TYPICAL = 200  # posterior draws that are measured like the fits
-SPREAD = 1000  # draws that give the spread of curves at the data's points
 ROUNDING = 1e-9  # relative; a smaller dip is of the arithmetic
-LINE = 201  # points of the straight line from SGD to the MAP
 LEVELS = {"q05": 0.05, "median": 0.5, "q95": 0.95}
+
+MEASURES = {
+    "gap": "log posterior below the MAP, nats",
+    "hpd_level": "share of posterior draws above it",
+    "mahalanobis": "distance to the MAP, posterior sd",
+    "rms_mean_inside": "curve to posterior mean, within data",
+    "rms_mean_outside": "curve to posterior mean, beyond",
+    "rms_map_inside": "curve to the MAP's, within data",
+    "rms_map_outside": "curve to the MAP's, beyond",
+    "sd_mean_inside": "to posterior mean in band sd, within",
+    "sd_mean_outside": "to posterior mean in band sd, beyond",
+    "sd_map_inside": "to the MAP's in band sd, within",
+    "sd_map_outside": "to the MAP's in band sd, beyond",
+    "coverage_inside": "share inside the 90 % band, within",
+    "coverage_outside": "share inside the 90 % band, beyond",
+}
 
 
 @dataclass(frozen=True)
@@ -40,20 +44,6 @@ class Spread:
     q05: Estimate
     median: Estimate
     q95: Estimate
-
-    @classmethod
-    def of(cls, measured: Measured) -> Spread:
-        """From R networks; the errors are of their number and of the posterior's draws."""
-        value = measured.value
-        middle = float(np.nanmedian(measured.error)) if np.isfinite(measured.error).any() else 0.0
-        return cls(
-            **{
-                name: Estimate(
-                    float(np.quantile(value, q)), math.hypot(median_error(value, q), middle)
-                )
-                for name, q in LEVELS.items()
-            }
-        )
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> Spread:
@@ -79,13 +69,6 @@ class Profile:
         dip = float(lower - self.log_prob.min())
         return dip if dip > ROUNDING * (1 + abs(lower)) else 0.0
 
-    @classmethod
-    def between(cls, post: Posterior, start: np.ndarray, end: np.ndarray) -> Profile:
-        """Along the line from the copy of ``start`` nearest to ``end``."""
-        t = np.linspace(0, 1, LINE)
-        line = align(post.net, start, end) * (1 - t[:, None]) + end * t[:, None]
-        return cls(t, post.log_prob(line), post.mse(line))
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ScoreCard(Tabled):
@@ -97,6 +80,8 @@ class ScoreCard(Tabled):
     the MAP's basin, ``shift_error`` its error. ``above_all`` is the share of restarts that lie
     above every draw.
     """
+
+    group: ClassVar[str] = "scorecard"
 
     best: Mapping[str, Estimate]
     restarts: Mapping[str, Spread]
@@ -111,7 +96,7 @@ class ScoreCard(Tabled):
     log_evidence: Estimate
     x: np.ndarray
     inside: np.ndarray
-    weighted: bool
+    misfit: str  # what tables call mse, as the data set says
     converged: bool
 
     # -- as tables -----------------------------------------------------------------------------
@@ -139,9 +124,8 @@ class ScoreCard(Tabled):
 
     def basin_rows(self) -> Iterator[list[str]]:
         """The basins, the highest first."""
-        misfit = "χ²/n" if self.weighted else "mse"
-        yield ["basin", "below the MAP", f"{misfit} of its top", "restarts", "posterior mass",
-               f"best {misfit} of its restarts"]  # fmt: skip
+        yield ["basin", "below the MAP", f"{self.misfit} of its top", "restarts", "posterior mass",
+               f"best {self.misfit} of its restarts"]  # fmt: skip
         top = self.valleys.top.log_prob
         for k, basin in enumerate(self.valleys.basins):
             inside = {"SGD": self.valleys.sgd, "MAP": self.valleys.map}
@@ -201,7 +185,8 @@ class ScoreCard(Tabled):
     def to_tree(self) -> dict[str, Any]:
         """A plain nested dict of arrays, numbers and strings."""
         listed = {str(k): one.to_tree() for k, one in enumerate(self.approximations)}
-        return asdict(self) | {"valleys": self.valleys.to_tree(), "approximations": listed}
+        tree = asdict(self) | {"valleys": self.valleys.to_tree(), "approximations": listed}
+        return tree | {"weighted": tree.pop("misfit") == MISFITS[True]}
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> ScoreCard:
@@ -219,10 +204,10 @@ class ScoreCard(Tabled):
                 Approximation.from_tree(listed[str(k)]) for k in range(len(listed))
             ),
             "log_evidence": Estimate.from_tree(tree["log_evidence"]),
-            "weighted": bool(tree["weighted"]),
+            "misfit": MISFITS[bool(tree["weighted"])],
             "converged": bool(tree["converged"]),
         }
-        return cls(**{**tree, **read})
+        return cls(**{k: v for k, v in tree.items() if k != "weighted"} | read)
 
     def as_dict(self) -> dict[str, Any]:
         """Every number with its error, as plain values for JSON (arrays still numpy)."""
@@ -237,39 +222,3 @@ class ScoreCard(Tabled):
             for a in self.approximations
         ]
         return tree
-
-
-def score(post: Posterior, fits: Fits, run: Run, comparison: Comparison) -> ScoreCard:
-    """Fill in the score card of a run that has been compared."""
-    top = comparison.map
-    some = run.samples[spread_out(len(run.samples), SPREAD, run.nwalkers)]
-    valleys, home = find_modes(post, fits, run, top.theta, post.predict(some).std(axis=0))
-    # One basin: all draws lie in it, and more of them than were climbed can be used.
-    whole = valleys.map >= 0 and valleys.top.mass.value > 0.995
-    reference = Reference.of(run, top.theta, None if whole else home)
-    best = measure(reference, fits.sgd.theta[None])
-    crowd = measure(reference, fits.theta[np.isfinite(fits.mse)])
-    typical = measure(reference, some[:: -(-len(some) // TYPICAL)])
-    shift = shifts(reference, fits.sgd.theta)
-    return ScoreCard(
-        best={k: Estimate(float(m.value[0]), float(m.error[0])) for k, m in best.items()},
-        restarts={k: Spread.of(m) for k, m in crowd.items()},
-        draws={k: Spread.of(m) for k, m in typical.items()},
-        above_all=binomial(crowd["hpd_level"].value == 0),
-        shift=shift.value,
-        shift_error=shift.error,
-        labels=tuple(post.labels),
-        profile=Profile.between(post, fits.sgd.theta, top.theta),
-        valleys=valleys,
-        approximations=tuple(approximations(reference, fits, run.seed)),
-        log_evidence=_evidence(run),
-        x=reference.x,
-        inside=reference.inside,
-        weighted=post.data.yerr is not None,
-        converged=run.verdict.converged,
-    )
-
-
-def _evidence(run: Run) -> Estimate:
-    error = math.nan if run.tempering is None else run.tempering.error
-    return Estimate(run.log_evidence, error)

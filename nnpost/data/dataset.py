@@ -21,7 +21,9 @@ from ..common.errors import RequestError
 from ..common.tables import Table, Tabled
 from .readers import read_columns
 
-__all__ = ["Dataset", "read_data"]
+__all__ = ["MISFITS", "Dataset", "read_data"]
+
+MISFITS = {False: "mse", True: "χ²/n"}  # by whether the squared residuals are over yerr²
 
 LISTED = 12  # inputs beyond this many are counted in the table, not listed
 
@@ -79,7 +81,7 @@ class Dataset(Tabled):
     @property
     def misfit(self) -> str:
         """What the mean of the squared residuals is called: each is over yerr² where they are."""
-        return "mse" if self.yerr is None else "χ²/n"
+        return MISFITS[self.yerr is not None]
 
     @cached_property
     def digest(self) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,7 +23,6 @@ from ..common.tables import Table, Tabled
 from ..data.grids import prediction_grid
 from . import reasons
 from .criteria import STANDARD, Criteria
-from .mixing import autocorr_time, nested_rhat
 from .reasons import Figures
 
 if TYPE_CHECKING:
@@ -58,6 +57,8 @@ class Verdict(Tabled):
     None stands where the chain cannot tell. ``steps_help`` says whether a longer chain of the same
     run might mend all that is wrong.
     """
+
+    group: ClassVar[str] = "verdict"
 
     converged: bool
     reasons: tuple[str, ...]
@@ -196,6 +197,8 @@ def _figures(
     x: NDArray[np.float64], superchains: int | None, thin: int, rows: Rows, names: list[str]
 ) -> Figures:
     """The worst figures over the components of x (N, W, K); constant components do not count."""
+    from .mixing import autocorr_time, nested_rhat  # scipy, which whoever reads a verdict need not
+
     tau = autocorr_time(x)
     rhat = np.full(x.shape[-1], np.nan)
     if superchains is not None:

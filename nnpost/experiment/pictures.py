@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..common.errors import RequestError, choose
-from ..comparison.compare import Comparison, compare
+from ..comparison.compare import compare
 from ..comparison.laplace import laplace
-from ..comparison.scorecard import ScoreCard, score
+from ..comparison.result import Comparison
+from ..comparison.score import score
+from ..comparison.scorecard import ScoreCard
 from ..sampling.load import load
 from ..sampling.run import Run
 from ..storage.runfile import read_group
+from ..storage.stage import read_stage
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -112,20 +115,11 @@ def report(path: str | os.PathLike[str], out: str | os.PathLike[str] | None = No
     target = Path("figures", Path(path).stem, "report.html") if out is None else Path(out)
     choose("kind of report", target.suffix, (".html",))
     result = load(path)
-    kept = {name: read_group(path, name) for name in ("comparison", "scorecard")}
     comparison, card = None, None
     if result.fits is not None:
-        stored, judged = kept["comparison"], kept["scorecard"]
-        comparison = (
-            compare(result.post, result.fits, result)
-            if stored is None
-            else Comparison.from_tree(stored)
-        )
-        card = (
-            score(result.post, result.fits, result, comparison)
-            if judged is None
-            else ScoreCard.from_tree(judged)
-        )
+        comparison = read_stage(path, Comparison) or compare(result.post, result.fits, result)
+        card = read_stage(path, ScoreCard)
+        card = card or score(result.post, result.fits, result, comparison)
     return write_report(result, comparison, card, all_figures(result, comparison, card), target)
 
 
@@ -139,7 +133,5 @@ def write_corner(
     if out is not None:
         choose("kind of figure", target.suffix, FIGURES)
     formats = ("png", "pdf") if out is None else (target.suffix[1:],)
-    judged = read_group(path, "comparison")
-    comparison = None if judged is None else Comparison.from_tree(judged)
-    figure = corner_with_all(load(path), comparison, unfolded)
+    figure = corner_with_all(load(path), read_stage(path, Comparison), unfolded)
     return figures.save(figure, target.with_suffix(""), formats)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from ..common.errors import RequestError, choose
 from ..common.progress import Progress
+from ..comparison.detail import FULL, Detail
 from ..data.dataset import Dataset
 from ..posterior.posterior import Posterior
 from ..sampling.load import describe, load_posterior
@@ -48,6 +49,7 @@ class Request:
     progress: Progress | bool
     command: str | None
     budget: Budget | None = None  # sample until converged, within it
+    detail: Detail = FULL  # of the comparison
 
     def groups(self) -> dict[str, Any]:
         """What the run file says about itself."""

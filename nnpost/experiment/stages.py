@@ -13,18 +13,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from ..common.errors import Interrupted, RequestError
-from ..comparison.compare import Comparison, compare
-from ..comparison.scorecard import ScoreCard, score
+from ..comparison.compare import compare
+from ..comparison.result import Comparison
+from ..comparison.score import score
+from ..comparison.scorecard import ScoreCard
 from ..posterior.prior_check import prior_check
 from ..sampling.load import load
 from ..sampling.run import Run
 from ..sampling.sample import sample
+from ..sampling.sampled import Sampled
 from ..sampling.until import Budget, until_converged
 from ..storage.read_chain import thinned_by
-from ..storage.runfile import lock, new_file, read_group, write_groups
+from ..storage.runfile import lock, new_file, write_groups
+from ..storage.stage import Stage, as_groups, read_stage, write_stages
 from ..tempering.result import Tempering
 from ..tempering.temper import temper
 from ..training.fits import Fits
@@ -52,7 +56,6 @@ __all__ = [
     "sample_again",
     "sample_stage",
     "stage",
-    "stored",
     "temper_stage",
     "train_again",
     "train_stage",
@@ -137,7 +140,7 @@ def run_all(request: Request) -> Outcome:
         announce_warnings(request)
         resume = request.resume and request.path.exists()
         with stage("training", kept=resume):
-            fits = stored(request, "fits", Fits) if resume else None
+            fits = read_stage(request.path, Fits) if resume else None
             if fits is None:
                 fits = train_stage(request, new=not resume)
         with stage("tempering", kept=True):
@@ -158,7 +161,7 @@ def sample_again(request: Request) -> Outcome:
     with lock(request.path):
         if request.resume:
             check_same(request.experiment, request.path)
-        fits = stored(request, "fits", Fits)
+        fits = read_stage(request.path, Fits)
         with stage("tempering", kept=request.resume):
             tempering = temper_stage(request, request.resume)
         with stage("sampling", kept=True):
@@ -175,7 +178,7 @@ def compare_again(request: Request) -> Outcome:
         make_folder(request.figures)
         result = load(request.path, request.post.device)
         if thinned_by(request.path) == 1:
-            result = replace(result)  # the same run, whose verdict is to be reached anew
+            result = replace(result, judged=None)  # the whole chain is here: judge it anew
         return conclude(request, result)
 
 
@@ -202,9 +205,9 @@ def train_stage(request: Request, new: bool) -> Fits:
     best, seconds = fits.sgd.mse, fits.seconds
     announce(request, f"trained {len(fits.mse)} restarts in {seconds:.1f} s: best MSE {best:.4g}")
     if new:
-        new_file(request.path, request.groups() | {"fits": fits.to_tree()})
+        new_file(request.path, request.groups() | as_groups(fits))
     else:
-        keep(request, {"fits": fits.to_tree()})
+        keep(request, fits)
     return fits
 
 
@@ -213,7 +216,7 @@ def temper_stage(request: Request, resume: bool) -> Tempering | None:
 
     With ``resume``, those that are in the run file already.
     """
-    found = stored(request, "tempering", Tempering) if resume else None
+    found = read_stage(request.path, Tempering) if resume else None
     if found is not None or request.experiment.sample.start != "tempered":
         return found
     found = temper(
@@ -224,7 +227,7 @@ def temper_stage(request: Request, resume: bool) -> Tempering | None:
         progress=request.progress,
     )
     announce(request, f"tempered in {found.seconds:.1f} s: log Z {found.log_evidence:.2f}")
-    keep(request, {"tempering": found.to_tree()})
+    keep(request, found)
     return found
 
 
@@ -232,10 +235,10 @@ def sample_stage(
     request: Request, fits: Fits | None, tempering: Tempering | None, resume: bool
 ) -> Run:
     """A new chain, or the one in the run file continued; until it has converged, if asked."""
-    if resume and read_group(request.path, "sampling") is not None:
+    if resume and read_stage(request.path, Sampled) is not None:
         write_groups(request.path, request.groups())
     else:
-        keep(request, {}, drop=("sampling",))
+        keep(request, drop=("sampling",))
         resume = False
     result = extend_chain(request, fits, tempering, resume)
     if request.budget is None:
@@ -272,12 +275,11 @@ def extend_chain(
 def compare_stage(request: Request, result: Run) -> tuple[Comparison | None, ScoreCard | None]:
     """The verdict and, where there are fits, the comparison and the score card."""
     comparison = card = None
-    groups = {"verdict": result.verdict.to_tree()}
     if result.fits is not None:
-        comparison = compare(request.post, result.fits, result)
-        card = score(request.post, result.fits, result, comparison)
-        groups |= {"comparison": comparison.to_tree(), "scorecard": card.to_tree()}
-    write_groups(request.path, groups)
+        detail = request.detail
+        comparison = compare(request.post, result.fits, result, detail=detail)
+        card = score(request.post, result.fits, result, comparison, detail=detail)
+    write_stages(request.path, result.verdict, comparison, card)
     return comparison, card
 
 
@@ -302,17 +304,12 @@ def stage(name: str, kept: bool) -> Iterator[None]:
         raise Interrupted(name, kept) from None
 
 
-def stored(request: Request, name: str, kind: Any) -> Any:
-    """A stage's result from the run file; None if it has not run."""
-    tree = read_group(request.path, name)
-    return None if tree is None else kind.from_tree(tree)
-
-
-def keep(request: Request, groups: dict[str, Any], drop: tuple[str, ...] = ()) -> None:
+def keep(request: Request, *results: Stage, drop: tuple[str, ...] = ()) -> None:
     """Write results, and what is asked for, in one instant; what was made from the old ones goes.
 
     ``drop`` names groups that go without a new one in their place.
     """
+    groups = as_groups(*results)
     gone = made_from({*groups, *drop}, request.experiment.sample.start) | set(drop)
     write_groups(request.path, request.groups() | groups, drop=gone)
 

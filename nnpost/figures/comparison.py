@@ -28,8 +28,8 @@ from .style import (
 )
 
 if TYPE_CHECKING:
-    from ..comparison.approximations import Approximation
-    from ..comparison.compare import Comparison
+    from ..comparison.approximation import Approximation
+    from ..comparison.result import Comparison
     from ..comparison.scorecard import ScoreCard
     from ..data.dataset import Dataset
 
@@ -84,7 +84,7 @@ def _basin_name(card: ScoreCard, k: int) -> str:
     first = "basin of the MAP" if k == card.valleys.map else f"{number(below, '.3g')} nats below"
     inside = " (and SGD)" if k == card.valleys.sgd == card.valleys.map else ""
     inside = " (SGD)" if k == card.valleys.sgd != card.valleys.map else inside
-    return f"{first}{inside}\n{misfit(card.weighted)} {basin.mse:.3g}"
+    return f"{first}{inside}\n{misfit(card.misfit)} {basin.mse:.3g}"
 
 
 @styled
@@ -98,7 +98,7 @@ def profile(card: ScoreCard) -> Figure:
     top, bottom = fig.subplots(2, 1, sharex=True)
     for ax, values, label in (
         (top, line.log_prob, "log posterior"),
-        (bottom, line.mse, misfit(card.weighted)),
+        (bottom, line.mse, misfit(card.misfit)),
     ):
         ax.plot(line.t, values, color=BLACK, linewidth=1.3)
         ax.plot(line.t[0], values[0], **MARKS["SGD"].point, clip_on=False, zorder=5)

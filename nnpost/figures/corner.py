@@ -19,8 +19,8 @@ from ..network.symmetry import fold, group_size
 from .style import GREY, MARKS, ON_TOP, ORANGE, new_figure, point_handle, styled
 
 if TYPE_CHECKING:
-    from ..comparison.compare import Comparison
     from ..comparison.laplace import Laplace
+    from ..comparison.result import Comparison
     from ..sampling.run import Run
     from ..training.fits import Fits
 

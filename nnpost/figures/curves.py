@@ -26,7 +26,7 @@ from .style import (
 )
 
 if TYPE_CHECKING:
-    from ..comparison.compare import Comparison
+    from ..comparison.result import Comparison
     from ..data.dataset import Dataset
     from ..posterior.posterior import Posterior
     from ..sampling.run import Run
@@ -58,7 +58,7 @@ def fits_and_residuals(post: Posterior, comparison: Comparison, run: Run) -> Fig
     handles = plot(axes[0], post, models, draws)
     _residuals(axes[1], post, models)
     for ax, name in zip(axes[0], models, strict=True):
-        ax.set_title(f"{name}, {misfit(post.data.yerr is not None)} {models[name].mse:.3g}")
+        ax.set_title(f"{name}, {misfit(post.data.misfit)} {models[name].mse:.3g}")
     legend_below(fig, handles)
     return fig
 

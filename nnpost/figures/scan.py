@@ -142,7 +142,7 @@ def _errors(fig: Figure | SubFigure, scan: Scan) -> None:
         train.plot(units, [size.median for size in found], **{**style, "ls": ":", "mfc": "white"})
         outside.plot(units, [size.extrapolation for size in found], **style)
         _evidence(evidence, found, top, style)
-    train.set_title(f"training, {misfit(scan.data.yerr is not None)}")
+    train.set_title(f"training, {misfit(scan.data.misfit)}")
     outside.set_title({"truth": "outside the data, RMSE", "held out": "outer half, RMSE"}.get(
         scan.extrapolated, "outside: not told"))  # fmt: skip
     for ax in (train, outside):

@@ -179,9 +179,9 @@ def panel_label(ax: Axes, text: str, x: float = 0.5, y: float = 0.93) -> None:
     ax.text(x, y, text, transform=ax.transAxes, ha="center", va="top", bbox=box)
 
 
-def misfit(weighted: bool) -> str:
-    """What the mean of the squared residuals is called; weighted, each is over yerr²."""
-    return r"$\chi^2/n$" if weighted else "MSE"
+def misfit(word: str) -> str:
+    """What a data set calls the mean of its squared residuals, as figures write it."""
+    return {"mse": "MSE", "χ²/n": r"$\chi^2/n$"}[word]
 
 
 def symbol(name: str) -> str:

@@ -34,8 +34,8 @@ def losses(fits: Fits, post: Posterior | None = None) -> Figure:
     fig.set_layout_engine("constrained", wspace=0.06)
     left, right = fig.subplots(1, 2, sharey=True, width_ratios=[2.2, 1])
     _plot_curves(left, fits)
-    weighted = post is not None and post.data.yerr is not None
-    measure = misfit(weighted) if weighted else "mean squared residual"
+    word = "mse" if post is None else post.data.misfit
+    measure = "mean squared residual" if word == "mse" else misfit(word)
     left.set_ylabel(f"loss ({measure})")
     _plot_ends(right, fits)
     for ax in (left, right):

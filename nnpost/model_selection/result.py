@@ -176,7 +176,7 @@ class Scan(Tabled):
 
     def table(self) -> Iterator[list[str]]:
         """Rows of the table, the heading first. :meth:`notes` are to stand below it."""
-        misfit = "mse" if self.data.yerr is None else "χ²/n"
+        misfit = self.data.misfit
         head = ["activation", "units", "parameters", f"best {misfit}", f"median {misfit}"]
         yield [*head, "mean |Δy|", "outside", "log Z", "to the best"]
         top = self.ranking[0].log_evidence if self.ranking else math.nan

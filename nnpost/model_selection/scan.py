@@ -26,7 +26,7 @@ from ..data.grids import grid
 from ..network.mlp import MLP
 from ..posterior.posterior import Posterior
 from ..tempering.map_evidence import log_z_around
-from ..tempering.result import NoBasins
+from ..tempering.runs import NoBasins
 from ..tempering.settings import TemperSettings
 from ..tempering.temper import TUNING, Tuning, temper
 from ..training.settings import TrainSettings

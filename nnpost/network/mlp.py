@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..common.errors import RequestError, choose
+from . import layout
 
 __all__ = ["ACTIVATIONS", "MLP", "Activation", "from_torch"]
 
@@ -77,12 +78,12 @@ class MLP:
     @cached_property
     def sizes(self) -> tuple[int, ...]:
         """Widths of all layers, the inputs first and the one output last."""
-        return (self.inputs, *self.hidden, 1)
+        return layout.sizes(self.inputs, self.hidden)
 
     @cached_property
     def ndim(self) -> int:
         """P, the number of weights and biases."""
-        return sum(o * (i + 1) for i, o in zip(self.sizes, self.sizes[1:], strict=False))
+        return layout.ndim(self.inputs, self.hidden)
 
     @cached_property
     def n_output(self) -> int:
@@ -97,24 +98,12 @@ class MLP:
     @cached_property
     def labels(self) -> list[str]:
         """LaTeX labels in the order of theta, units counted from 1."""
-        names: list[str] = []
-        for layer, (i, o) in enumerate(zip(self.sizes[:-2], self.sizes[1:-1], strict=True), 1):
-            up = "" if len(self.hidden) == 1 else f"^{{({layer})}}"
-            pairs = [(u, v) for u in range(1, o + 1) for v in range(1, i + 1)]
-            names += [_label("w", up, u, v if i > 1 else None) for u, v in pairs]
-            names += [_label("b", up, u) for u in range(1, o + 1)]
-        width = self.sizes[-2]
-        single = width == 1 and not self.hidden
-        names += ["$a$"] if single else [_label("a", "", u) for u in range(1, width + 1)]
-        return [*names, "$c$"]
+        return layout.labels(self.inputs, self.hidden)
 
     @cached_property
     def kinds(self) -> tuple[str, ...]:
         """What each parameter is; "hidden_weights" are those between two hidden layers."""
-        kinds: list[str] = []
-        for layer, (i, o) in enumerate(zip(self.sizes[:-2], self.sizes[1:-1], strict=True)):
-            kinds += ["hidden_weights" if layer else "input_weights"] * (i * o) + ["biases"] * o
-        return (*kinds, *["output_weights"] * self.sizes[-2], "output_bias")
+        return layout.kinds(self.inputs, self.hidden)
 
     def layers(self, theta: Any) -> list[tuple[Any, Any]]:
         """Views of ``theta`` (..., ≥P) as [(W (..., out, in), b (..., out)), …], layer by layer."""
@@ -224,8 +213,3 @@ def from_torch(module: nn.Module) -> tuple[MLP, np.ndarray]:
     net = MLP(linear[0].in_features, hidden, next(iter(names), "sigmoid"))
     vector = nn.utils.parameters_to_vector(module.parameters()).detach()
     return net, vector.to("cpu", torch.float64).numpy().copy()
-
-
-def _label(letter: str, up: str, unit: int, source: int | None = None) -> str:
-    index = str(unit) if source is None else f"{unit},{source}"
-    return f"${letter}_{{{index}}}{up}$"

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy.special import gammaln
 
 __all__ = ["Fit", "StudentMixture", "fit_mixture"]
 
@@ -71,6 +70,8 @@ class StudentMixture:
     @cached_property
     def _heights(self) -> np.ndarray:
         """log of every component's density at its mean, times its weight, (K,)."""
+        from scipy.special import gammaln  # which whoever reads a stored mixture need not import
+
         d, v = self.ndim, self.freedom
         volume = np.log(np.diagonal(self.roots, axis1=1, axis2=2)).sum(axis=1)
         constant = gammaln((v + d) / 2) - gammaln(v / 2) - d / 2 * math.log(v * math.pi)

@@ -20,6 +20,7 @@ from ..common.errors import RequestError
 from ..common.tensors import BLOCK, as_tensor, check_device, finite_or_never
 from ..data.dataset import Dataset
 from ..network.mlp import MLP
+from .description import LOG_SIGMA
 from .likelihood import LOG_2PI, MSE, Gaussian, Likelihood
 from .points import Points
 from .prior import GaussianPrior, Normals
@@ -60,7 +61,7 @@ class Posterior:
         check_device(self.device)
         noise = self.likelihood.infers_noise
         keep = object.__setattr__
-        keep(self, "labels", [*self.net.labels, *([r"$\log\,\sigma$"] if noise else [])])
+        keep(self, "labels", [*self.net.labels, *([LOG_SIGMA] if noise else [])])
         keep(self, "scales", self.prior.scales(self.net.kinds, noise))
         keep(self, "_widest", max(self.net.sizes) + 1)
         errors = self.data.yerr

@@ -13,8 +13,13 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ..common.errors import RequestError, choose
-from ..sampling.load import load, load_posterior
-from ..storage.runfile import read_group
+from ..comparison.result import Comparison
+from ..posterior.description import Description
+from ..sampling.about import read_about
+from ..sampling.sampled import Sampled, burnin
+from ..storage.read_chain import chain_size, read_chain
+from ..storage.stage import read_stage
+from ..training.fits import Fits
 
 __all__ = ["FORMATS", "WHAT", "export", "samples", "trained", "write_csv", "write_npy", "write_npz"]
 
@@ -37,7 +42,8 @@ def export(source: str | os.PathLike[str], what: str, target: str | os.PathLike[
     path = Path(target)
     choose("ending of the file to write", path.suffix, FORMATS)
     theta, log_prob = samples(source) if what == "samples" else trained(source, what)
-    labels = load_posterior(source).labels
+    tree, _ = read_about(source)
+    labels = Description.from_tree(tree).labels
     part = path.with_name(f".{path.name}.part")
     try:
         with part.open("wb") as file:
@@ -56,18 +62,24 @@ def export(source: str | os.PathLike[str], what: str, target: str | os.PathLike[
 
 def trained(source: str | os.PathLike[str], what: str) -> tuple[np.ndarray, np.ndarray]:
     """Vectors found by training, the MAP by the comparison too, and their log posterior."""
-    fits = read_group(source, "fits")
+    fits = read_stage(source, Fits)
     if fits is None:
         raise RequestError(f"{source} has no fits yet: train first, with `nnpost train {source}`")
-    judged = read_group(source, "comparison") if what == "map" else None
-    kept = fits if what == "fits" else (judged or fits)[what]
-    return kept["theta"], np.asarray(kept["log_prob"])
+    if what == "fits":
+        return fits.theta, fits.log_prob
+    found = read_stage(source, Comparison) if what == "map" else None
+    optimum = getattr(found or fits, what)
+    return optimum.theta, np.asarray(optimum.log_prob)
 
 
 def samples(source: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray]:
     """All draws after the burn-in, and their log posterior."""
-    run = load(source)
-    return run.samples, run.sample_log_prob
+    size, made = chain_size(source), read_stage(source, Sampled)
+    first = 0
+    if size is not None and made is not None:
+        first = burnin(made.discard, made.thin * size.every, size.iteration)
+    kept = read_chain(source, first)
+    return kept.chain.reshape(-1, kept.chain.shape[-1]), kept.log_prob.reshape(-1)
 
 
 def write_npy(file: BinaryIO, theta: np.ndarray, log_prob: np.ndarray, labels: list[str]) -> None:

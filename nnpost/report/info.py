@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ..comparison.compare import Comparison
+from ..comparison.result import Comparison
 from ..comparison.scorecard import ScoreCard
 from ..diagnostics.verdict import Verdict
-from ..sampling.load import load_posterior
-from ..storage.read_chain import committed_rows, thinned_by
-from ..storage.runfile import open_run, read_group, telling_damage
+from ..posterior.description import Description
+from ..sampling.about import read_about
+from ..sampling.sampled import Sampled
+from ..storage.read_chain import chain_size
+from ..storage.stage import read_stage
 from ..tempering.result import Tempering
 from ..training.fits import Fits
 from ..training.optimum import Optimum
@@ -31,7 +33,6 @@ __all__ = [
     "point",
     "posterior_part",
     "predictions",
-    "read",
     "summarise",
     "table",
     "verdict_rows",
@@ -52,25 +53,26 @@ def summarise(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         RequestError: the file is missing, damaged, or not a run file.
     """
-    post = load_posterior(path)
-    fits = read(path, "fits", Fits)
-    comparison = read(path, "comparison", Comparison)
-    verdict = read(path, "verdict", Verdict)
-    card = read(path, "scorecard", ScoreCard)
+    tree, data = read_about(path)
+    post = Description.from_tree(tree)
+    fits = read_stage(path, Fits)
+    comparison = read_stage(path, Comparison)
+    verdict = read_stage(path, Verdict)
+    card = read_stage(path, ScoreCard)
     return json_ready(
         {
-            "parameters": post.ndim,
-            "labels": list(post.labels),
+            "parameters": len(post.labels),
+            "labels": post.labels,
             "data": {
-                "n": post.data.n,
-                "inputs": post.data.inputs,
-                "name": post.data.name,
-                "misfit": post.data.misfit,
+                "n": data.n,
+                "inputs": data.inputs,
+                "name": data.name,
+                "misfit": data.misfit,
             },
-            "network": {"sizes": post.net.sizes, "activation": post.net.activation},
+            "network": {"sizes": post.sizes, "activation": post.activation},
             "chain": chain(path),
             "convergence": None if verdict is None else verdict.as_dict(),
-            "evidence": evidence(read(path, "tempering", Tempering)),
+            "evidence": evidence(read_stage(path, Tempering)),
             **models(fits, comparison),
             "posterior": None if comparison is None else posterior_part(comparison),
             "predictions": None if comparison is None else predictions(comparison),
@@ -79,29 +81,19 @@ def summarise(path: str | os.PathLike[str]) -> dict[str, Any]:
     )
 
 
-def read(path: str | os.PathLike[str], name: str, kind: Any) -> Any:
-    """The result of one stage; None if it has not run."""
-    tree = read_group(path, name)
-    return None if tree is None else kind.from_tree(tree)
-
-
 def chain(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     """The size and course of the chain."""
-    settings, rows = read_group(path, "sampling"), committed_rows(path)
-    if settings is None or rows == 0:
+    made, size = read_stage(path, Sampled), chain_size(path)
+    if made is None or size is None:
         return None
-    with open_run(path) as file, telling_damage(path):
-        group = file["mcmc"]
-        walkers, accepted = group["chain"].shape[1], group["accepted"][()]
-    every = thinned_by(path)
     return {
-        "steps": rows * every * settings["thin"],
-        "walkers": walkers,
-        "ensembles": settings["ensembles"],
-        "discard": settings["discard"],
-        "moves": settings["moves"],
-        "seconds": settings.get("seconds"),
-        "acceptance": float(accepted.mean()) / rows,
+        "steps": size.iteration * size.every * made.thin,
+        "walkers": size.walkers,
+        "ensembles": made.ensembles,
+        "discard": made.discard,
+        "moves": made.moves,
+        "seconds": made.seconds,
+        "acceptance": float(size.accepted.mean()) / size.iteration,
     }
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..common.tables import Table
-from ..comparison.compare import Comparison
+from ..comparison.result import Comparison
 from ..comparison.scorecard import ScoreCard
 from ..sampling.run import Run
 

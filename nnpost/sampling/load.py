@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import math
 import os
 import shlex
 import sys
@@ -13,14 +12,15 @@ from typing import Any
 import numpy as np
 
 from ..common.errors import RequestError
-from ..data.dataset import Dataset
 from ..diagnostics.verdict import Verdict
 from ..posterior.posterior import Posterior
 from ..storage.read_chain import read_chain
-from ..storage.runfile import read_group
+from ..storage.stage import read_stage
 from ..tempering.result import Tempering
 from ..training.fits import Fits
+from .about import read_about
 from .run import Run
+from .sampled import Sampled
 
 __all__ = ["describe", "holds", "load", "load_posterior"]
 
@@ -46,10 +46,8 @@ def holds(path: str | os.PathLike[str], post: Posterior) -> bool:
 
 def load_posterior(path: str | os.PathLike[str], device: str = "cpu") -> Posterior:
     """The posterior that a run file is about."""
-    experiment, data = (read_group(path, name) for name in ("experiment", "data"))
-    if experiment is None or "posterior" not in experiment or data is None:
-        raise RequestError(f"{path} does not say what it is about; run the experiment again")
-    return Posterior.from_tree(experiment["posterior"], Dataset.from_tree(data), device)
+    tree, data = read_about(path)
+    return Posterior.from_tree(tree, data, device)
 
 
 def load(path: str | os.PathLike[str], device: str = "cpu") -> Run:
@@ -58,25 +56,26 @@ def load(path: str | os.PathLike[str], device: str = "cpu") -> Run:
     Raises RequestError where the file cannot be used or has no chain yet.
     """
     post = load_posterior(path, device)
-    kept, settings = read_chain(path), read_group(path, "sampling")
-    if settings is None:
+    kept, made = read_chain(path), read_stage(path, Sampled)
+    if made is None:
         raise RequestError(f"{path} has a chain but no 'sampling' group; sample again")
-    fits, tempering, judged = (read_group(path, n) for n in ("fits", "tempering", "verdict"))
-    run = Run(
+    return Run(
         post=post,
         chain=kept.chain,
         log_prob=kept.log_prob,
         accepted=kept.accepted / kept.iteration,
-        thin=settings["thin"] * kept.every,
-        seconds=settings.get("seconds", math.nan),
-        fits=None if fits is None else Fits.from_tree(fits),
-        tempering=None if tempering is None else Tempering.from_tree(tempering),
+        ensembles=made.ensembles,
+        discard=made.discard,
+        thin=made.thin * kept.every,
+        moves=made.moves,
+        start=made.start,
+        seed=made.seed,
+        seconds=made.seconds,
+        fits=read_stage(path, Fits),
+        tempering=read_stage(path, Tempering),
         path=os.fspath(path),
-        **{name: settings[name] for name in ("ensembles", "discard", "moves", "start", "seed")},
+        judged=read_stage(path, Verdict),
     )
-    if judged is not None:  # it was reached on the whole chain, which may since have been thinned
-        run.__dict__["verdict"] = Verdict.from_tree(judged)
-    return run
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -18,6 +18,7 @@ from ..tempering.result import Tempering
 from ..training.fits import Fits
 from ..training.maximise import evaluate
 from ..training.optimum import Optimum
+from .sampled import burnin
 
 __all__ = ["Run"]
 
@@ -29,6 +30,7 @@ class Run(Tabled):
     ``chain`` (N, W, P) and ``log_prob`` (N, W) hold the rows that were kept, one for every
     ``thin`` steps; walkers of ensemble e are columns e·W/E … (e+1)·W/E. ``accepted`` (W,) is the
     share of accepted proposals of every walker, ``discard`` the steps that results leave out.
+    ``judged`` is the verdict where one was reached before, on the chain before it was thinned.
     """
 
     post: Posterior
@@ -45,6 +47,7 @@ class Run(Tabled):
     fits: Fits | None = None
     tempering: Tempering | None = None
     path: str | None = None
+    judged: Verdict | None = None
 
     @property
     def nsteps(self) -> int:
@@ -59,7 +62,7 @@ class Run(Tabled):
     @property
     def burnin(self) -> int:
         """Rows of the chain that results leave out; at least one row always stays."""
-        return min(self.discard // self.thin, len(self.chain) - 1)
+        return burnin(self.discard, self.thin, len(self.chain))
 
     def get_chain(self, discard: int = 0, thin: int = 1, flat: bool = False) -> np.ndarray:
         """Rows of the chain as emcee gives them: (rows, W, P), or (rows·W, P) with ``flat``.
@@ -95,7 +98,10 @@ class Run(Tabled):
 
     @cached_property
     def verdict(self) -> Verdict:
-        """Converged or not, with the reasons."""
+        """Converged or not, with the reasons: as it was judged before, or else as it stands."""
+        return self.judged or self._judge()
+
+    def _judge(self) -> Verdict:
         log_z, log_z_at_map = None, None
         if self.tempering is not None:
             log_z = self.tempering.log_z

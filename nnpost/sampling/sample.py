@@ -28,6 +28,7 @@ from ..posterior.posterior import Posterior
 from ..storage.backend import MemoryBackend
 from ..storage.hdf_backend import RunFileBackend
 from ..storage.runfile import new_file, read_group, write_groups
+from ..storage.stage import as_groups, read_stage
 from ..tempering.result import Tempering
 from ..tempering.settings import TemperSettings
 from ..tempering.temper import temper
@@ -99,7 +100,7 @@ def sample(
         raise RequestError("resume: there is no path; give the run file to continue")
     groups = {} if path is None else _groups(post, path, _kept(settings, seed), resume)
     if start == "tempered" and tempering is None:
-        tempering = _stored_tempering(path) if resume else None
+        tempering = read_stage(path, Tempering) if resume and path is not None else None
         if tempering is None:
             TemperSettings().checked_for(post, nwalkers=settings.shape[1])
             tempering = temper(post, settings.ensembles, seed=seed, progress=progress)
@@ -224,8 +225,7 @@ def _prepare(
     path: str | os.PathLike[str], groups: dict[str, Any], stages: Sequence[Tempering | Fits | None]
 ) -> None:
     """Make the file ready for the chain: a new one, or the old one if it is of this posterior."""
-    names = {Tempering: "tempering", Fits: "fits"}
-    groups = groups | {names[type(s)]: s.to_tree() for s in stages if s is not None}
+    groups = groups | as_groups(*stages)
     if "experiment" in groups:
         new_file(path, groups)
     else:
@@ -259,8 +259,3 @@ def _check_warmup(move: emcee.moves.Move, settings: SampleSettings) -> None:
             f"sample.discard: found {settings.discarded}, expected at least the {move.warmup} "
             "steps during which this chain was tuned"
         )
-
-
-def _stored_tempering(path: Any) -> Tempering | None:
-    tree = read_group(path, "tempering")
-    return None if tree is None else Tempering.from_tree(tree)

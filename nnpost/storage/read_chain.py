@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -12,22 +12,35 @@ import numpy as np
 from ..common.errors import RequestError
 from .commit import newest_record
 from .runfile import (
+    copy_packed,
     lock,
     open_run,
-    read_tree,
     replacing,
     telling_damage,
-    write_tree,
 )
 
 __all__ = [
+    "ChainSize",
     "StoredChain",
+    "chain_size",
     "check_resumable",
     "committed_rows",
     "read_chain",
     "thinned_by",
     "thinned_copy",
 ]
+
+
+CHUNK_BYTES = 2**20  # of a thinned copy: what HDF5 keeps in memory of a dataset
+
+
+class ChainSize(NamedTuple):
+    """How large the committed chain of a run file is."""
+
+    iteration: int  # rows
+    walkers: int
+    accepted: np.ndarray  # (W,), of `iteration` proposals each
+    every: int  # 1, or the rows of the original that one row of a thinned copy stands for
 
 
 class StoredChain(NamedTuple):
@@ -56,6 +69,20 @@ def committed_rows(path: str | os.PathLike[str]) -> int:
         return _committed(file)[0]
 
 
+def chain_size(path: str | os.PathLike[str]) -> ChainSize | None:
+    """The size of the chain, of which no row is read; None if there is none yet.
+
+    Raises:
+        RequestError: the file is unusable.
+    """
+    with open_run(path) as file, telling_damage(path):
+        iteration, accepted = _committed(file)
+        if iteration == 0:
+            return None
+        walkers = file["mcmc/chain"].shape[1]
+        return ChainSize(iteration, walkers, accepted, int(file["mcmc"].attrs.get("every", 1)))
+
+
 def check_resumable(path: str | os.PathLike[str]) -> None:
     """Refuse a chain that cannot be continued, such as that of a thinned copy.
 
@@ -80,14 +107,19 @@ def read_chain(path: str | os.PathLike[str], discard: int = 0) -> StoredChain:
         RequestError: the file is unusable or has no rows yet.
     """
     with open_run(path) as file, telling_damage(path):
-        iteration, accepted = _committed(file)
-        if iteration == 0:
-            raise RequestError(f"{path} has no chain yet: sample first, with 'nnpost sample'")
+        iteration, accepted = _some_rows(file, path)
         group, rows = file["mcmc"], slice(discard, iteration)
         every = int(group.attrs.get("every", 1))
         return StoredChain(
             group["chain"][rows], group["log_prob"][rows], accepted, iteration, every
         )
+
+
+def _some_rows(file: h5py.File, path: str | os.PathLike[str]) -> tuple[int, np.ndarray]:
+    iteration, accepted = _committed(file)
+    if iteration == 0:
+        raise RequestError(f"{path} has no chain yet: sample first, with 'nnpost sample'")
+    return iteration, accepted
 
 
 def thinned_copy(
@@ -99,27 +131,48 @@ def thinned_copy(
     """Write a small compressed copy of a run file with every ``every``-th row of its chain.
 
     Row i of the copy is row ``(i + 1) * every - 1`` of the original, as emcee thins; the accepted
-    counts are scaled so that acceptance fractions stay. The copy cannot be resumed.
+    counts are scaled so that acceptance fractions stay. The copy cannot be resumed. The chain is
+    copied block by block, so that its length does not matter.
 
     Raises:
-        RequestError: the source is unusable or has fewer rows than ``every``, or the target exists
-            and is not a run file, or cannot be written.
+        RequestError: the source is unusable or has fewer rows than ``every``, or the target is the
+            source, exists and is not a run file, or cannot be written.
     """
-    kept = read_chain(source)
-    rows = kept.iteration // every
-    if rows == 0:
-        raise RequestError(f"{source} has {kept.iteration} rows: cannot keep every {every}th")
+    if os.path.exists(target) and os.path.exists(source) and os.path.samefile(source, target):
+        raise RequestError(
+            f"{target} is the file to be thinned itself, whose other rows would be lost: choose "
+            "another file for the copy"
+        )
     packed = {"compression": "gzip", "compression_opts": 9, "shuffle": True}
-    with lock(target), open_run(source) as old, replacing(target) as new:
-        for name in old:
-            if name not in {"mcmc", "resume", *drop}:
-                with telling_damage(source):
-                    tree = read_tree(old[name])
-                write_tree(new.create_group(name, track_order=True), tree, **packed)
-        thin = slice(every - 1, None, every)
-        group = new.create_group("mcmc")
-        group.attrs.update(old["mcmc"].attrs)
-        group.attrs.update(iteration=rows, every=every * kept.every)
-        group["accepted"] = kept.accepted * (rows / kept.iteration)
-        group.create_dataset("chain", data=kept.chain[thin], **packed)
-        group.create_dataset("log_prob", data=kept.log_prob[thin], **packed)
+    with open_run(source) as old:
+        with telling_damage(source):
+            iteration, accepted = _some_rows(old, source)
+        rows = iteration // every
+        if rows == 0:
+            raise RequestError(f"{source} has {iteration} rows: cannot keep every {every}th")
+        with lock(target), replacing(target) as new:
+            for name in old:
+                if name not in {"mcmc", "resume", *drop}:
+                    group = new.create_group(name, track_order=True)
+                    copy_packed(old[name], group, **packed)
+            kept, group = old["mcmc"], new.create_group("mcmc")
+            group.attrs.update(kept.attrs)
+            group.attrs.update(iteration=rows, every=every * int(kept.attrs.get("every", 1)))
+            group["accepted"] = accepted * (rows / iteration)
+            for name in ("chain", "log_prob"):
+                _thin(kept[name], group, rows, every, packed)
+
+
+def _thin(
+    whole: h5py.Dataset, group: h5py.Group, rows: int, every: int, packed: dict[str, Any]
+) -> None:
+    """Copy ``rows`` rows into a new dataset of the same name, a chunk at a time."""
+    row = whole.shape[1:]
+    block = min(rows, max(1, CHUNK_BYTES // (8 * int(np.prod(row)))))
+    name = whole.name.rpartition("/")[2]
+    thin = group.create_dataset(name, (rows, *row), "f8", chunks=(block, *row), **packed)
+    for start in range(0, rows, block):
+        stop = min(start + block, rows)
+        with telling_damage(whole.file.filename):
+            part = whole[(start + 1) * every - 1 : stop * every : every]
+        thin[start:stop] = part

@@ -33,6 +33,7 @@ from ..common.errors import RequestError, nearest
 __all__ = [
     "Tree",
     "copy_groups",
+    "copy_packed",
     "in_place",
     "lock",
     "new_file",
@@ -51,6 +52,7 @@ Tree = Mapping[str, Any]
 # leave behind. HDF5's own file locks would keep readers out of a chain that is growing; writers are
 # kept apart by `lock`.
 _FORMAT: dict[str, Any] = {"libver": ("earliest", "latest"), "locking": False}
+SMALL = 1024  # bytes; compressing less than this does not pay
 _MARK = "nnpost_run_file"  # attribute of the root: the version of the layout
 
 
@@ -265,21 +267,51 @@ def _write_value(group: h5py.Group, key: str, value: np.ndarray, filters: dict[s
     if value.dtype.kind == "U":
         group.create_dataset(key, data=value.astype(object), dtype=h5py.string_dtype())
     elif value.dtype.kind in "biuf":
-        group.create_dataset(key, data=value, **(filters if value.nbytes > 1024 else {}))
+        group.create_dataset(key, data=value, **(filters if value.nbytes > SMALL else {}))
     else:
         raise TypeError(f"'{key}' cannot be kept in a run file: found {value.dtype}")
 
 
 def read_tree(group: h5py.Group) -> dict[str, Any]:
     """Read a group back into a dict; see the top of the module for what comes back as what."""
+    return _read_tree(group.id)
+
+
+# A stage can have hundreds of values, and h5py's objects cost more than reading what is in them.
+def _read_tree(group: h5py.h5g.GroupID) -> dict[str, Any]:
+    opened = ((name.decode(), h5py.h5o.open(group, name)) for name in group)
     return {
-        key: read_tree(item) if isinstance(item, h5py.Group) else _read_value(item)
-        for key, item in group.items()
+        name: _read_tree(item) if isinstance(item, h5py.h5g.GroupID) else _read_value(item)
+        for name, item in opened
     }
 
 
-def _read_value(dataset: h5py.Dataset) -> Any:
-    if h5py.check_string_dtype(dataset.dtype) is not None:
-        text = dataset.asstr()[()]
+def _read_value(dataset: h5py.h5d.DatasetID) -> Any:
+    dtype = dataset.dtype
+    if h5py.check_string_dtype(dtype) is not None:
+        text = h5py.Dataset(dataset).asstr()[()]
         return text if dataset.shape == () else text.tolist()
-    return dataset[()].item() if dataset.shape == () else dataset[()]
+    values = np.empty(dataset.shape, dtype)
+    if values.size:
+        dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
+    return values.item() if values.shape == () else values
+
+
+def copy_packed(old: h5py.Group, new: h5py.Group, **filters: Any) -> None:
+    """Copy what is in a group; ``filters`` (h5py's) apply to arrays of numbers."""
+    for name in old.id:
+        item = h5py.h5o.open(old.id, name)
+        if not _large(item):
+            h5py.h5o.copy(old.id, name, new.id, name)
+        elif isinstance(item, h5py.h5g.GroupID):
+            inner = new.create_group(name.decode(), track_order=True)
+            copy_packed(h5py.Group(item), inner, **filters)
+        else:
+            _write_value(new, name.decode(), _read_value(item), filters)
+
+
+def _large(item: h5py.h5g.GroupID | h5py.h5d.DatasetID) -> bool:
+    """Whether this is an array of numbers worth compressing, or has one in it."""
+    if isinstance(item, h5py.h5g.GroupID):
+        return any(_large(h5py.h5o.open(item, name)) for name in item)
+    return item.get_storage_size() > SMALL and item.dtype.kind in "biuf"

@@ -24,7 +24,7 @@ from ..moves.neuron_gibbs import NeuronGibbs
 from ..numerics.bfgs import bfgs
 from ..numerics.student_mixture import StudentMixture
 from ..posterior.folded import FoldedPosterior
-from .result import NoBasins
+from .runs import NoBasins
 
 __all__ = ["Basins", "Climb", "Search", "pooled", "search", "split", "tops_above"]
 

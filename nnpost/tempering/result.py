@@ -1,56 +1,18 @@
-"""What tempered runs leave."""
+"""What tempered runs leave, as the run file keeps it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import logsumexp
 
-from ..common.errors import RequestError
 from ..common.tables import Table, Tabled
 from ..numerics.student_mixture import StudentMixture
-from .importance import Refined
 
-__all__ = ["NoBasins", "Preference", "TemperedRun", "Tempering"]
-
-
-class NoBasins(RequestError):
-    """The search for basins has left nothing to temper from; the message says what it left."""
-
-
-class TemperedRun(NamedTuple):
-    """One run: its particles at the end of the ladder, and what importance sampling made of it."""
-
-    h: np.ndarray  # (N, H), equally weighted
-    log_z: float
-    betas: list[float]
-    acceptance: list[float]
-    refined: Refined | None = None
-
-
-@dataclass(frozen=True)
-class Preference:
-    """Where importance sampling is preferred to tempering."""
-
-    effective: float = 100.0  # draws that it has to be worth, in every run
-    share: float = 0.0  # of its draws that have to be effective, in the run itself
-
-    def holds(self, runs: Sequence[TemperedRun]) -> bool:
-        """Whether it is worth enough in every run."""
-        return all(r.refined is not None and r.refined.effective >= self.effective for r in runs)
-
-    def choose(self, runs: Sequence[TemperedRun]) -> list[TemperedRun | Refined]:
-        """What each run is taken to have found."""
-        if not self.holds(runs):
-            return list(runs)
-        return [
-            r.refined if r.refined is not None and r.refined.efficiency >= self.share else r
-            for r in runs
-        ]
+__all__ = ["Tempering"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +32,8 @@ class Tempering(Tabled):
     (E,) is by tempering always. ``start`` says from where, "prior" or "basins".
     """
 
+    group: ClassVar[str] = "tempering"
+
     theta: np.ndarray
     log_z: np.ndarray
     tempered_log_z: np.ndarray
@@ -83,7 +47,7 @@ class Tempering(Tabled):
     @property
     def log_evidence(self) -> float:
         """log of the mean of the E estimates of Z, each of them unbiased or nearly so."""
-        return float(logsumexp(self.log_z) - math.log(len(self.log_z)))
+        return float(np.logaddexp.reduce(self.log_z) - math.log(len(self.log_z)))
 
     @property
     def error(self) -> float:

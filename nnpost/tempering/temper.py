@@ -30,7 +30,8 @@ from ..posterior.output_layer import OutputLayer
 from ..posterior.posterior import Posterior
 from .from_basins import FromBasins, from_basins
 from .from_prior import FromPrior, from_prior
-from .result import Preference, TemperedRun, Tempering
+from .result import Tempering
+from .runs import Preference, TemperedRun
 from .settings import TemperSettings
 
 __all__ = ["Tuning", "choose_start", "temper"]

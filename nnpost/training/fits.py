@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -27,6 +27,8 @@ class Fits(Tabled):
     ``log_prob`` −inf, so that it is never the best and orders last. Where the noise is inferred,
     the last entry of a vector is the log σ of highest likelihood given its residuals.
     """
+
+    group: ClassVar[str] = "fits"
 
     theta: np.ndarray  # (R, P)
     mse: np.ndarray  # (R,)

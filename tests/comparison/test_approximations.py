@@ -9,7 +9,8 @@ import torch
 from scipy import integrate, stats
 from scipy.special import logsumexp
 
-from nnpost.comparison.approximations import against, noise_floor
+from nnpost.comparison.against import against, noise_floor
+from nnpost.comparison.approximation import Curves
 from nnpost.comparison.constant_sgd import constant_sgd, descend, rates
 from nnpost.comparison.distance import Reference
 from nnpost.comparison.laplace import laplace, log_copies
@@ -42,8 +43,8 @@ def linear():
     run = Run(
         post=post, chain=chain, log_prob=post.log_prob(chain), accepted=np.ones(8),
         ensembles=4, discard=0, thin=1, moves="none", start="none", seed=0, seconds=0.0,
+        judged=SimpleNamespace(converged=True, ess={"log_prob": 4000.0}),
     )  # fmt: skip
-    run.__dict__["verdict"] = SimpleNamespace(converged=True, ess={"log_prob": 4000.0})
     return SimpleNamespace(post=post, cov=cov, mean=mean, reference=Reference.of(run, mean, None))
 
 
@@ -128,14 +129,14 @@ def test_wasserstein_is_scipys():
 
 def test_what_is_exact_lies_at_the_noise_floor_and_what_is_not_lies_above(linear):
     reference, exact = linear.reference, laplace(linear.post, linear.mean)
-    same = against(reference, "exact", linear.post.predict(exact.draw(1000), reference.x))
+    same = against(reference, Curves("exact", linear.post.predict(exact.draw(1000), reference.x)))
     for part in ("inside", "outside"):
         floor = same.numbers[f"floor_{part}"]
         assert 0 < same.numbers[f"w1_{part}"].value < 2 * floor.value
         assert same.numbers[f"mean_{part}"].value < 0.15
         assert same.numbers[f"width_{part}"].value == pytest.approx(1, abs=0.1)
     theta = exact.draw(1000) + np.array([0.0, 1.0]) * np.sqrt(linear.cov[1, 1])
-    off = against(reference, "off", linear.post.predict(theta, reference.x))
+    off = against(reference, Curves("off", linear.post.predict(theta, reference.x)))
     shift = np.sqrt(linear.cov[1, 1])
     found = off.numbers["w1_inside"]
     assert found.value == pytest.approx(shift, abs=4 * found.error + 0.05 * shift)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from nnpost.common.tables import plain_label
-from nnpost.comparison.compare import Comparison, compare
+from nnpost.comparison.compare import compare
+from nnpost.comparison.result import Comparison
 from nnpost.data.dataset import Dataset
 from nnpost.data.grids import grid
 from nnpost.network.mlp import MLP

@@ -10,8 +10,9 @@ from scipy.stats import chi2, norm
 
 from nnpost.comparison.compare import compare
 from nnpost.comparison.distance import Reference, measure
-from nnpost.comparison.modes import find_modes
-from nnpost.comparison.scorecard import Profile, ScoreCard, score
+from nnpost.comparison.find_modes import find_modes
+from nnpost.comparison.score import profile_between, score
+from nnpost.comparison.scorecard import ScoreCard
 from nnpost.data.dataset import Dataset
 from nnpost.network.align import align
 from nnpost.network.mlp import MLP
@@ -143,18 +144,17 @@ def test_a_copy_of_the_map_is_at_no_distance():
     found = {k: m.value[0] for k, m in measure(reference, other[None]).items()}
     for name in ("gap", "hpd_level", "mahalanobis", "rms_map_inside", "rms_map_outside"):
         assert found[name] == pytest.approx(0, abs=1e-6), name
-    assert Profile.between(post, other, top.theta).barrier == 0
+    assert profile_between(post, other, top.theta).barrier == 0
 
 
 def a_run(post, chain, rng):
     """A run that is made up: draws, thrown over all copies."""
     chain = jump(post.net, chain, rng)
-    run = Run(
+    return Run(
         post=post, chain=chain, log_prob=post.log_prob(chain), accepted=np.ones(chain.shape[1]),
         ensembles=4, discard=0, thin=1, moves="none", start="none", seed=0, seconds=0.0,
+        judged=SimpleNamespace(converged=True, ess={"log_prob": None}),
     )  # fmt: skip
-    run.__dict__["verdict"] = SimpleNamespace(converged=True, ess={"log_prob": None})
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +198,7 @@ def test_the_barrier_is_the_dip_of_the_line(two_basins):
     post, up, down = two_basins
     nearest = align(post.net, down, up)
     line = [post.log_prob(nearest + t * (up - nearest)) for t in np.linspace(0, 1, 2001)]
-    profile = Profile.between(post, down, up)
+    profile = profile_between(post, down, up)
     assert profile.barrier == pytest.approx(min(line[0], line[-1]) - min(line), rel=1e-3)
     assert profile.barrier > 1
     assert profile.log_prob[-1] == pytest.approx(post.log_prob(up))

@@ -22,7 +22,8 @@ from nnpost.tempering.basin_hopping import Basins, Climb, Search, pooled, search
 from nnpost.tempering.from_basins import FromBasins
 from nnpost.tempering.from_prior import FromPrior
 from nnpost.tempering.importance import Refined
-from nnpost.tempering.result import NoBasins, Preference, TemperedRun, Tempering
+from nnpost.tempering.result import Tempering
+from nnpost.tempering.runs import NoBasins, Preference, TemperedRun
 from nnpost.tempering.temper import Tuning, choose_start, temper
 
 FEW = Search(restarts=30, climb=Climb(steps=40), hops=2, hoppers=20)
