@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nnpost.comparison.detail import ClimbDetail, Detail, TrajectoryDetail
 from nnpost.diagnostics.mixing import effective_size
 
 QUICK = [
@@ -19,33 +20,27 @@ def quick(out: Path, *more: str) -> list[str]:
     return [*options, "--out", str(out), "--no-figures"]
 
 
-def shrink_card(patch: pytest.MonkeyPatch) -> None:
-    """A score card from few draws and a short trajectory, where one has to be there."""
-    from nnpost.comparison import approximations, constant_sgd, distance, modes
-
-    sizes = {
-        (modes, "DRAWS"): 12, (modes, "RESTARTS"): 8, (distance, "DRAWS"): 200,
-        (approximations, "SIZE"): 40, (constant_sgd, "STEPS"): 40,
-    }  # fmt: skip
-    for (module, name), size in sizes.items():
-        patch.setattr(module, name, size)
+# A score card from few draws and a short trajectory, where one has to be there.
+SMALL = Detail(
+    curves=200,
+    approximation=40,
+    climb=ClimbDetail(draws=12, restarts=8),
+    trajectory=TrajectoryDetail(steps=40),
+)
 
 
-@pytest.fixture
-def small_card(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For the whole test."""
-    shrink_card(monkeypatch)
+def main(argv: list[str]) -> int:
+    """A command whose score card, if it makes one, is small."""
+    from nnpost.cli import commands
+
+    return commands.main(argv, SMALL)
 
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run file of the parabola, which tests must not change."""
-    from nnpost.cli.commands import main
-
     out = tmp_path_factory.mktemp("made") / "parabola.h5"
-    with pytest.MonkeyPatch.context() as patch:
-        shrink_card(patch)
-        assert main(["run", "parabola", "--quiet", *quick(out)]) == 1
+    assert main(["run", "parabola", "--quiet", *quick(out)]) == 1
     return out
 
 

@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "report": "common data storage posterior training diagnostics tempering sampling comparison",
     "experiment": "common data network storage posterior training moves diagnostics tempering "
     "sampling model_selection comparison figures report",
-    "cli": "common storage sampling report experiment",
+    "cli": "common storage sampling comparison report experiment",
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 TOP = ("nnpost", "nnpost.__main__")  # the face of the package, above all rooms
@@ -164,6 +164,29 @@ def test_light_work_imports_nothing_heavy(work):
     heavy = "['torch', 'scipy', 'matplotlib', 'emcee', 'corner', 'h5py', 'numpy']"
     out = run_python(
         f"{work}\nimport sys; print('\\nheavy:', [m for m in {heavy} if m in sys.modules])"
+    )
+    assert out.splitlines()[-1] == "heavy: []"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["info"],
+        ["info", "--json"],
+        ["export", "--what", "samples", "--to", "out.npz"],
+        ["export", "--what", "map", "--to", "out.csv"],
+        ["thin", "--every", "2", "--to", "out.h5"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_stored_is_shown_without_what_computed_it(command, tmp_path):
+    heavy = ["torch", "scipy", "matplotlib", "emcee", "corner", "arviz_stats"]
+    stored = PACKAGE.parent / "chains" / "reference" / "parabola.h5"
+    argv = [str(tmp_path / word) if word.startswith("out.") else word for word in command]
+    argv.insert(1, str(stored))
+    out = run_python(
+        f"from nnpost.cli.commands import main\nassert main({argv!r}) == 0\n"
+        f"import sys; print('\\nheavy:', [m for m in {heavy} if m in sys.modules])"
     )
     assert out.splitlines()[-1] == "heavy: []"
 

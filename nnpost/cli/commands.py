@@ -19,6 +19,7 @@ from ..common.errors import Interrupted, RequestError, choose
 from .parser import parse
 
 if TYPE_CHECKING:
+    from ..comparison.detail import Detail
     from ..experiment.experiment import Experiment
     from ..experiment.request import Request
     from ..experiment.stages import Outcome
@@ -58,11 +59,16 @@ def entry() -> NoReturn:
     sys.exit(main())
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Carry out one command and return its exit status."""
+def main(argv: Sequence[str] | None = None, detail: Detail | None = None) -> int:
+    """Carry out one command and return its exit status.
+
+    ``detail`` says how much work goes into a comparison; None for the usual.
+    """
     given = list(sys.argv[1:] if argv is None else argv)
     try:
-        return carry_out(parse(given), shlex.join(["nnpost", *given]))
+        args = parse(given)
+        args.detail = detail
+        return carry_out(args, shlex.join(["nnpost", *given]))
     except RequestError as error:
         return fail(str(error))
     except BrokenPipeError:
@@ -118,6 +124,7 @@ def run(args: argparse.Namespace, line: str) -> int:
         command=line,
         progress=not args.quiet,
         budget=budget(args),
+        detail=args.detail,
     )
     outcome = stages.run_all(asked)
     print_unless_quiet(args, str(outcome))
@@ -181,8 +188,10 @@ def list_(args: argparse.Namespace, line: str) -> int:
 def info(args: argparse.Namespace, line: str) -> int:
     from ..report import info
 
-    found = info.summarise(args.file)
-    print(dumped(found) if args.json else info.table(found))
+    if args.json:
+        print(dumped(info.summarise(args.file)))
+    else:
+        print(info.table(info.overview(args.file)))
     return DONE
 
 
@@ -280,6 +289,7 @@ def reopened(
         command=line,
         progress=not args.quiet,
         budget=budget(args),
+        detail=args.detail,
     )
 
 

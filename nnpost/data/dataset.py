@@ -19,7 +19,6 @@ import numpy as np
 
 from ..common.errors import RequestError
 from ..common.tables import Table, Tabled
-from .readers import read_columns
 
 __all__ = ["MISFITS", "Dataset", "read_data"]
 
@@ -275,6 +274,8 @@ def read_data(
 
     Raises RequestError naming the file, and in a CSV file the line and the column.
     """
+    from .readers import read_columns  # zip and HDF5, which data that are there already do not need
+
     source = Path(path)
     inputs = (x,) if isinstance(x, str) else tuple(x)
     wanted = [*inputs, y] if yerr is None else [*inputs, y, yerr]

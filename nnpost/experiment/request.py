@@ -72,6 +72,7 @@ def make_request(
     progress: Progress | bool = True,
     command: str | None = None,
     budget: Budget | None = None,
+    detail: Detail | None = None,
 ) -> Request:
     """Check a whole experiment and where it is to go, without touching a file.
 
@@ -91,7 +92,10 @@ def make_request(
         check_same(experiment, target)
         check_data(part, target)
         check_resumable(target)
-    return Request(experiment, post, validation, target, folder, resume, progress, command, budget)
+    return Request(
+        experiment, post, validation, target, folder, resume, progress, command, budget,
+        detail or FULL,
+    )  # fmt: skip
 
 
 def reopen(
@@ -105,6 +109,7 @@ def reopen(
     progress: Progress | bool = True,
     command: str | None = None,
     budget: Budget | None = None,
+    detail: Detail | None = None,
 ) -> Request:
     """Check the request to run a stage of an existing run file again.
 
@@ -122,8 +127,9 @@ def reopen(
     validation = None if held_out is None else Dataset.from_tree(held_out)
     folder = None if figures is None else Path(figures)
     return Request(
-        experiment, post, validation, Path(path), folder, resume, progress, command, budget
-    )
+        experiment, post, validation, Path(path), folder, resume, progress, command, budget,
+        detail or FULL,
+    )  # fmt: skip
 
 
 def _changed(

@@ -30,6 +30,7 @@ __all__ = [
     "model_rows",
     "models",
     "number",
+    "overview",
     "point",
     "posterior_part",
     "predictions",
@@ -41,14 +42,26 @@ __all__ = [
 
 
 def summarise(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Everything that a run file says about its run; stages that have not run are None.
+    """Everything that a run file says about its run: :func:`overview`, and the score card.
+
+    ``scorecard`` has every number as {value, error}, and is None before the comparison.
+
+    Raises:
+        RequestError: the file is missing, damaged, or not a run file.
+    """
+    card = read_stage(path, ScoreCard)
+    return overview(path) | {"scorecard": None if card is None else json_ready(card.as_dict())}
+
+
+def overview(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What a run file says about its run in few numbers; stages that have not run are None.
 
     The chain itself is not read, so that this is quick whatever its length. ``chain.steps`` are
     those on the disk, also of a run that was interrupted. ``theta`` of sgd, map, mle and
     best_sample is the vector as it was found, which has the log posterior beside it;
     ``theta_folded`` (None before the comparison) are the four in one copy of the network, that of
     ``posterior.theta``. ``mse`` is what ``data.misfit`` says, χ²/n where the data bring errors.
-    ``scorecard`` has every number as {value, error}. Numbers that are not finite are None.
+    Numbers that are not finite are None.
 
     Raises:
         RequestError: the file is missing, damaged, or not a run file.
@@ -58,7 +71,6 @@ def summarise(path: str | os.PathLike[str]) -> dict[str, Any]:
     fits = read_stage(path, Fits)
     comparison = read_stage(path, Comparison)
     verdict = read_stage(path, Verdict)
-    card = read_stage(path, ScoreCard)
     return json_ready(
         {
             "parameters": len(post.labels),
@@ -76,7 +88,6 @@ def summarise(path: str | os.PathLike[str]) -> dict[str, Any]:
             **models(fits, comparison),
             "posterior": None if comparison is None else posterior_part(comparison),
             "predictions": None if comparison is None else predictions(comparison),
-            "scorecard": None if card is None else card.as_dict(),
         }
     )
 

@@ -18,13 +18,12 @@ list, a single value as a Python scalar, and what was None is absent.
 from __future__ import annotations
 
 import os
-import shutil
+import stat
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import filelock
 import h5py
 import numpy as np
 
@@ -63,6 +62,8 @@ def lock(path: str | os.PathLike[str]) -> Iterator[None]:
     Raises:
         RequestError: another process or thread is writing the file, or its folder is not writable.
     """
+    import filelock  # which whoever only reads need not
+
     target = Path(path).resolve()
     sidecar = target.with_name(f".{target.name}.lock")
     try:
@@ -180,7 +181,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
             file.attrs[_MARK] = 1
             yield file
         if target.exists():
-            shutil.copymode(target, part)
+            os.chmod(part, stat.S_IMODE(target.stat().st_mode))
         os.replace(part, target)
     except BaseException as error:
         with suppress(OSError):

@@ -13,11 +13,10 @@ import emcee
 import h5py
 import numpy as np
 import pytest
-from conftest import QUICK, quick
+from conftest import QUICK, main, quick
 
 import nnpost
 from nnpost.cli import commands
-from nnpost.cli.commands import main
 from nnpost.cli.parser import PARSERS, parse
 from nnpost.common.errors import Interrupted
 from nnpost.experiment import stages
@@ -26,8 +25,6 @@ from nnpost.experiment.request import Request, make_request, reopen
 from nnpost.storage.read_chain import committed_rows, read_chain
 from nnpost.storage.runfile import read_group
 from nnpost.training.fits import Fits
-
-pytestmark = pytest.mark.usefixtures("small_card")
 
 # -- one whole run -----------------------------------------------------------------------------
 

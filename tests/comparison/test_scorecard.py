@@ -9,6 +9,7 @@ import pytest
 from scipy.stats import chi2, norm
 
 from nnpost.comparison.compare import compare
+from nnpost.comparison.detail import ClimbDetail, Detail, TrajectoryDetail
 from nnpost.comparison.distance import Reference, measure
 from nnpost.comparison.find_modes import find_modes
 from nnpost.comparison.score import profile_between, score
@@ -98,6 +99,27 @@ def test_curves_are_as_far_apart_as_the_closed_form_says(linear, reference):
 def card(linear):
     comparison = compare(linear.post, linear.fits, linear.run)
     return score(linear.post, linear.fits, linear.run, comparison)
+
+
+def test_a_card_does_the_work_that_it_is_told_to(linear, card):
+    detail = Detail(
+        line=11, approximation=30, climb=ClimbDetail(draws=12, restarts=2),
+        trajectory=TrajectoryDetail(steps=40, every=5),
+    )  # fmt: skip
+    comparison = compare(linear.post, linear.fits, linear.run, detail=detail)
+    small = score(linear.post, linear.fits, linear.run, comparison, detail=detail)
+    assert (len(small.profile.t), len(card.profile.t)) == (11, 201)
+    assert small.valleys.climbed_draws <= 12 < card.valleys.climbed_draws
+    assert (small.valleys.climbed_restarts, card.valleys.climbed_restarts) == (2, 4)
+    drawn = {one.name: one.draws for one in small.approximations}
+    assert drawn == {
+        "restarts as an ensemble": 4,
+        "Laplace at SGD": 30,
+        "Laplace at SGD, linearised": 30,
+        "Laplace at MAP": 30,
+        "Laplace at MAP, linearised": 30,
+        "late SGD": 4,
+    }
 
 
 def test_a_linear_network_has_one_basin_and_no_barrier(card):

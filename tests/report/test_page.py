@@ -7,17 +7,15 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from conftest import main
 
 import nnpost
 from nnpost import figures
-from nnpost.cli.commands import main
 from nnpost.comparison.laplace import laplace
 from nnpost.comparison.scorecard import ScoreCard
 from nnpost.figures.corner import marked_networks
 from nnpost.figures.style import MARKS
 from nnpost.storage.runfile import read_group
-
-pytestmark = pytest.mark.usefixtures("small_card")
 
 
 class Page(HTMLParser):

@@ -5,15 +5,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from conftest import main
 
-from nnpost.cli.commands import main
 from nnpost.common.errors import RequestError
 from nnpost.diagnostics.verdict import Verdict
 from nnpost.sampling.load import load
 from nnpost.sampling.until import Budget, in_words, next_length, until_converged
 from nnpost.storage.runfile import read_group
-
-pytestmark = pytest.mark.usefixtures("small_card")
 
 GOOD = {"log_prob": 1.001, "predictions": 1.004, "theta": 1.5}
 SIZES = {"log_prob": 900.0, "predictions": 800.0, "theta": 20.0}

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+import tracemalloc
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -499,10 +500,63 @@ def test_a_thinned_copy_is_small_and_whole(path, tmp_path):
         RunFileBackend(copy, resume=True),
     ):
         pass
-    thinned_copy(copy, copy, 2)
-    assert read_chain(copy).every == 20
+    again = tmp_path / "again.h5"
+    thinned_copy(copy, again, 2)
+    assert read_chain(again).every == 20
     with pytest.raises(RequestError, match="has 20 rows: cannot keep every 21th"):
-        thinned_copy(copy, tmp_path / "none.h5", 21)
+        thinned_copy(again, tmp_path / "none.h5", 21)
+    assert not (tmp_path / "none.h5").exists()
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_a_chain_is_not_thinned_onto_itself(path, tmp_path, link):
+    job.resume(path, 40)
+    target = tmp_path / "other.h5" if link else path
+    if link:
+        target.symlink_to(path)
+    before = path.read_bytes()
+    with pytest.raises(RequestError, match="is the file to be thinned itself"):
+        thinned_copy(path, target, 2)
+    assert path.read_bytes() == before
+
+
+def test_a_long_chain_is_thinned_in_little_memory(path, tmp_path):
+    rows, shape = 8192, (64, 7)  # 29 MB
+    with h5py.File(path, "r+") as file:
+        group = file.create_group("mcmc")
+        group.attrs.update(iteration=rows, nwalkers=shape[0], ndim=shape[1])
+        chain = group.create_dataset("chain", (rows, *shape), "f8")
+        chain[...] = np.arange(rows)[:, None, None] + np.arange(7) / 8
+        group["log_prob"] = np.arange(rows)[:, None] + np.zeros(64)
+        group["accepted"] = np.full(64, rows / 4)
+    del chain
+    copy = tmp_path / "copy.h5"
+    tracemalloc.start()
+    thinned_copy(path, copy, 3)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5e6
+    found = read_chain(copy)
+    kept = np.arange(2, rows, 3)
+    assert found.iteration == len(kept) == 2730
+    np.testing.assert_array_equal(found.chain[:, 5], kept[:, None] + np.arange(7) / 8)
+    assert found.chain.shape == (2730, *shape)
+    np.testing.assert_array_equal(found.log_prob[:, 0], kept)
+    np.testing.assert_allclose(found.accepted / found.iteration, 0.25)
+
+
+def test_a_thinned_copy_compresses_what_is_large_and_keeps_what_is_small(path, tmp_path):
+    job.resume(path, 40)
+    tree = {"deep": {"large": np.arange(400.0), "small": np.arange(3), "text": "å"}, "flag": True}
+    write_groups(path, {"fits": tree})
+    copy = tmp_path / "copy.h5"
+    thinned_copy(path, copy, 2)
+    found = read_group(copy, "fits")
+    assert repr(found) == repr(read_group(path, "fits"))
+    with h5py.File(copy) as file:
+        assert file["fits/deep/large"].compression == "gzip"
+        assert file["fits/deep/small"].compression is None
+        assert file["mcmc/chain"].compression == "gzip"
 
 
 # Death
