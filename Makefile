@@ -6,10 +6,10 @@ STAMP := .venv/.installed
 PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses=8
 
 .DEFAULT_GOAL := help
-.PHONY: help setup parabola test lint analyses bench exactness calibration nested sine clean
+.PHONY: help setup parabola test lint analyses docs-settings bench exactness calibration nested sine clean
 
 help:           ## say what there is
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
 
 setup: $(STAMP) ## install nnpost and its tools into .venv
 
@@ -34,6 +34,11 @@ lint: $(STAMP)  ## check style and types
 analyses: $(STAMP) ## run every script in analyses/, two at a time; each is printed when it has ended
 	@ls analyses/*.py | OMP_NUM_THREADS=1 xargs -P 2 -I{} sh -c 'said=$$($(BIN)/python {} 2>&1); \
 	  status=$$?; printf "== %s\n%s\n\n" {} "$$said"; exit $$status'
+
+docs-settings: $(STAMP) ## write the tables of docs/settings.md from the settings themselves
+	$(BIN)/nnpost settings --markdown > docs/settings.new
+	sed -n '/^## Why/,$$p' docs/settings.md >> docs/settings.new
+	mv docs/settings.new docs/settings.md
 
 bench: $(STAMP) ## measure speeds, as ratios within one run
 	$(BIN)/python benchmarks/speed.py

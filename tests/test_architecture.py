@@ -155,10 +155,12 @@ def run_python(code: str) -> str:
     [
         "import nnpost, nnpost.common.errors; dir(nnpost); nnpost.RequestError; nnpost.Experiment",
         "from nnpost.cli.commands import main; main(['list'])",
+        "from nnpost.cli.commands import main; main(['settings'])",
+        "from nnpost.cli.commands import main; main(['settings', '--json'])",
         "from nnpost.cli.commands import main\ntry: main(['run', '--help'])\n"
         "except SystemExit: pass",
     ],
-    ids=["import", "list", "help"],
+    ids=["import", "list", "settings", "schema", "help"],
 )
 def test_light_work_imports_nothing_heavy(work):
     heavy = "['torch', 'scipy', 'matplotlib', 'emcee', 'corner', 'h5py', 'numpy']"

@@ -44,6 +44,7 @@ __all__ = [
     "report",
     "run",
     "sample",
+    "settings",
     "status",
     "thin",
     "train",
@@ -185,6 +186,19 @@ def list_(args: argparse.Namespace, line: str) -> int:
     return DONE
 
 
+def settings(args: argparse.Namespace, line: str) -> int:
+    from ..experiment import reference
+
+    if args.json:
+        print(dumped(reference.json_schema(args.section)))
+    elif args.markdown:
+        print(reference.markdown_page(), end="")
+    else:
+        sections = reference.sections_named(args.section)
+        print("\n\n".join(map(reference.text_table, sections)))
+    return DONE
+
+
 def info(args: argparse.Namespace, line: str) -> int:
     from ..report import info
 
@@ -238,6 +252,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, str], int]] = {
     "corner": corner,
     "report": report,
     "list": list_,
+    "settings": settings,
     "info": info,
     "units": units,
     "export": export,

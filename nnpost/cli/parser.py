@@ -34,6 +34,7 @@ __all__ = [
     "report",
     "run",
     "sample",
+    "settings",
     "thin",
     "train",
     "units",
@@ -199,6 +200,19 @@ def report(parser: Parser) -> None:
 @command("list the built-in experiments, or print one as TOML", "list", "list parabola")
 def list_(parser: Parser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="print this experiment as TOML")
+
+
+@command(
+    "show every setting of an experiment: what it accepts, its default and its meaning",
+    "settings",
+    "settings sample",
+    "settings --json",
+)
+def settings(parser: Parser) -> None:
+    parser.add_argument("section", nargs="?", metavar="SECTION", help="those of this section alone")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="a JSON schema, for editors")
+    form.add_argument("--markdown", action="store_true", help="the page of the documentation")
 
 
 @command("show what a run file holds", "info chains/parabola.h5", "info chains/parabola.h5 --json")

@@ -49,9 +49,10 @@ class Experiment(Section):
     sense, here or in a section.
     """
 
+    about = "the experiment itself, outside all sections"
     name: str = setting("experiment", TEXT, "what the run file is called after")
     description: str | None = setting(None, TEXT, "one line, shown by `nnpost list`")
-    seed: int = setting(0, SEED, "of everything that is random but the data")
+    seed: int = setting(0, SEED, "the seed of all that is random but the data")
     data: DataSettings = section(DataSettings)
     network: NetworkSettings = section(NetworkSettings)
     likelihood: LikelihoodSettings = section(LikelihoodSettings)

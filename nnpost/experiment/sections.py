@@ -36,7 +36,7 @@ class DataSettings(Section):
     made_up: ClassVar = ("size", "seed", "noise", "numbers", "limit", "cross")
     name: str | None = setting(None, TEXT, "made-up data of this name; a name for your own")
     size: int | None = setting(None, whole(1), "points to make up")
-    seed: int | None = setting(None, SEED, "of what is random in made-up data")
+    seed: int | None = setting(None, SEED, "the seed of made-up data")
     file: str | None = setting(None, TEXT, "a .csv, .npz or .h5 file, from the TOML's folder on")
     x: tuple[str, ...] | None = setting(None, TEXTS, "the columns of the inputs")
     y: str | None = setting(None, TEXT, "the column of the target")

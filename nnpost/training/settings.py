@@ -26,7 +26,7 @@ class TrainSettings(Section):
     epochs: int = setting(1000, whole(1), "passes over the data; single steps if windows")
     restarts: int = setting(256, whole(1), "networks trained side by side, each from its own start")
     batch_size: int | None = setting(None, whole(1), "points of one step; left out, all of them")
-    momentum: float = setting(0.0, number(least=0, below=1), "that of sgd")
+    momentum: float = setting(0.0, number(least=0, below=1), "the momentum of sgd")
     loss: str = setting(
         "mean", one_of("mean", "sum"), "what is taken of the squared residuals of a step"
     )
@@ -41,7 +41,7 @@ class TrainSettings(Section):
         "torch's own starts, or weights from N(0, 1) with biases of zero",
     )
     dtype: str = setting(
-        "float64", one_of("float64", "float32"), "of training alone; all else is float64"
+        "float64", one_of("float64", "float32"), "precision of training; all else is float64"
     )
 
     def __post_init__(self) -> None:
