@@ -33,56 +33,72 @@ def bfgs(
     ``longest``. A climb ends where the gain that
     a quasi-Newton step expects is below ``enough``, or after ``steps`` evaluations.
     """
-    x = x.copy()
-    value, grad = function(x)
-    batch, d = x.shape
-    fresh = np.full(batch, inverse is None)
-    longest = longest if inverse is None else math.inf
-    if inverse is None:
-        steep = 1 + np.linalg.norm(grad, axis=1)
-        inverse = np.tile(np.eye(d), (batch, 1, 1)) / steep[:, None, None]
-    inverse = inverse.copy()
-    shrink = np.ones(batch)
-    idle = np.zeros(batch, dtype=int)
-    going = np.flatnonzero(np.isfinite(value))
+    climbs = _Climbs(function, x, inverse, longest)
+    going = np.flatnonzero(np.isfinite(climbs.value))
+    idle = np.zeros(len(x), dtype=int)  # steps in a row that have gained little
     for _ in range(steps):
         if len(going) == 0:
             break
-        g = grad[going]
-        step = np.einsum("bij,bj->bi", inverse[going], g)
-        length = np.linalg.norm(step, axis=1)
-        step *= (shrink[going] * np.minimum(1, longest / (length + 1e-300)))[:, None]
-        expected = (step * g).sum(axis=1)
-        new, slope = function(x[going] + step)
-        gain = new - value[going]
-        good = gain > 1e-4 * expected
-        rows = going[good]
-        change = g[good] - slope[good]  # of the downhill gradient
-        _update(inverse, fresh, rows, step[good], change)
-        x[rows] += step[good]
-        value[rows], grad[rows] = new[good], slope[good]
-        shrink[going] = np.where(good, np.minimum(1, 4 * shrink[going]), 0.25 * shrink[going])
-        small = np.where(good, gain, expected) < enough
+        small = climbs.step(going) < enough
         idle[going] = np.where(small, idle[going] + 1, 0)
         going = going[idle[going] < 3]
-    return x, value
+    return climbs.x, climbs.value
 
 
-def _update(
-    inverse: np.ndarray, fresh: np.ndarray, rows: np.ndarray, s: np.ndarray, y: np.ndarray
-) -> None:
-    curvature = (s * y).sum(axis=1)
-    norms = np.linalg.norm(s, axis=1) * np.linalg.norm(y, axis=1)
-    keep = curvature > 1e-8 * norms
-    rows, s, y, curvature = rows[keep], s[keep], y[keep], curvature[keep]
-    first = fresh[rows]
-    scale = curvature / (y * y).sum(axis=1)
-    inverse[rows[first]] = np.eye(s.shape[1]) * scale[first][:, None, None]
-    fresh[rows] = False
-    h = inverse[rows]
-    hy = np.einsum("bij,bj->bi", h, y)
-    yhy = (y * hy).sum(axis=1)
-    a = (1 + yhy / curvature) / curvature
-    ss = a[:, None, None] * s[:, :, None] * s[:, None]
-    cross = hy[:, :, None] * s[:, None] / curvature[:, None, None]
-    inverse[rows] = h + ss - cross - cross.swapaxes(1, 2)
+class _Climbs:
+    """B climbs, each with its place, value, gradient, inverse Hessian and step length."""
+
+    def __init__(
+        self, function: ValueAndGrad, x: np.ndarray, inverse: np.ndarray | None, longest: float
+    ) -> None:
+        self.function, self.x = function, x.copy()
+        self.value, self.grad = function(self.x)
+        self.fresh = np.full(len(x), inverse is None)  # the inverse Hessian is a guess
+        self.longest = longest if inverse is None else math.inf
+        if inverse is None:
+            steep = 1 + np.linalg.norm(self.grad, axis=1)
+            inverse = np.tile(np.eye(x.shape[1]), (len(x), 1, 1)) / steep[:, None, None]
+        self.inverse, self.shrink = inverse.copy(), np.ones(len(x))
+
+    def step(self, going: np.ndarray) -> np.ndarray:
+        """A step of the climbs ``going``: what each has gained, or what a step not taken promised.
+
+        A step that does not gain is shortened, and one that does makes the next one longer again.
+        """
+        step, promised = self._promising(going)
+        new, slope = self.function(self.x[going] + step)
+        gain = new - self.value[going]
+        good = gain > 1e-4 * promised
+        rows = going[good]
+        self._update(rows, step[good], self.grad[rows] - slope[good])
+        self.x[rows] += step[good]
+        self.value[rows], self.grad[rows] = new[good], slope[good]
+        shrink = self.shrink[going]
+        self.shrink[going] = np.where(good, np.minimum(1, 4 * shrink), 0.25 * shrink)
+        return np.where(good, gain, promised)
+
+    def _promising(self, going: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Quasi-Newton steps, and what they would gain on a plane."""
+        g = self.grad[going]
+        step = np.einsum("bij,bj->bi", self.inverse[going], g)
+        length = np.linalg.norm(step, axis=1)
+        step *= (self.shrink[going] * np.minimum(1, self.longest / (length + 1e-300)))[:, None]
+        return step, (step * g).sum(axis=1)
+
+    def _update(self, rows: np.ndarray, s: np.ndarray, y: np.ndarray) -> None:
+        """Nocedal & Wright's 6.17 after steps s that changed the downhill gradient by y."""
+        curvature = (s * y).sum(axis=1)
+        norms = np.linalg.norm(s, axis=1) * np.linalg.norm(y, axis=1)
+        keep = curvature > 1e-8 * norms
+        rows, s, y, curvature = rows[keep], s[keep], y[keep], curvature[keep]
+        first = self.fresh[rows]
+        scale = curvature / (y * y).sum(axis=1)
+        self.inverse[rows[first]] = np.eye(s.shape[1]) * scale[first][:, None, None]
+        self.fresh[rows] = False
+        h = self.inverse[rows]
+        hy = np.einsum("bij,bj->bi", h, y)
+        yhy = (y * hy).sum(axis=1)
+        a = (1 + yhy / curvature) / curvature
+        ss = a[:, None, None] * s[:, :, None] * s[:, None]
+        cross = hy[:, :, None] * s[:, None] / curvature[:, None, None]
+        self.inverse[rows] = h + ss - cross - cross.swapaxes(1, 2)

@@ -56,6 +56,15 @@ def test_particles_that_go_on_are_as_many_as_asked_for():
     assert len(particles.x) == 50
 
 
+def test_a_ladder_that_keeps_more_has_more_rungs():
+    rungs = []
+    for keep in (0.2, 0.5, 0.9):
+        rng = np.random.RandomState(0)
+        run = run_ladder(Normal(1000, rng), 1000, rng, Ladder(keep=keep), lambda *_: None)
+        rungs.append(len(run.betas))
+    assert rungs[0] < rungs[1] < rungs[2]
+
+
 @pytest.mark.parametrize("beta", [0.0, 0.3])
 @pytest.mark.parametrize("effective", [25, 50])
 def test_a_rung_leaves_the_effective_draws_that_are_asked_for(beta, effective):
