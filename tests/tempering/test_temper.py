@@ -1,19 +1,15 @@
 """Tempered runs against exact evidences, and the pieces that a start from basins is made of."""
 
 import math
-from itertools import permutations, product
 
 import numpy as np
 import pytest
 from scenarios import curve, quadrature
-from scipy.special import logsumexp
 
 from nnpost import MLP, MSE, Dataset, Gaussian, GaussianPrior, Posterior, RequestError, datasets
 from nnpost.moves.independence import FoldedIndependence
 from nnpost.moves.manifold_mala import ManifoldMALA
 from nnpost.moves.neuron_gibbs import NeuronGibbs
-from nnpost.numerics.bfgs import bfgs
-from nnpost.numerics.resampling import systematic
 from nnpost.numerics.student_mixture import StudentMixture
 from nnpost.posterior.folded import FoldedPosterior
 from nnpost.posterior.output_layer import OutputLayer
@@ -65,50 +61,6 @@ def test_annealing_from_a_poor_mixture_is_quadrature(activation):
     z = np.exp(log_z - quadrature(post))
     assert abs(z.mean() - 1) < 4 * z.std(ddof=1) / math.sqrt(len(z)) + 0.01
     assert z.std() < 0.5
-
-
-@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
-@pytest.mark.parametrize("sigma", [0.2, "infer"])
-def test_the_sum_over_copies_is_the_sum_written_out(activation, sigma):
-    post = curve(3, activation, sigma, inputs=2)
-    layer = OutputLayer(post)
-    folded = FoldedPosterior(layer)
-    rng = np.random.RandomState(0)
-    h = rng.standard_normal((4, layer.ndim))
-    signs = [(1.0,) * 3] if activation == "relu" else list(product((1.0, -1.0), repeat=3))
-    values = []
-    for order, sign in product(permutations(range(3)), signs):
-        copy = h.copy()
-        units = h[:, folded.blocks][:, list(order)] * np.array(sign)[:, None]
-        copy[:, folded.blocks.ravel()] = units.reshape(4, -1)
-        values.append(layer.log_prob(copy))
-    exact = logsumexp(values, axis=0)
-    np.testing.assert_allclose(folded.log_prob_anywhere(h), exact, rtol=1e-10)
-    inside = folded.fold(h)
-    assert folded.inside(inside).all()
-    np.testing.assert_allclose(folded.log_prob(inside), exact, rtol=1e-10)
-    value, grad = folded.log_prob_and_grad(h)
-    np.testing.assert_allclose(value, exact, rtol=1e-10)
-    for i in range(layer.ndim):
-        step = np.zeros(layer.ndim)
-        step[i] = 1e-5
-        up, down = (folded.log_prob_anywhere(h + s * step) for s in (1, -1))
-        np.testing.assert_allclose(grad[:, i], (up - down) / 2e-5, rtol=2e-5, atol=1e-5)
-
-
-def test_copies_are_drawn_by_their_share():
-    """Six standard errors on 64 frequencies of copies, told apart by signs and order of units."""
-    post = curve(2, "sigmoid", 0.5)
-    layer = OutputLayer(post)
-    folded = FoldedPosterior(layer)
-    h = folded.fold(np.array([[1.0, 0.7, 2.0, -1.0]]))
-    drawn = folded.unfold(np.repeat(h, 40_000, axis=0), np.random.RandomState(0))
-    found, counts = np.unique(drawn, axis=0, return_counts=True)
-    log_p = layer.log_prob(found)
-    p = np.exp(log_p - logsumexp(log_p))
-    assert len(found) == 8
-    assert (abs(counts / 40_000 - p) < 5 * np.sqrt(p * (1 - p) / 40_000)).all()
-    assert p.max() / p.min() > 1.5  # otherwise uniform copies would pass as well
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "relu"])
@@ -164,15 +116,6 @@ def test_a_mixture_that_is_never_in_order_is_refused_in_words():
         search(folded, rng, Search(restarts=0))
 
 
-@pytest.mark.parametrize("size", [None, 7, 400])
-def test_resampling_gives_every_draw_its_weight_s_share_rounded_up_or_down(size):
-    log_weights = np.random.RandomState(1).standard_normal(40) * 2 - 500
-    counts = np.bincount(systematic(log_weights, np.random.RandomState(2), size), minlength=40)
-    expected = np.exp(log_weights - logsumexp(log_weights)) * (size or 40)
-    assert counts.sum() == (size or 40)
-    assert (abs(counts - expected) < 1).all()
-
-
 def test_the_share_of_a_mixture_inside_its_domain_is_unbiased():
     folded = FoldedPosterior(OutputLayer(curve(2)))
     mixture = StudentMixture(np.ones(1), np.zeros((1, 4)), np.eye(4)[None])
@@ -180,24 +123,6 @@ def test_the_share_of_a_mixture_inside_its_domain_is_unbiased():
     shares = [draw_inside(folded, mixture, 10, rng)[1] for _ in range(2000)]
     # Of a symmetric distribution one in 2! 2² copies is inside.
     assert np.mean(shares) == pytest.approx(1 / 8, abs=4 * np.std(shares) / math.sqrt(2000))
-
-
-def test_a_climb_reaches_the_top_of_a_narrow_valley():
-    rng = np.random.RandomState(0)
-    root = rng.standard_normal((5, 5)) * np.logspace(0, 3, 5)
-    top = rng.standard_normal(5)
-
-    def parabola(x):
-        r = (x - top) @ root
-        return -0.5 * (r**2).sum(axis=1), -r @ root.T
-
-    start = rng.standard_normal((20, 5))
-    x, value = bfgs(parabola, start, 500, enough=1e-9)
-    np.testing.assert_allclose(value, 0, atol=1e-3)
-    np.testing.assert_allclose(parabola(x)[0], value, atol=1e-9)
-    inverse = np.linalg.inv(root @ root.T)
-    _, value = bfgs(parabola, start, 1, inverse=np.tile(inverse, (20, 1, 1)))
-    np.testing.assert_allclose(value, 0, atol=1e-8)  # one step, where the curvature is known
 
 
 def test_tops_are_where_the_slope_vanishes():
