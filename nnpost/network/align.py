@@ -25,6 +25,7 @@ from .neurons import (
     Layers,
     editable,
     flip_units,
+    flippable,
     inward,
     order_units,
     outward,
@@ -44,8 +45,8 @@ def align(net: MLP, theta: Any, reference: Any) -> np.ndarray:
     """The copy of each vector nearest to ``reference``: (..., ≥P), (≥P,) -> (..., ≥P).
 
     Near means the Euclidean distance of the P network parameters, over exchanges of units and,
-    where they are symmetries, flips (all but ReLU) and scales (ReLU; this changes the prior
-    density). Of the identity's continuous symmetry nothing but exchanges and flips is searched.
+    where they are symmetries, flips and scales (ReLU; this changes the prior density). Of the
+    identity's continuous symmetry nothing but exchanges and flips is searched.
 
     The result is the nearest copy for one hidden layer, but for more than 10 sigmoid units, where
     flips are improved one at a time from the best ones without regard to c. For deeper networks it
@@ -122,6 +123,8 @@ def _match(net: MLP, layers: Layers, layer: int, goal: Layers, inputs_only: bool
         return
     u, a = u[:, :, None], a[:, :, None]
     keep, turn = _square(u - u_r) + _square(a - a_r), _square(u + u_r) + _square(a + a_r)
+    if not flippable(net):
+        turn = np.full_like(turn, np.inf)
     if symmetry_of(net) == "sigmoid" and not inputs_only:
         gap = layers[layer + 1][1] - goal[layer + 1][1]
         order, flip = _assign_with_bias(keep, turn, gap, outward(layers, layer))

@@ -23,7 +23,7 @@ from . import layout
 
 __all__ = ["ACTIVATIONS", "MLP", "Activation", "from_torch"]
 
-Symmetry = Literal["odd", "sigmoid", "relu", "linear"]
+Symmetry = Literal["odd", "sigmoid", "relu", "linear", "none"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class Activation:
     """An activation function, its torch module, and the symmetry that a unit gets from it.
 
     ``symmetry`` is "odd" for φ(−z) = −φ(z), "sigmoid" for φ(−z) = 1 − φ(z), "relu" for
-    φ(αz) = αφ(z) with α > 0, "linear" for the identity. ``symmetry.py`` acts on it.
+    φ(αz) = αφ(z) with α > 0, "linear" for the identity, "none" where units can only be exchanged.
+    ``symmetry.py`` acts on it.
     """
 
     name: str

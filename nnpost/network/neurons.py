@@ -38,8 +38,8 @@ def symmetry_of(net: MLP) -> str:
 
 
 def flippable(net: MLP) -> bool:
-    """Whether the units can be flipped: all but ReLU units can."""
-    return symmetry_of(net) != "relu"
+    """Whether (w, b, a) → −(w, b, a) leaves the function as it is, but for the bias behind it."""
+    return symmetry_of(net) in ("odd", "sigmoid", "linear")
 
 
 def editable(net: MLP, theta: Any) -> tuple[np.ndarray, Layers]:

@@ -15,6 +15,7 @@ from nnpost.comparison.laplace import laplace
 from nnpost.comparison.scorecard import ScoreCard
 from nnpost.figures.corner import marked_networks
 from nnpost.figures.style import MARKS
+from nnpost.report.page import CAPTIONS
 from nnpost.storage.runfile import read_group
 
 
@@ -70,7 +71,8 @@ def card(made):
 
 def test_the_page_needs_nothing_from_outside(page, written):
     assert page.open == []
-    assert len(page.sources) == 10
+    assert len(page.sources) == len(CAPTIONS)
+    assert set(CAPTIONS.values()) <= set(page.words)  # every picture has its own
     for tag, name, value in page.sources:
         assert (tag, name) == ("img", "src")
         kind, _, code = value.partition(",")

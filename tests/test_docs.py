@@ -1,0 +1,57 @@
+"""What the pages for contributors name is there."""
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+from test_architecture import MAY_IMPORT
+
+ROOT = Path(__file__).parents[1]
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def paths_in(text: str) -> set[str]:
+    return set(re.findall(r"`((?:nnpost|tests|docs|analyses)/[\w./-]+)`", text))
+
+
+@pytest.mark.parametrize("text", [CONTRIBUTING, ARCHITECTURE, README], ids=lambda t: t[:12])
+def test_files_that_are_named_are_there(text):
+    assert paths_in(text)
+    assert [path for path in paths_in(text) if not (ROOT / path).exists()] == []
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", text)
+    home = ROOT / "docs" if text is ARCHITECTURE else ROOT
+    assert [link for link in links if not (home / link).exists()] == []
+
+
+def test_places_that_are_named_are_in_their_files():
+    """As in: `PROPOSALS` of `nnpost/moves/registry.py`."""
+    named = re.findall(r"`([A-Za-z_]+)`\s+(?:of|in)\s+`(\w[\w/]+)\.py`", CONTRIBUTING)
+    assert len(named) > 5
+    for name, path in named:
+        if path.startswith("tests"):
+            assert re.search(rf"^{name} = ", (ROOT / f"{path}.py").read_text("utf-8"), re.M)
+        else:
+            assert hasattr(importlib.import_module(path.replace("/", ".")), name), (name, path)
+
+
+def test_every_package_has_a_row_and_a_box():
+    rows = re.findall(r"^\| `(\w+)` \| .+ \| `?([\w. ]+?)`? \|$", ARCHITECTURE, re.M)
+    assert [package for package, _ in rows] == list(MAY_IMPORT)
+    for package, first in rows:
+        assert first == "any file" or (ROOT / "nnpost" / package / first).exists(), (package, first)
+    picture = (ROOT / "docs" / "images" / "packages.svg").read_text("utf-8")
+    assert set(re.findall(r'font-weight="600"[^>]*>(\w+)<', picture)) == set(MAY_IMPORT)
+
+
+def test_no_arrow_of_the_picture_points_upwards():
+    """A package is drawn above everything that it may import."""
+    picture = (ROOT / "docs" / "images" / "packages.svg").read_text("utf-8")
+    height = {
+        name: float(y) for y, name in re.findall(r'y="([\d.]+)"[^>]*600"[^>]*>(\w+)<', picture)
+    }
+    for package, below in MAY_IMPORT.items():
+        for other in below.split():
+            assert height[package] < height[other], (package, other)

@@ -1,0 +1,171 @@
+"""What a newcomer adds takes a few lines and no change of the package: CONTRIBUTING.md, tried out.
+
+A toy activation, a toy move and a toy likelihood, each of at most fifteen lines, do all that the
+ones that are built in do.
+"""
+
+import inspect
+import math
+from dataclasses import dataclass
+
+import emcee
+import numpy as np
+import pytest
+from torch import nn
+from torch.nn import functional as F
+
+import nnpost
+from nnpost.moves import EnsembleMove
+from nnpost.moves.registry import PROPOSALS, make_move
+from nnpost.network.mlp import ACTIVATIONS, Activation
+from nnpost.network.symmetry import align, copies, fold, group_size, jump
+
+LINES = 15
+
+# The toys.
+
+
+def add_swish():
+    """z σ(z), which has no symmetry: its units can be exchanged and nothing else."""
+    ACTIVATIONS["swish"] = Activation("swish", F.silu, nn.SiLU, "none")
+
+
+@dataclass(frozen=True)
+class RandomWalk:
+    """q = s + scale · N(0, 1), which looks at no other walker and is symmetric."""
+
+    scale: float = 0.7
+
+    def propose(self, s, c, rng):
+        return s + self.scale * rng.standard_normal(s.shape), np.zeros(s.shape[:2])
+
+
+@dataclass(frozen=True)
+class Tempered:
+    """A Gaussian likelihood of σ to a power: log L = power · log Π N(y; f, σ²)."""
+
+    sigma: float
+    power: float
+    infers_noise = False
+
+    def precision(self, n, log_sigma=None):
+        return self.power / self.sigma**2
+
+    def constant(self, n, tau, log_yerr=0.0):
+        return -self.power * (n / 2 * math.log(2 * math.pi * self.sigma**2) + log_yerr)
+
+    def words(self, n, weighted):
+        return f"Gaussian, σ = {self.sigma:g}, to the power {self.power:g}"
+
+
+@pytest.mark.parametrize("toy", [add_swish, RandomWalk, Tempered])
+def test_toys_are_small(toy):
+    written = [line for line in inspect.getsource(toy).splitlines() if line.strip()]
+    assert len(written) <= LINES
+
+
+# An activation.
+
+
+@pytest.fixture
+def swish():
+    add_swish()
+    yield nnpost.MLP(inputs=1, hidden=(3,), activation="swish")
+    del ACTIVATIONS["swish"]
+
+
+def test_an_activation_computes_and_goes_to_torch_and_back(swish):
+    theta, x = np.random.default_rng(0).normal(size=swish.ndim), np.linspace(-2, 2, 9)
+    w, b, a, c = theta[:3], theta[3:6], theta[6:9], theta[9]
+    z = np.outer(x, w) + b
+    expected = (z / (1 + np.exp(-z))) @ a + c
+    post = nnpost.Posterior(swish, nnpost.Dataset(x, x**2))
+    np.testing.assert_allclose(post.predict(theta), expected, rtol=1e-12)
+    net, back = nnpost.from_torch(swish.to_torch(theta))
+    assert net == swish
+    np.testing.assert_array_equal(back, theta)
+
+
+def test_an_activation_without_symmetry_has_exchanges_for_copies(swish):
+    rng = np.random.default_rng(1)
+    theta, reference = rng.normal(size=(2, swish.ndim))
+    post = nnpost.Posterior(swish, nnpost.datasets.parabola(20))
+    moved = [fold(swish, theta), align(swish, theta, reference), jump(swish, theta, rng)]
+    for copy in (*moved, *copies(swish, theta)):
+        np.testing.assert_allclose(post.predict(copy), post.predict(theta), atol=1e-12)
+    nearest = min(np.sum((copy - reference) ** 2) for copy in copies(swish, theta))
+    assert np.sum((moved[1] - reference) ** 2) == pytest.approx(nearest)
+    assert group_size(swish) == len(copies(swish, theta)) == 6
+
+
+def test_an_activation_is_trained_and_sampled(swish):
+    post = nnpost.Posterior(
+        swish, nnpost.datasets.parabola(40), nnpost.Gaussian(0.5), nnpost.GaussianPrior(3.0)
+    )
+    fits = nnpost.train(post, restarts=8, epochs=300, lr=0.03)
+    assert fits.sgd.mse < 0.05 * np.var(post.data.y)
+    assert fits.map.log_prob > fits.sgd.log_prob
+    run = nnpost.sample(post, nsteps=40, start="fits", fits=fits, seed=0)
+    np.testing.assert_allclose(run.log_prob[-1], post.log_prob(run.chain[-1]), rtol=1e-9)
+    assert run.acceptance > 0.05
+
+
+# A move.
+
+
+def test_a_proposal_samples_any_density_of_emcees():
+    """A Gaussian whose mean and width are known; walkers are as good as independent after this."""
+    mean, sd, walkers, ensembles = np.array([1.0, -2.0]), np.array([0.5, 2.0]), 400, 4
+
+    def log_prob(x):
+        return -0.5 * (((x - mean) / sd) ** 2).sum(axis=1)
+
+    move = EnsembleMove(RandomWalk(), ensembles)
+    sampler = emcee.EnsembleSampler(walkers, 2, log_prob, moves=move, vectorize=True)
+    sampler.random_state = np.random.RandomState(0).get_state()
+    sampler.run_mcmc(np.random.default_rng(0).normal(size=(walkers, 2)), 300)
+    x = sampler.get_chain()[-1]
+    z = (x.mean(axis=0) - mean) / sd * np.sqrt(walkers)
+    assert np.abs(z).max() < 4
+    np.testing.assert_allclose(x.std(axis=0), sd, rtol=4 / np.sqrt(2 * walkers))
+
+
+def test_a_proposal_is_a_move_by_its_name(monkeypatch):
+    monkeypatch.setitem(PROPOSALS, "random-walk", RandomWalk)
+    post = nnpost.Posterior(nnpost.MLP(1), nnpost.datasets.line(10), nnpost.Gaussian(1.0))
+    move = make_move(post, "random-walk", ensembles=4, warmup=0)
+    sampler = emcee.EnsembleSampler(32, 2, post.log_prob, moves=move, vectorize=True)
+    sampler.random_state = np.random.RandomState(0).get_state()
+    start = nnpost.closed_form(post).mean + 0.1 * np.random.default_rng(0).normal(size=(32, 2))
+    sampler.run_mcmc(start, 20)
+    assert 0 < sampler.acceptance_fraction.mean() < 1
+    np.testing.assert_allclose(sampler.get_log_prob()[-1], post.log_prob(sampler.get_chain()[-1]))
+
+
+# A likelihood.
+
+
+def test_a_likelihood_is_its_formula():
+    post = nnpost.Posterior(nnpost.MLP(1, (2,)), nnpost.datasets.parabola(30), Tempered(0.5, 0.3))
+    theta = np.random.default_rng(0).normal(size=(5, post.ndim))
+    r = post.data.y - post.predict(theta)
+    normal = (-((r / 0.5) ** 2) / 2 - math.log(0.5 * math.sqrt(2 * math.pi))).sum(axis=1)
+    np.testing.assert_allclose(post.log_likelihood(theta), 0.3 * normal, rtol=1e-12)
+    value, grad = post.log_prob_and_grad(theta)
+    np.testing.assert_allclose(value, 0.3 * normal + post.log_prior(theta), rtol=1e-12)
+    step = 1e-6 * np.eye(post.ndim)
+    up, down = post.log_prob(theta[0] + step), post.log_prob(theta[0] - step)
+    np.testing.assert_allclose(grad[0], (up - down) / 2e-6, rtol=1e-4, atol=1e-3)
+
+
+def test_a_likelihood_is_sampled_in_memory():
+    """A line, whose posterior is a Gaussian: mean and widths by the normal equations."""
+    data = nnpost.datasets.line(50, noise=1.0)
+    post = nnpost.Posterior(nnpost.MLP(1), data, Tempered(1.0, 0.25), nnpost.GaussianPrior(10.0))
+    run = nnpost.sample(post, nsteps=500, start="prior", seed=0)
+    h = np.column_stack([data.x[:, 0], np.ones(data.n)])
+    covariance = np.linalg.inv(0.25 * h.T @ h + np.eye(2) / 100)
+    mean, sd = covariance @ (0.25 * h.T @ data.y), np.sqrt(np.diag(covariance))
+    draws = len(run.samples)  # independent ones: without a hidden layer all is drawn exactly
+    assert np.abs((run.samples.mean(axis=0) - mean) / sd).max() < 4 / np.sqrt(draws)
+    np.testing.assert_allclose(run.samples.std(axis=0), sd, rtol=4 / np.sqrt(2 * draws))
