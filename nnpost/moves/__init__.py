@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING
 from ..common.lazy import lazily
 
 if TYPE_CHECKING:
-    from .collapsed import CollapsedMove as CollapsedMove
-    from .collapsed import DirectMove as DirectMove
     from .copies import JumpMove as JumpMove
     from .copies import OrbitMove as OrbitMove
     from .differential_evolution import DifferentialEvolution as DifferentialEvolution
+    from .direct import DirectMove as DirectMove
     from .ensemble import EnsembleMove as EnsembleMove
     from .hmc import HamiltonianMove as HamiltonianMove
     from .independence import FoldedIndependence as FoldedIndependence
@@ -23,9 +22,8 @@ if TYPE_CHECKING:
     from .walk import Walk as Walk
 
 _HOMES = {
-    "CollapsedMove": "collapsed",
     "DifferentialEvolution": "differential_evolution",
-    "DirectMove": "collapsed",
+    "DirectMove": "direct",
     "EnsembleMove": "ensemble",
     "FoldedIndependence": "independence",
     "HamiltonianMove": "hmc",

@@ -1,9 +1,8 @@
-"""Gradient moves: Hamiltonian Monte Carlo as a move of emcee, for independent ensembles.
+"""Hamiltonian Monte Carlo as a move of emcee, over any density that has a gradient.
 
-A :class:`HamiltonianMove` is the product of two choices. The *space*: all parameters
-(:class:`FullSpace`), or the collapsed one (:class:`CollapsedSpace`), in which the output layer is
-integrated out and then drawn exactly. The *preconditioner*, see :mod:`nnpost.moves.mass_matrix`:
-the other half of each ensemble (walk and side), or one covariance for all units.
+A :class:`HamiltonianMove` is the product of two choices: a *density*
+(:mod:`nnpost.posterior.density`), and a *preconditioner* (:mod:`nnpost.moves.mass_matrix`), which
+is the other half of each ensemble (walk and side), or one covariance for all units.
 
 Step size and covariance are tuned during the first ``warmup`` steps only, which do not leave the
 posterior invariant and must be discarded; then they are frozen. To begin with every walker has a
@@ -15,37 +14,56 @@ outliers of Vrugt et al. 2009, Int. J. Nonlinear Sci. 10, 273, §3.3).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from emcee.moves import Move
 
+from ..posterior.density import Density
 from .leapfrog import Place, leapfrog
 from .mass_matrix import Preconditioner
 from .names import WARMUP
 from .proposal import Indices, Proposal, Random, decide, halves
-from .space import Space
 from .step_size import StepSize
+from .walkers import Walkers
 
-__all__ = ["HamiltonianMove"]
+__all__ = ["HamiltonianMove", "Trajectories", "Tuning"]
 
-DURATION = 1.5  # of a trajectory, on average; π/2 takes a standard normal to independence
-LONGEST = 100  # leapfrog steps of an average trajectory
-TRIES = 20  # renewals of a unit after each trajectory; together they cost a tenth of it
-FIRST = 25  # leapfrog steps of an average trajectory before anything is known of the scales
-# Shares of the warm-up: when walkers stop being tuned one by one and the way from the start is
-# forgotten, and when the preconditioner is built anew.
-REFRESH = (0.25, 0.5, 0.75)
-LOST = 20.0  # nats times √d below the best of its ensemble: the posterior has no share out there
+
+@dataclass(frozen=True)
+class Trajectories:
+    """How far a trajectory goes."""
+
+    duration: float = 1.5  # on average; π/2 takes a standard normal to independence
+    longest: int = 100  # leapfrog steps of an average one
+    first: int = 25  # ... before anything is known of the scales
+    renewals: int = 20  # of a unit after each; together they cost a tenth of it
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What happens in the warm-up.
+
+    ``refresh`` has shares of it: when walkers stop being tuned one by one and the way from the
+    start is forgotten, and when the preconditioner is built anew.
+    """
+
+    refresh: tuple[float, ...] = (0.25, 0.5, 0.75)
+    lost: float = 20.0  # nats times √d below the best of its ensemble: no share of the posterior
+
+    def marks(self, warmup: int) -> list[int]:
+        """Steps at which something is refreshed."""
+        return [round(share * warmup) for share in self.refresh]
 
 
 class HamiltonianMove(Move):
     """One trajectory for every walker, accepted with the change of energy, all in one call.
 
-    With ``jumps``, a proposal that needs no other walkers, TRIES of its steps follow.
+    With ``renewal``, a proposal that needs no other walkers, some of its steps follow.
 
-    The number of leapfrog steps is drawn at each step around DURATION / step size, and every
+    The number of leapfrog steps is drawn at each step around duration / step size, and every
     walker's step size within ±20 %, so that no period of the dynamics is hit for good.
     ``get_state`` and ``set_state`` hold all that the next step depends on, so that a stored run
     continues bit for bit; the length of the warm-up is part of it.
@@ -53,51 +71,54 @@ class HamiltonianMove(Move):
 
     def __init__(
         self,
-        space: Space,
+        density: Density,
         preconditioner: Preconditioner,
         ensembles: int = 1,
         warmup: int = WARMUP,
         step: float = 0.01,
-        jumps: Proposal | None = None,
+        renewal: Proposal | None = None,
+        trajectories: Trajectories = Trajectories(),
+        tuning: Tuning = Tuning(),
+        integrator: Callable[..., tuple[Place, np.ndarray]] = leapfrog,
     ) -> None:
-        self.space, self.preconditioner, self.jumps = space, preconditioner, jumps
-        self.ensembles, self.steps = ensembles, 0
-        self._tuned_for(warmup)
+        self.density, self.preconditioner, self.renewal = density, preconditioner, renewal
+        self.ensembles, self.warmup, self.steps = ensembles, warmup, 0
+        self.trajectories, self.tuning, self.integrator = trajectories, tuning, integrator
         self.step = StepSize(np.full((ensembles, 1), np.log(step)))
-        self._now = Place(np.empty((0, space.ndim)), np.empty(0), np.empty((0, space.ndim)))
+        self._walkers = Walkers(Place._fields, density.log_prob_and_grad)
 
     def propose(self, model: Any, state: Any) -> tuple[Any, np.ndarray]:
-        before = self._current(state.coords)
+        before = Place(*self._walkers.at(self.density.split(state.coords)))
         now = Place(*(part.copy() for part in before))
         accepted = np.zeros(len(now.x), dtype=bool)
         count, chances = self._leapfrogs(model.random), np.empty(len(now.x))
         for s, c in self._parts(len(now.x), model.random):
             chances[s] = self._move(now, s, c, count, accepted, model.random)
-        if self.jumps is not None:
-            self._jump(now, self.jumps, model.random)
-        if self.steps + 1 in self._marks:
+        if self.renewal is not None:
+            self._renew(now, self.renewal, model.random)
+        if self.steps + 1 in self.tuning.marks(self.warmup):
             self._rescue(now, model.random)
-        drawn = self.space.complete(now.x, now.density, model.random)
+        drawn = self.density.complete(now.x, model.random, now.density)
         # What is drawn is part of the move: where it has no density, nothing has moved.
         fine = np.isfinite(drawn.log_prob)
         state.coords[fine], state.log_prob[fine] = drawn.theta[fine], drawn.log_prob[fine]
         for new, old in zip(now, before, strict=True):
             new[~fine] = old[~fine]
-        self._now = now
-        self._tune(chances.reshape(self.ensembles, -1))
+        self._walkers.arrays = list(now)
+        self._tune(now.x, chances.reshape(self.ensembles, -1))
         return state, accepted & fine
 
     def get_state(self) -> dict[str, np.ndarray]:
         """What must be stored beside the walkers for a bit-for-bit continuation."""
         done = {"steps": np.array(self.steps), "warmup": np.array(self.warmup)}
-        return done | self._now._asdict() | self.step.get_state() | self.preconditioner.get_state()
+        parts = (self._walkers, self.step, self.preconditioner)
+        return done | {k: v for part in parts for k, v in part.get_state().items()}
 
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
-        self.steps = int(state["steps"])
-        self._tuned_for(int(state["warmup"]))
-        self._now = Place(*(state[name].copy() for name in Place._fields))
-        self.step.set_state(state)
-        self.preconditioner.set_state(state)
+        """Continue from :meth:`get_state`."""
+        self.steps, self.warmup = int(state["steps"]), int(state["warmup"])
+        for part in (self._walkers, self.step, self.preconditioner):
+            part.set_state(state)
 
     def _move(
         self,
@@ -113,8 +134,8 @@ class HamiltonianMove(Move):
         p = rng.standard_normal((*s.shape, b.size))
         logs = np.broadcast_to(self.step.log, (self.ensembles, len(now.x) // self.ensembles))
         step = np.exp(logs.ravel()[s]) * rng.uniform(0.8, 1.2, size=s.shape)
-        start = Place(*(part[s] for part in now))
-        end, q = leapfrog(start, p, step[..., None], count, self.space.log_prob_and_grad, b)
+        start, gradient = Place(*(part[s] for part in now)), self.density.log_prob_and_grad
+        end, q = self.integrator(start, p, step[..., None], count, gradient, b)
         with np.errstate(over="ignore", invalid="ignore"):
             kinetic = 0.5 * ((p**2).sum(axis=2) - (q**2).sum(axis=2))
             gain = np.nan_to_num(end.density - start.density + kinetic, nan=-np.inf)
@@ -124,33 +145,31 @@ class HamiltonianMove(Move):
         accepted[rows] = True
         return np.exp(np.minimum(gain, 0))
 
-    def _tuned_for(self, warmup: int) -> None:
-        self.warmup, self._marks = warmup, [round(share * warmup) for share in REFRESH]
-
     def _rescue(self, now: Place, rng: Random) -> None:
         """Put lost walkers where others of their ensemble are, in place; in the warm-up only."""
         density = now.density.reshape(self.ensembles, -1)
-        least = density.max(axis=1, keepdims=True) - LOST * np.sqrt(self.space.ndim)
+        depth = self.tuning.lost * np.sqrt(self.density.ndim)
+        least = density.max(axis=1, keepdims=True) - depth
         for e, lost in enumerate(density < least):
             rows = e * len(lost) + np.arange(len(lost))
             kept = rng.choice(rows[~lost], size=lost.sum())
             for part in now:
                 part[rows[lost]] = part[kept]
 
-    def _jump(self, now: Place, jumps: Proposal, rng: Random) -> None:
-        """Steps of ``jumps``, in place; the gradient follows once, where anything changed."""
+    def _renew(self, now: Place, renewal: Proposal, rng: Random) -> None:
+        """Steps of ``renewal``, in place; the gradient follows once, where anything changed."""
         rows = np.arange(len(now.x)).reshape(self.ensembles, -1)
         changed = np.zeros(len(now.x), dtype=bool)
-        for _ in range(TRIES):
+        for _ in range(self.trajectories.renewals):
             s = now.x[rows]
-            q, factors = jumps.propose(s, s[:, :0], rng)
+            q, factors = renewal.propose(s, s[:, :0], rng)
             flat = q.reshape(now.x.shape)
-            density = self.space.log_prob(flat)
+            density = self.density.log_prob(flat)
             moved, taken = decide(factors.ravel() + density - now.density, rows, rng)
             now.x[moved], now.density[moved] = flat[taken], density[taken]
             changed[moved] = True
         if changed.any():
-            now.grad[changed] = self.space.log_prob_and_grad(now.x[changed])[1]
+            now.grad[changed] = self.density.log_prob_and_grad(now.x[changed])[1]
 
     def _parts(self, walkers: int, rng: Random) -> list[Indices]:
         if self.preconditioner.halves:
@@ -160,27 +179,23 @@ class HamiltonianMove(Move):
 
     def _leapfrogs(self, rng: Random) -> int:
         """One number for all walkers, as they move in one call."""
-        most = LONGEST if self.steps >= REFRESH[0] * self.warmup else FIRST
-        average = min(DURATION / np.exp(self.step.log.mean()), most)
+        known = self.steps >= self.tuning.refresh[0] * self.warmup
+        most = self.trajectories.longest if known else self.trajectories.first
+        average = min(self.trajectories.duration / np.exp(self.step.log.mean()), most)
         return max(1, round(average * rng.uniform(0.5, 1.5)))
 
-    def _tune(self, acceptance: np.ndarray) -> None:
+    def _tune(self, x: np.ndarray, acceptance: np.ndarray) -> None:
         """Learn from a step of the warm-up; what is settled at its end is never changed again."""
         self.steps += 1
         if self.steps > self.warmup:
             return
-        alone = self.steps <= self._marks[0]
+        marks = self.tuning.marks(self.warmup)
+        alone = self.steps <= marks[0]
         self.step.learn(acceptance if alone else acceptance.mean(axis=1, keepdims=True))
-        self.preconditioner.learn(self._now.x.reshape(self.ensembles, -1, self.space.ndim))
-        if self.steps in self._marks:
+        self.preconditioner.learn(x.reshape(self.ensembles, -1, self.density.ndim))
+        if self.steps in marks:
             (self.preconditioner.forget if alone else self.preconditioner.refresh)()
             self.step.settle()
             self.step.restart()
         if self.steps == self.warmup:
             self.step.settle()
-
-    def _current(self, coords: np.ndarray) -> Place:
-        x = self.space.split(coords)
-        if not np.array_equal(x, self._now.x):
-            self._now = Place(x, *self.space.log_prob_and_grad(x))
-        return self._now

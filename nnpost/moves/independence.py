@@ -22,13 +22,13 @@ class FoldedIndependence:
     """
 
     mixtures: tuple[StudentMixture, ...]
-    quotient: FoldedPosterior
+    folded: FoldedPosterior
 
     def propose(self, s: np.ndarray, c: np.ndarray, rng: Random) -> tuple[np.ndarray, np.ndarray]:
         q, factors = np.empty_like(s), np.empty(s.shape[:2])
         for e, m in enumerate(self.mixtures):
             new = m.draw(s.shape[1], rng)
-            ratio = m.log_prob(self.quotient.fold(s[e])) - m.log_prob(new)
-            factors[e] = np.where(self.quotient.inside(new), ratio, -np.inf)
-            q[e] = self.quotient.any_copy(new, rng)
+            ratio = m.log_prob(self.folded.fold(s[e])) - m.log_prob(new)
+            factors[e] = np.where(self.folded.inside(new), ratio, -np.inf)
+            q[e] = self.folded.any_copy(new, rng)
         return q, factors

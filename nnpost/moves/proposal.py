@@ -1,8 +1,20 @@
-"""What a proposal is, and what all of them share: halves of ensembles, partners, Metropolis' rule.
+"""What a proposal is, and what all moves share: halves of ensembles, partners, Metropolis' rule.
 
-A **proposal** is a small object with ``propose(s, c, rng) -> (q, log_factors)``: places s (E, S, d)
-of the walkers to move, c (E, C, d) of the others of the same ensemble; q like s, and the log of the
-Hastings factor (E, S).
+A state of emcee holds E independent ensembles of W walkers side by side, those of ensemble e in
+rows e·W … (e+1)·W. Every ensemble is split at random into two halves, and new places for one half
+are proposed from the other half *of the same ensemble* (Foreman-Mackey et al. 2013, PASP 125, 306,
+§3), for all ensembles and walkers in one vectorised call.
+
+A **proposal** is a small frozen object with ``propose(s, c, rng) -> (q, log_factors)``:
+
+- s (E, S, d), the places of the walkers to move, and c (E, C, d), those of the other half;
+- rng, the numpy RandomState of emcee's sampler, from which all randomness comes;
+- q (E, S, d), the proposed places, and (E, S) the log of the Hastings factor
+  p(q → s)/p(s → q), 0 where the proposal is symmetric and −inf where q must not be taken.
+
+It knows nothing of the density: :class:`~.ensemble.EnsembleMove` accepts or refuses, in whatever
+space the walkers are moved, and a tempered run does so at its own temperature. A new one is a file
+in this folder and an entry in ``registry.py``.
 """
 
 from __future__ import annotations

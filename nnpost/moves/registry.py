@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import emcee
 import numpy as np
@@ -12,20 +13,19 @@ from ..numerics.student_mixture import StudentMixture
 from ..posterior.folded import FoldedPosterior
 from ..posterior.output_layer import OutputLayer
 from ..posterior.posterior import Posterior
-from .collapsed import CollapsedMove, DirectMove
 from .differential_evolution import DifferentialEvolution
+from .direct import DirectMove
 from .ensemble import EnsembleMove
-from .hmc import HamiltonianMove
+from .hmc import HamiltonianMove, Trajectories
 from .independence import FoldedIndependence
 from .manifold_mala import ManifoldMALA
-from .mass_matrix import NeuronMassMatrix, SideDirections, WalkDirections
+from .mass_matrix import NeuronMassMatrix, Preconditioner, SideDirections, WalkDirections
 from .names import WARMUP, uses_gradients
 from .neuron_de import NeuronDE
 from .neuron_gibbs import NeuronGibbs
 from .neuron_refresh import NeuronRefresh
 from .proposal import Proposal
 from .snooker import Snooker
-from .space import CollapsedSpace, FullSpace
 from .stretch import Stretch
 from .walk import Walk
 
@@ -34,8 +34,11 @@ __all__ = [
     "PROPOSALS",
     "collapsed_hamiltonian",
     "collapsed_proposals",
+    "full_hamiltonian",
     "make_move",
 ]
+
+USUAL = Trajectories()
 
 PROPOSALS: dict[str, Callable[[], Proposal]] = {
     "stretch": Stretch,
@@ -57,7 +60,10 @@ def collapsed_proposals(post: Posterior) -> list[tuple[Proposal, float]]:
 
 
 def collapsed_hamiltonian(
-    layer: OutputLayer, ensembles: int, warmup: int = WARMUP
+    layer: OutputLayer,
+    ensembles: int,
+    warmup: int = WARMUP,
+    trajectories: Trajectories = USUAL,
 ) -> HamiltonianMove:
     """The move for many parameters: collapsed, with one covariance for all units."""
     place = np.full(layer.post.ndim, -1)
@@ -68,12 +74,25 @@ def collapsed_hamiltonian(
     metric = NeuronMassMatrix(inside, _scales(layer.post)[layer.hidden_index], ensembles)
     blocks = np.array(neuron_blocks(layer.post.net))
     renewal = NeuronRefresh(blocks, layer.post.scales[layer.hidden_index][blocks])
-    return HamiltonianMove(CollapsedSpace(layer), metric, ensembles, warmup, jumps=renewal)
+    return HamiltonianMove(
+        layer, metric, ensembles, warmup, renewal=renewal, trajectories=trajectories
+    )
 
 
-def _full_hamiltonian(post: Posterior, ensembles: int, warmup: int = WARMUP) -> HamiltonianMove:
-    metric = NeuronMassMatrix(exchangeable(post.net, post.ndim), _scales(post), ensembles)
-    return HamiltonianMove(FullSpace(post), metric, ensembles, warmup)
+def full_hamiltonian(
+    preconditioner: str,
+    post: Posterior,
+    ensembles: int,
+    warmup: int = WARMUP,
+    trajectories: Trajectories = USUAL,
+) -> HamiltonianMove:
+    """The move over all parameters, preconditioned as ``preconditioner`` names it."""
+    metric = PRECONDITIONERS[preconditioner](post, ensembles)
+    return HamiltonianMove(post, metric, ensembles, warmup, trajectories=trajectories)
+
+
+def _neurons(post: Posterior, ensembles: int) -> NeuronMassMatrix:
+    return NeuronMassMatrix(exchangeable(post.net, post.ndim), _scales(post), ensembles)
 
 
 def _scales(post: Posterior) -> np.ndarray:
@@ -84,14 +103,14 @@ def _scales(post: Posterior) -> np.ndarray:
     return scales
 
 
-GRADIENT_MOVES: dict[str, Callable[[Posterior, int, int], HamiltonianMove]] = {
-    "hmc": _full_hamiltonian,
-    "hmc-walk": lambda post, e, warmup: HamiltonianMove(
-        FullSpace(post), WalkDirections(), e, warmup
-    ),
-    "hmc-side": lambda post, e, warmup: HamiltonianMove(
-        FullSpace(post), SideDirections(), e, warmup
-    ),
+PRECONDITIONERS: dict[str, Callable[[Posterior, int], Preconditioner]] = {
+    "hmc": _neurons,
+    "hmc-walk": lambda post, ensembles: WalkDirections(),
+    "hmc-side": lambda post, ensembles: SideDirections(),
+}
+
+GRADIENT_MOVES: dict[str, Callable[..., HamiltonianMove]] = {
+    name: partial(full_hamiltonian, name) for name in PRECONDITIONERS
 }
 
 
@@ -126,4 +145,4 @@ def make_move(
             proposals = [(fresh, 2.0), (NeuronGibbs(post), 0.4), (ManifoldMALA(post), 2.0)]
         else:
             proposals.append((fresh, 0.5))
-    return CollapsedMove(layer, proposals, ensembles)
+    return EnsembleMove(proposals, ensembles, layer)

@@ -33,6 +33,7 @@ from torch import Tensor
 
 from ..common.tensors import as_tensor, finite_or_never
 from ..network.neurons import flippable, neuron_blocks, symmetry_of
+from .density import Drawn
 from .output_layer import OutputLayer
 
 __all__ = ["FoldedPosterior"]
@@ -50,7 +51,10 @@ class _Summed(NamedTuple):
 
 
 class FoldedPosterior:
-    """log p̄ and its gradient, the fold into D, and the draw of a copy. h is (B, H)."""
+    """log p̄ and its gradient, the fold into D, and the draw of a copy. h is (B, H).
+
+    It is a :class:`~.density.Density` of D.
+    """
 
     def __init__(self, layer: OutputLayer) -> None:
         self.layer, self.ndim = layer, layer.ndim
@@ -118,6 +122,17 @@ class FoldedPosterior:
         out = np.array(h, dtype=float)
         out[:, self.blocks.ravel()] = units.reshape(len(h), self.blocks.size)
         return out
+
+    def split(self, theta: np.ndarray) -> np.ndarray:
+        """The copy in D of what is sampled: (B, P) -> (B, H)."""
+        return self.fold(self.layer.split(theta))
+
+    def complete(
+        self, x: np.ndarray, rng: np.random.RandomState, density: np.ndarray | None = None
+    ) -> Drawn:
+        """Full vectors (B, P): a copy drawn by :meth:`unfold`, and its output layer."""
+        drawn = self.layer.draw(self.unfold(x, rng), rng)
+        return drawn._replace(density=self.log_prob(x) if density is None else density)
 
     # -- the density ----------------------------------------------------------------------------
 

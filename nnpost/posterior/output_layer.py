@@ -24,12 +24,13 @@ import torch
 from torch import Tensor
 
 from ..common.tensors import as_tensor, finite_or_never
+from .density import Drawn
 from .likelihood import LOG_2PI
 from .points import WeightedPoints
 from .posterior import Posterior
 from .prior import Normals
 
-__all__ = ["Collapsed", "Draws", "NormalSource", "OutputLayer", "Statistics"]
+__all__ = ["Collapsed", "NormalSource", "OutputLayer", "Statistics"]
 
 
 class NormalSource(Protocol):
@@ -57,16 +58,8 @@ class Collapsed(NamedTuple):
     cholesky: Tensor  # (B, K, K)  L of A
 
 
-class Draws(NamedTuple):
-    """Full vectors with exactly drawn output layers, in numpy."""
-
-    theta: np.ndarray  # (B, P)
-    collapsed: np.ndarray  # (B,)  log p(y, h)
-    log_prob: np.ndarray  # (B,)  log posterior of theta
-
-
 class OutputLayer:
-    """Exact integration over the output layer of a posterior.
+    """A posterior with its output layer integrated out: a :class:`~.density.Density` of h.
 
     All methods take ``h`` (B, H) with H = P − K; ``beta`` is the power of the likelihood, a
     number, so that the same code serves tempering.
@@ -99,7 +92,7 @@ class OutputLayer:
     # -- between theta and its parts --------------------------------------------------------------
 
     def split(self, theta: np.ndarray) -> np.ndarray:
-        """The part that is sampled: (..., P) -> (..., H)."""
+        """The part that is sampled: (..., P) -> (..., H), a copy."""
         return theta[..., self.hidden_index]
 
     def join(self, h: np.ndarray, o: np.ndarray) -> np.ndarray:
@@ -128,14 +121,20 @@ class OutputLayer:
         value, grad = (torch.cat(part).numpy(force=True) for part in zip(*parts, strict=True))
         return value, grad
 
-    def draw(self, h: np.ndarray, rng: NormalSource) -> Draws:
+    def complete(
+        self, x: np.ndarray, rng: NormalSource, density: np.ndarray | None = None
+    ) -> Drawn:
+        """:meth:`draw`, in which the density falls out whether it was known or not."""
+        return self.draw(x, rng)
+
+    def draw(self, h: np.ndarray, rng: NormalSource) -> Drawn:
         """Full vectors for h with o ~ p(o | h, y): (B, H) -> (B, P), and both log densities."""
         t = as_tensor(h, self.post.device)
         normal = as_tensor(rng.standard_normal((len(h), len(self.output_index))), self.post.device)
         with torch.no_grad():
             parts = [self._draw(t[rows], normal[rows]) for rows in self.blocks(len(t))]
         o, collapsed, log_prob = (torch.cat(p).numpy(force=True) for p in zip(*parts, strict=True))
-        return Draws(self.join(h, o), collapsed, log_prob)
+        return Drawn(self.join(h, o), collapsed, log_prob)
 
     def best(self, h: np.ndarray) -> np.ndarray:
         """Full vectors for h with the output layer at its most probable value: (B, H) -> (B, P)."""

@@ -20,6 +20,7 @@ from ..common.errors import RequestError
 from ..common.tensors import BLOCK, as_tensor, check_device, finite_or_never
 from ..data.dataset import Dataset
 from ..network.mlp import MLP
+from .density import Drawn
 from .description import LOG_SIGMA
 from .likelihood import LOG_2PI, MSE, Gaussian, Likelihood
 from .points import Points
@@ -147,6 +148,19 @@ class Posterior:
         for rows in self.blocks(len(flat)):
             value[rows], grad[rows] = self._value_and_grad(flat[rows])
         return restore(value), restore(grad)
+
+    # -- as a Density: all parameters move, and nothing is left to draw ----------------------------
+
+    def split(self, theta: np.ndarray) -> np.ndarray:
+        """A copy, (B, P) -> (B, P)."""
+        return theta.copy()
+
+    def complete(
+        self, x: np.ndarray, rng: np.random.RandomState, density: np.ndarray | None = None
+    ) -> Drawn:
+        """The vectors themselves, (B, P); ``density`` (B,) is taken where it is known."""
+        known = self.log_prob(x) if density is None else density
+        return Drawn(x, known, known)
 
     # -- the pieces, on flat float64 tensors (B, P) on the device; autograd goes through them ------
 

@@ -12,21 +12,19 @@ from test_moves import BOUND, ENSEMBLES, TARGETS, Target, largest_z
 
 from nnpost.common.errors import RequestError
 from nnpost.data.dataset import Dataset
-from nnpost.moves import hmc
-from nnpost.moves.collapsed import CollapsedMove
 from nnpost.moves.ensemble import EnsembleMove
-from nnpost.moves.hmc import HamiltonianMove
+from nnpost.moves.hmc import HamiltonianMove, Trajectories
 from nnpost.moves.leapfrog import Place, leapfrog
 from nnpost.moves.mass_matrix import NeuronMassMatrix, SideDirections, WalkDirections
 from nnpost.moves.names import uses_gradients
 from nnpost.moves.neuron_refresh import NeuronRefresh
 from nnpost.moves.registry import GRADIENT_MOVES, collapsed_hamiltonian
-from nnpost.moves.space import CollapsedSpace, FullSpace
 from nnpost.moves.step_size import StepSize
 from nnpost.moves.stretch import Stretch
 from nnpost.network.mlp import MLP
 from nnpost.network.neurons import exchangeable
 from nnpost.network.symmetry import jump
+from nnpost.posterior.density import Drawn
 from nnpost.posterior.likelihood import Gaussian
 from nnpost.posterior.output_layer import OutputLayer
 from nnpost.posterior.posterior import Posterior
@@ -55,6 +53,12 @@ class Slope:
         shares = [np.exp(depth - density)[:, None] for depth in depths]
         return density, -sum(share * fall for share, fall in zip(shares, falls, strict=True))
 
+    def split(self, theta):
+        return theta.copy()
+
+    def complete(self, x, rng, density=None):
+        return Drawn(x, density, density)
+
 
 def unit_metric(ndim):
     """Pairs of coordinates as units, and the odd one alone, with scales that are not all one."""
@@ -76,10 +80,9 @@ PRECONDITIONERS = {
 }
 
 
-def target_move(target, name):
+def target_move(target, name, **choices):
     make, step = PRECONDITIONERS[name]
-    space = FullSpace(Slope(target))
-    return HamiltonianMove(space, make(target.ndim), ENSEMBLES, warmup=0, step=step)
+    return HamiltonianMove(Slope(target), make(target.ndim), ENSEMBLES, 0, step, **choices)
 
 
 def test_the_gradient_of_the_targets_is_right():
@@ -113,8 +116,7 @@ def test_renewals_leave_the_target_invariant_alone_and_after_trajectories(ndim, 
     z, accepted = largest_z(EnsembleMove(renewal(ndim), ENSEMBLES), full, seed=ndim)
     assert accepted > 0.05
     assert z < BOUND
-    move = target_move(full, "units")
-    move.jumps = renewal(ndim)
+    move = target_move(full, "units", renewal=renewal(ndim))
     assert largest_z(move, full, seed=ndim, steps=8)[0] < BOUND
 
 
@@ -128,10 +130,13 @@ def test_the_harness_catches_a_renewal_that_forgets_its_density():
     assert largest_z(EnsembleMove(wrong, ENSEMBLES), Target(5), seed=1)[0] > 2 * BOUND
 
 
-def test_the_harness_catches_a_forgotten_kinetic_energy(monkeypatch):
-    monkeypatch.setattr(hmc, "leapfrog", lambda *args: (leapfrog(*args)[0], args[1]))
+def test_the_harness_catches_a_forgotten_kinetic_energy():
+    def forgetful(start, p, *rest):
+        return leapfrog(start, p, *rest)[0], p
+
     target = Target(5)
-    assert largest_z(target_move(target, "units"), target, seed=1, steps=15)[0] > 2 * BOUND
+    move = target_move(target, "units", integrator=forgetful)
+    assert largest_z(move, target, seed=1, steps=15)[0] > 2 * BOUND
 
 
 @pytest.mark.parametrize("ndim", [2, 5])
@@ -141,7 +146,7 @@ def test_the_harness_catches_directions_taken_from_the_walkers_that_move(ndim):
             return super().directions(s, s, rng)
 
     target = Target(ndim)
-    move = HamiltonianMove(FullSpace(Slope(target)), Own(), ENSEMBLES, warmup=0, step=0.5)
+    move = HamiltonianMove(Slope(target), Own(), ENSEMBLES, warmup=0, step=0.5)
     assert largest_z(move, target, seed=2, steps=15)[0] > 2 * BOUND
 
 
@@ -223,11 +228,8 @@ def problem(activation="tanh", hidden=(2,), inputs=1, n=25, sigma="infer", std=1
     return Posterior(MLP(inputs, hidden, activation), data, Gaussian(sigma), GaussianPrior(std))
 
 
-@pytest.fixture
-def short(monkeypatch):
-    """Trajectories of a tenth of the usual length, where efficiency is not the point."""
-    monkeypatch.setattr(hmc, "LONGEST", 10)
-    monkeypatch.setattr(hmc, "FIRST", 10)
+# A tenth of the usual length, where efficiency is not the point.
+SHORT = Trajectories(longest=10, first=10)
 
 
 def advance(move, post, coords, rng, steps):
@@ -241,18 +243,18 @@ def advance(move, post, coords, rng, steps):
 
 
 @pytest.mark.parametrize("name", ["collapsed", *GRADIENT_MOVES])
-def test_a_small_posterior_is_that_of_the_collapsed_stretch(name, short):
+def test_a_small_posterior_is_that_of_the_collapsed_stretch(name):
     """z-tests on functions of theta, over ensembles that started in exact (long-run) draws."""
     post, ensembles, width = problem(), 24, 16
     rng = np.random.RandomState(0)
     layer = OutputLayer(post)
-    stretch = CollapsedMove(layer, [(Stretch(3.0), 1.0)], ensembles)
+    stretch = EnsembleMove(Stretch(3.0), ensembles, layer)
     begin = post.scales * rng.standard_normal((ensembles * width, post.ndim))
     chain, _ = advance(stretch, post, begin, rng, 900)
     move = (
-        collapsed_hamiltonian(layer, ensembles, 40)
+        collapsed_hamiltonian(layer, ensembles, 40, SHORT)
         if name == "collapsed"
-        else GRADIENT_MOVES[name](post, ensembles, 40)
+        else GRADIENT_MOVES[name](post, ensembles, 40, SHORT)
     )
     x = np.array([[-1.0], [0.2], [1.5]])
 
@@ -359,20 +361,18 @@ def test_ensembles_never_mix():
     coords = rng.standard_normal((24, post.ndim))
     other = coords.copy()
     other[16:] = rng.standard_normal((8, post.ndim))
-    space = CollapsedSpace(OutputLayer(post))
+    layer = OutputLayer(post)
     for preconditioner in (WalkDirections(), SideDirections()):
         ends = []
         for start in (coords, other):
-            move = HamiltonianMove(space, preconditioner, 3, warmup=0, step=0.05)
+            move = HamiltonianMove(layer, preconditioner, 3, warmup=0, step=0.05)
             ends.append(advance(move, post, start.copy(), np.random.RandomState(5), 2)[0][-1])
         np.testing.assert_allclose(ends[0][:16], ends[1][:16], rtol=1e-9)
 
 
 def test_a_trajectory_that_leaves_the_floats_is_rejected():
     post = wide()
-    move = HamiltonianMove(
-        CollapsedSpace(OutputLayer(post)), WalkDirections(), 1, warmup=0, step=1e300
-    )
+    move = HamiltonianMove(OutputLayer(post), WalkDirections(), 1, warmup=0, step=1e300)
     coords = np.random.default_rng(0).standard_normal((8, post.ndim))
     chain, log_prob = advance(move, post, coords.copy(), np.random.RandomState(0), 2)
     np.testing.assert_array_equal(chain[-1][:, :50], coords[:, :50])
@@ -380,7 +380,7 @@ def test_a_trajectory_that_leaves_the_floats_is_rejected():
 
 
 @pytest.mark.parametrize("moves", ["collapsed", "hmc", "hmc-walk"])
-def test_a_run_continued_equals_one_uninterrupted_bit_for_bit(tmp_path, moves, short):
+def test_a_run_continued_equals_one_uninterrupted_bit_for_bit(tmp_path, moves):
     """Also where it stops within the warm-up."""
     post = wide()
     settings = {"moves": moves, "start": "prior", "discard": 12, "seed": 3}

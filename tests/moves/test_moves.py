@@ -15,7 +15,6 @@ import pytest
 from scipy.stats import chi2
 
 from nnpost.common.errors import RequestError
-from nnpost.moves.collapsed import CollapsedMove
 from nnpost.moves.differential_evolution import DifferentialEvolution
 from nnpost.moves.ensemble import EnsembleMove
 from nnpost.moves.neuron_de import NeuronDE
@@ -23,6 +22,7 @@ from nnpost.moves.proposal import halves, others
 from nnpost.moves.registry import PROPOSALS
 from nnpost.moves.snooker import Snooker
 from nnpost.moves.stretch import Stretch
+from nnpost.posterior.density import Drawn
 
 ENSEMBLES, STEPS, BOUND = 400, 60, 5.0
 
@@ -149,17 +149,15 @@ class GaussianLayer:
         self.root = np.linalg.cholesky(cov[-2:, -2:] - self.slope @ cov[:-2, -2:])
 
     def split(self, theta):
-        return theta[..., :-2]
+        return theta[..., :-2].copy()
 
     def log_prob(self, h):
         return self.marginal.log_prob(h)
 
-    def draw(self, h, rng):
+    def complete(self, h, rng, density=None):
         o = h @ self.slope.T + rng.standard_normal((len(h), 2)) @ self.root.T
         theta = np.concatenate([h, o], axis=1)
-        return SimpleNamespace(
-            theta=theta, collapsed=self.log_prob(h), log_prob=self.target.log_prob(theta)
-        )
+        return Drawn(theta, self.log_prob(h), self.target.log_prob(theta))
 
 
 @pytest.mark.parametrize("name", PROPOSALS)
@@ -167,7 +165,7 @@ class GaussianLayer:
 @pytest.mark.parametrize("ndim", [4, 7, 10])
 def test_the_collapsed_move_leaves_the_full_target_invariant(ndim, target, name):
     full = Target(ndim, **target)
-    move = CollapsedMove(GaussianLayer(full), [(PROPOSALS[name](), 1.0)], ENSEMBLES)
+    move = EnsembleMove(PROPOSALS[name](), ENSEMBLES, GaussianLayer(full))
     z, accepted = largest_z(move, full, seed=ndim)
     assert 0.01 < accepted < 0.99
     assert z < BOUND
@@ -177,12 +175,11 @@ def test_the_harness_catches_a_collapsed_move_that_forgets_the_draws_density():
     full = Target(5)
 
     class Forgetful(GaussianLayer):
-        def draw(self, h, rng):
-            new = super().draw(h, rng)
-            new.collapsed = new.log_prob
-            return new
+        def complete(self, h, rng, density=None):
+            new = super().complete(h, rng)
+            return new._replace(density=new.log_prob)
 
-    move = CollapsedMove(Forgetful(full), [(Stretch(), 1.0)], ENSEMBLES)
+    move = EnsembleMove(Stretch(), ENSEMBLES, Forgetful(full))
     assert largest_z(move, full, seed=2)[0] > 2 * BOUND
 
 
