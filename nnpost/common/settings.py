@@ -78,8 +78,8 @@ def number(above: float = -math.inf, least: float = -math.inf, below: float = ma
         ("of at least", "minimum", least),
         ("below", "exclusiveMaximum", below),
     ]
-    said = [limit for limit in limits if math.isfinite(limit[2])]
-    words = " and ".join(f"{word} {limit:g}" for word, _, limit in said)
+    given = [limit for limit in limits if math.isfinite(limit[2])]
+    words = " and ".join(f"{word} {limit:g}" for word, _, limit in given)
 
     def read(value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, Real):
@@ -89,7 +89,7 @@ def number(above: float = -math.inf, least: float = -math.inf, below: float = ma
             raise Refused
         return kept
 
-    schema = {"type": "number"} | {name: limit for _, name, limit in said}
+    schema = {"type": "number"} | {name: limit for _, name, limit in given}
     return Rule(f"a number {words}".strip(), schema, read)
 
 
@@ -187,8 +187,8 @@ def checked(key: str, value: Any, rule: Rule) -> Any:
     try:
         return rule.read(value)
     except Refused as refused:
-        told = f"{key}: found {shown(value)}, expected {rule.words}{refused}"
-        raise RequestError(told) from None
+        message = f"{key}: found {shown(value)}, expected {rule.words}{refused}"
+        raise RequestError(message) from None
 
 
 class Described(NamedTuple):

@@ -190,6 +190,13 @@ def test_a_chain_of_something_else_is_not_continued(post, quick, tmp_path):
         sample(other, tmp_path / "run.h5", start="prior", resume=True)
 
 
+class Unkept(Posterior):
+    """A posterior that a run file cannot keep."""
+
+    def to_tree(self):
+        raise RequestError("likelihood: found one of your own")
+
+
 def test_what_cannot_be_done_is_refused_before_anything_is_computed(post, quick, tmp_path):
     """Each would otherwise be refused only after tempered runs, of which none is heard."""
 
@@ -203,6 +210,10 @@ def test_what_cannot_be_done_is_refused_before_anything_is_computed(post, quick,
     quick(path, start="prior", tempering=None)
     with pytest.raises(RequestError, match="start = prior in the file, tempered asked for"):
         sample(post, path, nsteps=70, nwalkers=14, resume=True, progress=heard)
+    new = tmp_path / "new.h5"
+    with pytest.raises(RequestError, match="found one of your own"):
+        sample(Unkept(post.net, post.data, post.likelihood, post.prior), new, progress=heard)
+    assert not new.exists()
     with pytest.raises(RequestError, match=r"expected an even number of at least 2002 \(one for"):
         sample(post, nwalkers=2002, progress=heard)
 
