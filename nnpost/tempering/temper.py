@@ -66,7 +66,7 @@ def temper(
     """Run one tempered population for each ensemble.
 
     Args:
-        ensembles: E, the number of independent runs.
+        ensembles: E, the number of runs; those from basins have a mixture in common.
         particles: N of each run, even and at least four for each parameter that moves.
         steps: moves of every particle after each step of the ladder; from basins, every four
             of them are a sweep: a unit replaced, and five steps along the curvature.
