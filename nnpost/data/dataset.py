@@ -161,7 +161,7 @@ def _check_text(what: str, value: Any) -> None:
 
 def _numbers(what: str, value: Any) -> np.ndarray:
     """A float64 copy of any array of real numbers."""
-    if np.ma.is_masked(value):
+    if hasattr(value, "mask") and np.ma.is_masked(value):  # numpy.ma takes long to import
         raise RequestError(f"{what} has masked values, expected numbers only; remove those points")
     try:
         found = np.asarray(value)
