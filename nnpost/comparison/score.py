@@ -48,7 +48,7 @@ def score(
         shift_error=shift.error,
         labels=tuple(post.labels),
         profile=profile_between(post, fits.sgd.theta, top.theta, detail.line),
-        valleys=modes,
+        modes=modes,
         approximations=tuple(approximations(reference, fits, run.seed)),
         log_evidence=_evidence(run),
         x=reference.x,

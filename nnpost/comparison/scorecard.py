@@ -91,7 +91,7 @@ class ScoreCard(Tabled):
     shift_error: np.ndarray
     labels: tuple[str, ...]
     profile: Profile
-    valleys: Modes
+    modes: Modes
     approximations: tuple[Approximation, ...]
     log_evidence: Estimate
     x: np.ndarray
@@ -101,7 +101,7 @@ class ScoreCard(Tabled):
 
     # -- as tables -----------------------------------------------------------------------------
 
-    def standing_rows(self) -> Iterator[list[str]]:
+    def distance_rows(self) -> Iterator[list[str]]:
         """SGD, the restarts and draws of the posterior, measure by measure."""
         yield ["", "SGD", "restarts: median [5 %, 95 %]", "draws: median"]
         for name, text in MEASURES.items():
@@ -126,15 +126,15 @@ class ScoreCard(Tabled):
         """The basins, the highest first."""
         yield ["basin", "below the MAP", f"{self.misfit} of its top", "restarts", "posterior mass",
                f"best {self.misfit} of its restarts"]  # fmt: skip
-        top = self.valleys.top.log_prob
-        for k, basin in enumerate(self.valleys.basins):
-            inside = {"SGD": self.valleys.sgd, "MAP": self.valleys.map}
+        top = self.modes.top.log_prob
+        for k, basin in enumerate(self.modes.basins):
+            inside = {"SGD": self.modes.sgd, "MAP": self.modes.map}
             names = ", ".join(name for name, at in inside.items() if at == k)
             title = f"{k + 1} ({names})" if names else str(k + 1)
             best = "" if math.isnan(basin.best_mse) else f"{basin.best_mse:.4g}"
             below = f"{max(top - basin.log_prob, 0):.2f}"
             yield [title, below, f"{basin.mse:.4g}", str(basin.restarts), str(basin.mass), best]
-        others = (self.valleys.other_restarts, self.valleys.other_mass)
+        others = (self.modes.other_restarts, self.modes.other_mass)
         if any(one.value for one in others):
             yield ["others", "", "", *map(str, others), ""]
 
@@ -156,7 +156,7 @@ class ScoreCard(Tabled):
             yield "the chain has NOT converged: these numbers are of the draws that there are"
         yield "± is the Monte-Carlo error; `nnpost compare --json` gives those of restarts, too"
         yield (
-            f"basins: {self.valleys.climbed_restarts} restarts and {self.valleys.climbed_draws} "
+            f"basins: {self.modes.climbed_restarts} restarts and {self.modes.climbed_draws} "
             "draws climbed to their maxima, copies counted as one"
         )
         if "mahalanobis" not in self.best:
@@ -170,7 +170,7 @@ class ScoreCard(Tabled):
     def tables(self) -> list[Table]:
         """Where SGD lies, the basins, and the other approximations; the notes below the last."""
         return [
-            Table(list(self.standing_rows()), "Where SGD lies", head=True),
+            Table(list(self.distance_rows()), "Where SGD lies", head=True),
             Table(list(self.basin_rows()), "Basins", head=True),
             Table(
                 list(self.approximation_rows()),
@@ -185,8 +185,12 @@ class ScoreCard(Tabled):
     def to_tree(self) -> dict[str, Any]:
         """A plain nested dict of arrays, numbers and strings."""
         listed = {str(k): one.to_tree() for k, one in enumerate(self.approximations)}
-        tree = asdict(self) | {"valleys": self.valleys.to_tree(), "approximations": listed}
-        return tree | {"weighted": tree.pop("misfit") == MISFITS[True]}
+        kept = {k: v for k, v in asdict(self).items() if k not in ("modes", "misfit")}
+        return kept | {
+            "valleys": self.modes.to_tree(),  # files and JSON keep the keys they always had
+            "approximations": listed,
+            "weighted": self.misfit == MISFITS[True],
+        }
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> ScoreCard:
@@ -199,7 +203,7 @@ class ScoreCard(Tabled):
             "above_all": Estimate.from_tree(tree["above_all"]),
             "labels": tuple(tree["labels"]),
             "profile": Profile(**tree["profile"]),
-            "valleys": Modes.from_tree(tree["valleys"]),
+            "modes": Modes.from_tree(tree["valleys"]),
             "approximations": tuple(
                 Approximation.from_tree(listed[str(k)]) for k in range(len(listed))
             ),
@@ -207,7 +211,8 @@ class ScoreCard(Tabled):
             "misfit": MISFITS[bool(tree["weighted"])],
             "converged": bool(tree["converged"]),
         }
-        return cls(**{k: v for k, v in tree.items() if k != "weighted"} | read)
+        kept = {k: v for k, v in tree.items() if k not in ("valleys", "weighted")}
+        return cls(**kept | read)
 
     def as_dict(self) -> dict[str, Any]:
         """Every number with its error, as plain values for JSON (arrays still numpy)."""

@@ -45,7 +45,7 @@ def basins(card: ScoreCard) -> Figure:
 
     Error bars are one standard error. Left of the bars: how far the top lies below the MAP.
     """
-    found = card.valleys.basins
+    found = card.modes.basins
     fig = new_figure(7.2, 1.3 + 0.55 * len(found))
     ax = fig.subplots()
     rows = np.arange(len(found))
@@ -60,8 +60,8 @@ def basins(card: ScoreCard) -> Figure:
     ax.set_xticks([0, 0.25, 0.5, 0.75, 1])
     ax.set_xlabel("share")
     handles = [
-        Patch(color=ORANGE, label=f"of {card.valleys.climbed_restarts} restarts"),
-        Patch(color=SKY, label=f"of the posterior ({card.valleys.climbed_draws} draws climbed)"),
+        Patch(color=ORANGE, label=f"of {card.modes.climbed_restarts} restarts"),
+        Patch(color=SKY, label=f"of the posterior ({card.modes.climbed_draws} draws climbed)"),
     ]
     legend_below(fig, handles)
     return fig
@@ -79,11 +79,11 @@ def _bars(ax: Axes, at: NDArray[Any], shares: NDArray[Any], color: str) -> None:
 
 
 def _basin_name(card: ScoreCard, k: int) -> str:
-    basin, home = card.valleys.basins[k], card.valleys.top
+    basin, home = card.modes.basins[k], card.modes.top
     below = max(home.log_prob - basin.log_prob, 0.0)
-    first = "basin of the MAP" if k == card.valleys.map else f"{number(below, '.3g')} nats below"
-    inside = " (and SGD)" if k == card.valleys.sgd == card.valleys.map else ""
-    inside = " (SGD)" if k == card.valleys.sgd != card.valleys.map else inside
+    first = "basin of the MAP" if k == card.modes.map else f"{number(below, '.3g')} nats below"
+    inside = " (and SGD)" if k == card.modes.sgd == card.modes.map else ""
+    inside = " (SGD)" if k == card.modes.sgd != card.modes.map else inside
     return f"{first}{inside}\n{misfit(card.misfit)} {basin.mse:.3g}"
 
 

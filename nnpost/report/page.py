@@ -158,7 +158,7 @@ def answer(card: ScoreCard, comparison: Comparison) -> Iterator[str]:
 
 
 def _distance(card: ScoreCard) -> str:
-    same = card.valleys.sgd == card.valleys.map
+    same = card.modes.sgd == card.modes.map
     basin = "in the same basin as the MAP" if same else "in another basin than the MAP"
     height = card.profile.barrier
     barrier = "no barrier" if height == 0 else f"a barrier of {height:.3g} nats"

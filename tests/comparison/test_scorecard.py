@@ -109,8 +109,8 @@ def test_a_card_does_the_work_that_it_is_told_to(linear, card):
     comparison = compare(linear.post, linear.fits, linear.run, detail=detail)
     small = score(linear.post, linear.fits, linear.run, comparison, detail=detail)
     assert (len(small.profile.t), len(card.profile.t)) == (11, 201)
-    assert small.valleys.climbed_draws <= 12 < card.valleys.climbed_draws
-    assert (small.valleys.climbed_restarts, card.valleys.climbed_restarts) == (2, 4)
+    assert small.modes.climbed_draws <= 12 < card.modes.climbed_draws
+    assert (small.modes.climbed_restarts, card.modes.climbed_restarts) == (2, 4)
     drawn = {one.name: one.draws for one in small.approximations}
     assert drawn == {
         "restarts as an ensemble": 4,
@@ -123,10 +123,10 @@ def test_a_card_does_the_work_that_it_is_told_to(linear, card):
 
 
 def test_a_linear_network_has_one_basin_and_no_barrier(card):
-    (basin,) = card.valleys.basins
+    (basin,) = card.modes.basins
     assert (basin.mass.value, basin.restarts.value) == (1, 1)
     assert basin.mass.error > 0
-    assert (card.valleys.sgd, card.valleys.map) == (0, 0)
+    assert (card.modes.sgd, card.modes.map) == (0, 0)
     assert card.profile.barrier == 0
 
 
@@ -200,13 +200,13 @@ def test_basins_of_equal_height_are_told_apart_and_have_the_mass_that_was_plante
     fits = train(post, restarts=4, epochs=1)
     theta = jump(post.net, np.stack([up, up, up, down]) * 1.05, rng)
     fits = replace(fits, theta=theta, mse=post.mse(theta), sgd=evaluate(post, theta[3], "sgd"))
-    valleys, home = find_modes(post, fits, run, up, np.full(60, 0.1))
-    assert len(valleys.basins) == 2
-    own, other = valleys.basins[valleys.map], valleys.basins[valleys.sgd]
-    assert valleys.map != valleys.sgd
+    modes, home = find_modes(post, fits, run, up, np.full(60, 0.1))
+    assert len(modes.basins) == 2
+    own, other = modes.basins[modes.map], modes.basins[modes.sgd]
+    assert modes.map != modes.sgd
     assert own.mass.value + other.mass.value == 1
     assert own.mass.value == pytest.approx(0.7, abs=4 * own.mass.error)
-    assert own.mass.error == pytest.approx(np.sqrt(0.21 / valleys.climbed_draws), rel=0.5)
+    assert own.mass.error == pytest.approx(np.sqrt(0.21 / modes.climbed_draws), rel=0.5)
     assert (own.restarts.value, other.restarts.value) == (0.75, 0.25)
     assert own.best_mse == pytest.approx(fits.mse[:3].min())
     assert other.best_mse == pytest.approx(fits.mse[3])
@@ -239,6 +239,6 @@ def test_flips_of_a_sigmoid_unit_are_one_basin_although_each_has_a_maximum():
     fits = replace(
         fits, theta=np.stack([one.theta, other.theta]), mse=np.array([one.mse, other.mse])
     )
-    valleys, _ = find_modes(post, fits, run, one.theta, post.predict(run.samples).std(axis=0))
-    assert len(valleys.basins) == 1
-    assert (valleys.basins[0].restarts.value, valleys.basins[0].mass.value) == (1, 1)
+    modes, _ = find_modes(post, fits, run, one.theta, post.predict(run.samples).std(axis=0))
+    assert len(modes.basins) == 1
+    assert (modes.basins[0].restarts.value, modes.basins[0].mass.value) == (1, 1)

@@ -69,7 +69,7 @@ def test_the_next_length_is_bounded_and_a_multiple_of_thin():
     assert next_length(run) % 7 == 0
 
 
-def test_standing_leaves_out_what_is_unknown():
+def test_the_state_in_words_leaves_out_what_is_unknown():
     unknown = dict.fromkeys(GOOD)
     assert in_words(Verdict(False, (), (), unknown, unknown, None, True)) == "nothing to judge yet"
 
