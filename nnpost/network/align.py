@@ -38,10 +38,9 @@ __all__ = ["align"]
 LISTED = 4  # up to this many units, all orders are compared at once for a whole block of vectors
 SEARCHED = 10  # up to this many sigmoid units the search over flips is exhaustive
 SWEEPS = 20  # at most this many turns over the layers of a deeper network
-BLOCK = 4_000_000  # numbers in the largest temporary array
 
 
-def align(net: MLP, theta: Any, reference: Any) -> np.ndarray:
+def align(net: MLP, theta: Any, reference: Any, block: int = 4_000_000) -> np.ndarray:
     """The copy of each vector nearest to ``reference``: (..., ≥P), (≥P,) -> (..., ≥P).
 
     Near means the Euclidean distance of the P network parameters, over exchanges of units and,
@@ -53,6 +52,8 @@ def align(net: MLP, theta: Any, reference: Any) -> np.ndarray:
     is a local minimum, found by two descents over the layers; never farther than theta itself, and
     the reference itself where theta is a copy of it in general position.
 
+    ``block`` is about how many numbers the largest temporary array holds.
+
     Raises RequestError for vectors that are too short, not finite, or a batch as reference.
     """
     moved, _ = editable(net, theta)
@@ -63,10 +64,10 @@ def align(net: MLP, theta: Any, reference: Any) -> np.ndarray:
         raise RequestError("align: found NaN or infinity in the vectors, expected finite numbers")
     flat = moved.reshape(-1, moved.shape[-1])
     largest = max((u * u * 4 * (i + 1 + o) for i, u, o in _widths(net)), default=1)
-    rows = max(1, BLOCK // (largest + 100))
+    rows = max(1, block // (largest + 100))
     for start in range(0, len(flat) if net.hidden else 0, rows):
-        block = flat[start : start + rows]
-        block[...] = _align_block(net, block, target[: net.ndim], goal)
+        part = flat[start : start + rows]
+        part[...] = _align_block(net, part, target[: net.ndim], goal)
     return moved
 
 

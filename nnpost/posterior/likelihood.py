@@ -1,17 +1,22 @@
-"""Likelihoods: what they make of the misfit, and which constants they keep. One class each."""
+"""Likelihoods: what they make of the misfit, and which constants they keep. One class each.
+
+A new one is a class with the members of :class:`Likelihood`, and works as it is. With ``to_tree``
+and ``from_tree`` and an entry in ``LIKELIHOODS`` run files keep it too.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
 
 from ..common.errors import RequestError, nearest
 
-__all__ = ["MSE", "Gaussian", "Likelihood"]
+__all__ = ["LIKELIHOODS", "MSE", "Gaussian", "Likelihood", "likelihood_from_tree"]
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -52,6 +57,13 @@ class MSE:
 
     def words(self, n: int, weighted: bool) -> str:
         return f"exp(−MSE), Gaussian noise of σ = {math.sqrt(n / 2):.3g}"
+
+    def to_tree(self) -> dict[str, Any]:
+        return {"sigma": "mse"}
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> MSE:
+        return cls()
 
 
 @dataclass(frozen=True)
@@ -96,3 +108,25 @@ class Gaussian:
         if self.sigma == "infer":
             return "Gaussian, σ inferred"
         return f"Gaussian, σ = {self.sigma:g}" + " · yerr" * weighted
+
+    def to_tree(self) -> dict[str, Any]:
+        return {"sigma": self.sigma}
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> Gaussian:
+        return cls(tree["sigma"])
+
+
+# Those that run files keep, by kind.
+LIKELIHOODS: dict[str, Any] = {"mse": MSE, "gaussian": Gaussian}
+
+
+def likelihood_from_tree(tree: Mapping[str, Any]) -> Likelihood:
+    """What ``to_tree`` of one in ``LIKELIHOODS`` gave.
+
+    The first two are told by their sigma; any other says ``{"likelihood": kind, "sigma": …}``, with
+    sigma "infer" if it infers the noise.
+    """
+    kind = tree.get("likelihood", "mse" if tree.get("sigma") == "mse" else "gaussian")
+    likelihood: Likelihood = LIKELIHOODS[kind].from_tree(tree)
+    return likelihood

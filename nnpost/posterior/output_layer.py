@@ -136,15 +136,6 @@ class OutputLayer:
         o, collapsed, log_prob = (torch.cat(p).numpy(force=True) for p in zip(*parts, strict=True))
         return Drawn(self.join(h, o), collapsed, log_prob)
 
-    def best(self, h: np.ndarray) -> np.ndarray:
-        """Full vectors for h with the output layer at its most probable value: (B, H) -> (B, P)."""
-        t = as_tensor(h, self.post.device)
-        with torch.no_grad():
-            parts = [
-                self.collapsed(self.features(t[rows]), t[rows]).mean for rows in self.blocks(len(t))
-            ]
-        return self.join(h, torch.cat(parts).numpy(force=True))
-
     # -- the mathematics, on tensors ------------------------------------------------------------
 
     def features(self, h: Tensor) -> Tensor:

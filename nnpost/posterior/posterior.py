@@ -22,9 +22,9 @@ from ..data.dataset import Dataset
 from ..network.mlp import MLP
 from .density import Drawn
 from .description import LOG_SIGMA
-from .likelihood import LOG_2PI, MSE, Gaussian, Likelihood
+from .likelihood import LIKELIHOODS, LOG_2PI, MSE, Likelihood, likelihood_from_tree
 from .points import Points
-from .prior import GaussianPrior, Normals
+from .prior import PRIORS, GaussianPrior, Normals, Prior, prior_from_tree
 
 __all__ = ["Posterior"]
 
@@ -37,14 +37,17 @@ class Posterior:
     Whatever is not finite has log probability −inf, never NaN and never +inf.
 
     ``device`` is "cpu" or a CUDA device. The walkers are worked through in blocks, so that memory
-    stays within a few times ``BLOCK`` numbers (or of the data's own size, if that is larger).
+    stays within a few times ``block`` numbers (or of the data's own size, if that is larger).
+
+    ``likelihood`` and ``prior`` may be of classes of one's own (likelihood.py, prior.py).
     """
 
     net: MLP
     data: Dataset
     likelihood: Likelihood = MSE()
-    prior: GaussianPrior = GaussianPrior()
+    prior: Prior = GaussianPrior()
     device: str = "cpu"
+    block: int = BLOCK
     labels: list[str] = field(init=False, repr=False)
     scales: np.ndarray = field(init=False, repr=False)
     points: Points = field(init=False, repr=False)
@@ -63,7 +66,7 @@ class Posterior:
         noise = self.likelihood.infers_noise
         keep = object.__setattr__
         keep(self, "labels", [*self.net.labels, *([LOG_SIGMA] if noise else [])])
-        keep(self, "scales", self.prior.scales(self.net.kinds, noise))
+        keep(self, "scales", self._prior_scales())
         keep(self, "_widest", max(self.net.sizes) + 1)
         errors = self.data.yerr
         weights = None if errors is None else self._move(1 / errors)
@@ -77,37 +80,55 @@ class Posterior:
             "net": (isinstance(self.net, MLP), "nnpost.MLP(...)"),
             "data": (isinstance(self.data, Dataset), "nnpost.Dataset(x, y)"),
             "likelihood": (
-                hasattr(self.likelihood, "infers_noise") and not isinstance(self.likelihood, type),
+                _has(self.likelihood, "infers_noise", "precision", "constant"),
                 "nnpost.MSE() or nnpost.Gaussian(sigma)",
             ),
-            "prior": (isinstance(self.prior, GaussianPrior), "nnpost.GaussianPrior(std)"),
+            "prior": (_has(self.prior, "scales"), "nnpost.GaussianPrior(std)"),
         }
         for name, (right, expected) in fits.items():
             if not right:
                 found = " ".join(repr(getattr(self, name)).split())[:80]
                 raise RequestError(f"posterior {name}: found {found}, expected {expected}")
 
+    def _prior_scales(self) -> np.ndarray:
+        given = self.prior.scales(self.net.kinds, self.likelihood.infers_noise)
+        scales = np.asarray(given, dtype=float)
+        if scales.shape != (self.ndim,) or not (scales > 0).all():
+            raise RequestError(
+                f"posterior prior: found scales of shape {scales.shape}, the least "
+                f"{scales.min():.3g}, expected {self.ndim} positive numbers"
+            )
+        return scales
+
     def to_tree(self) -> dict[str, Any]:
-        """The network, likelihood and prior as a plain dict; the data are not in it."""
-        std = self.prior.std
-        return {
+        """The network, likelihood and prior as a plain dict; the data are not in it.
+
+        Raises RequestError where the likelihood or the prior is of a class that this cannot keep.
+        """
+        network = {
             "inputs": self.net.inputs,
             "hidden": np.array(self.net.hidden, dtype=int),
             "activation": self.net.activation,
-            "sigma": getattr(self.likelihood, "sigma", "mse"),
-            "prior_std": dict(std) if isinstance(std, Mapping) else float(std),
-            "log_sigma_std": float(self.prior.log_sigma_std),
         }
+        return network | self._kept("likelihood", LIKELIHOODS) | self._kept("prior", PRIORS)
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any], data: Dataset, device: str = "cpu") -> Posterior:
         """What :meth:`to_tree` described, on its data."""
         net = MLP(tree["inputs"], tuple(int(u) for u in tree["hidden"]), tree["activation"])
-        sigma = tree["sigma"]
-        likelihood = MSE() if sigma == "mse" else Gaussian(sigma)
-        return cls(
-            net, data, likelihood, GaussianPrior(tree["prior_std"], tree["log_sigma_std"]), device
-        )
+        return cls(net, data, likelihood_from_tree(tree), prior_from_tree(tree), device)
+
+    def _kept(self, name: str, known: Mapping[str, type]) -> dict[str, Any]:
+        """The tree of a part, if it is one of the ``known`` classes and not only like it."""
+        part = getattr(self, name)
+        if type(part) not in known.values():
+            names = " or ".join(kind.__name__ for kind in known.values())
+            raise RequestError(
+                f"posterior {name}: found {type(part).__name__}, and a run file keeps {names}; "
+                "sample without a path"
+            )
+        tree: dict[str, Any] = part.to_tree()
+        return tree
 
     @property
     def ndim(self) -> int:
@@ -215,8 +236,8 @@ class Posterior:
     # -- the border between numpy and torch ----------------------------------------------------
 
     def blocks(self, rows: int, points: int | None = None) -> Iterator[slice]:
-        """Slices of ``rows`` walkers that keep every temporary within about ``BLOCK`` numbers."""
-        size = max(1, BLOCK // ((points or self.data.n) * self._widest))
+        """Slices of ``rows`` walkers that keep every temporary within about ``block`` numbers."""
+        size = max(1, self.block // ((points or self.data.n) * self._widest))
         return (slice(i, min(i + size, rows)) for i in range(0, rows, size))
 
     def _mapped(self, function: Any, theta: Any, points: int | None = None) -> Any:
@@ -261,3 +282,8 @@ class Posterior:
 
     def _move(self, values: np.ndarray) -> Tensor:
         return torch.tensor(values, dtype=torch.float64, device=self.device)
+
+
+def _has(part: object, *names: str) -> bool:
+    """Whether ``part`` is an object, and not a class, with these members."""
+    return not isinstance(part, type) and all(hasattr(part, name) for name in names)

@@ -1,11 +1,15 @@
-"""Priors: independent Gaussians, one standard deviation for all or one a kind of parameter."""
+"""Priors: independent Gaussians around zero, given by their standard deviations.
+
+That is what lets the output layer be integrated out, so a prior of one's own is any object with
+the one method of :class:`Prior`. Run files keep those in ``PRIORS``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -13,7 +17,15 @@ from torch import Tensor
 
 from ..common.errors import RequestError, nearest
 
-__all__ = ["GaussianPrior", "Normals"]
+__all__ = ["PRIORS", "GaussianPrior", "Normals", "Prior", "prior_from_tree"]
+
+
+class Prior(Protocol):
+    """Independent Gaussians around zero."""
+
+    def scales(self, kinds: tuple[str, ...], infers_noise: bool) -> np.ndarray:
+        """Standard deviations of parameters of these ``kinds`` (P,), and last that of log σ where
+        the noise is inferred."""
 
 
 class Normals(NamedTuple):
@@ -69,3 +81,20 @@ class GaussianPrior:
         if missing:
             raise RequestError(f"prior: no std for {', '.join(missing)}; give one for each kind")
         return np.array([self.std[kind] for kind in kinds] + tail, dtype=float)
+
+    def to_tree(self) -> dict[str, Any]:
+        std = dict(self.std) if isinstance(self.std, Mapping) else float(self.std)
+        return {"prior_std": std, "log_sigma_std": float(self.log_sigma_std)}
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> GaussianPrior:
+        return cls(tree["prior_std"], tree["log_sigma_std"])
+
+
+PRIORS: dict[str, Any] = {"gaussian": GaussianPrior}
+
+
+def prior_from_tree(tree: Mapping[str, Any]) -> Prior:
+    """What ``to_tree`` of one in ``PRIORS`` gave; all but the first say ``{"prior": kind, …}``."""
+    prior: Prior = PRIORS[tree.get("prior", "gaussian")].from_tree(tree)
+    return prior

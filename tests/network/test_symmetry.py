@@ -305,12 +305,11 @@ def test_align_rescales_relu_units_without_output_or_input_weights():
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_align_in_blocks_equals_align_at_once(activation, monkeypatch):
+def test_align_in_blocks_equals_align_at_once(activation):
     net = MLP(1, (3,), activation)
     theta, reference = vectors(net, 11), vectors(net, seed=2)
     whole = align(net, theta, reference)
-    monkeypatch.setattr("nnpost.network.align.BLOCK", 1000)
-    np.testing.assert_array_equal(align(net, theta, reference), whole)
+    np.testing.assert_array_equal(align(net, theta, reference, block=1000), whole)
 
 
 @pytest.mark.parametrize("net", NETS + WIDE, ids=name)

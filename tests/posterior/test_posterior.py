@@ -1,5 +1,7 @@
 """The log density against torch's MSELoss, scipy's normal, autograd and finite differences."""
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,10 +10,12 @@ from scipy.stats import norm
 from nnpost.common.errors import RequestError
 from nnpost.data.dataset import Dataset
 from nnpost.network.mlp import ACTIVATIONS, MLP
-from nnpost.posterior import posterior as module
+from nnpost.posterior.likelihood import LIKELIHOODS as KEPT
 from nnpost.posterior.likelihood import MSE, Gaussian
+from nnpost.posterior.output_layer import OutputLayer
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
+from nnpost.sampling.sample import sample
 
 SHAPES = [(1, ()), (3, ()), (1, (2,)), (3, (4,)), (2, (3, 2))]
 STDS = {"input_weights": 2.0, "biases": 3.0, "output_weights": 5.0, "output_bias": 7.0}
@@ -25,6 +29,13 @@ def make(inputs=1, hidden=(2,), activation="sigmoid", likelihood=None, yerr=Fals
     errors = rng.uniform(0.5, 2, n) if yerr else None
     net = MLP(inputs, hidden, activation)
     return Posterior(net, Dataset(x, y, errors), likelihood, **kw)
+
+
+class Lopsided:
+    """A prior for networks of one size alone."""
+
+    def scales(self, kinds, infers_noise):
+        return np.ones(7)
 
 
 def draws(post, *shape, seed=0, scale=1.0):
@@ -71,7 +82,7 @@ def test_prior_is_a_product_of_normalised_normals(std):
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS, ids=str)
-def test_batches_of_any_shape_equal_one_by_one_and_blocks_change_nothing(likelihood, monkeypatch):
+def test_batches_of_any_shape_equal_one_by_one_and_blocks_change_nothing(likelihood):
     post = make(2, (3,), likelihood=likelihood)
     theta = draws(post, 4, 5)
     whole = post.log_prob(theta)
@@ -79,10 +90,10 @@ def test_batches_of_any_shape_equal_one_by_one_and_blocks_change_nothing(likelih
     ones = [[post.log_prob(t) for t in row] for row in theta]
     np.testing.assert_allclose(whole, ones, rtol=1e-13)
     value, grad = post.log_prob_and_grad(theta)
-    monkeypatch.setattr(module, "BLOCK", 200)  # two walkers at a time
-    assert len(list(post.blocks(20))) == 10
-    np.testing.assert_allclose(post.log_prob(theta), whole, rtol=1e-13)
-    again, slope = post.log_prob_and_grad(theta)
+    small = replace(post, block=200)  # two walkers at a time
+    assert len(list(small.blocks(20))) == 10
+    np.testing.assert_allclose(small.log_prob(theta), whole, rtol=1e-13)
+    again, slope = small.log_prob_and_grad(theta)
     np.testing.assert_allclose(again, value, rtol=1e-13)
     np.testing.assert_allclose(slope, grad, rtol=1e-11, atol=1e-11)
 
@@ -100,7 +111,7 @@ def test_memory_stays_bounded_whatever_the_walkers_times_points(monkeypatch):
     monkeypatch.setattr(MLP, "forward", watched)
     post.log_prob(draws(post, 3000))
     post.predict(draws(post, 300), np.linspace(-1, 1, 40_000))
-    assert 0 < largest <= module.BLOCK
+    assert 0 < largest <= post.block
 
 
 @pytest.mark.parametrize("yerr", [False, True])
@@ -192,6 +203,7 @@ def test_the_articles_networks_have_the_figures_measured_for_them():
         (lambda: GaussianPrior(-3.0), "expected a positive number"),
         (lambda: make(prior=GaussianPrior({"input_weight": 1.0})), "did you mean 'input_weights'"),
         (lambda: make(prior=GaussianPrior({"input_weights": 1.0})), "no std for biases"),
+        (lambda: make(hidden=(3,), prior=Lopsided()), r"scales of shape \(7,\).*expected 10 pos"),
         (lambda: make(device="cuda:99"), "no CUDA device|no such CUDA device"),
         (
             lambda: Posterior(MLP(2, (2,)), Dataset(np.zeros((3, 1)), np.zeros(3))),
@@ -211,6 +223,81 @@ def test_a_posterior_comes_back_from_its_tree(likelihood):
     again = Posterior.from_tree(post.to_tree(), post.data)
     theta = draws(post, 3)
     np.testing.assert_array_equal(again.log_prob(theta), post.log_prob(theta))
+
+
+@dataclass(frozen=True)
+class Tempered:
+    """A likelihood of one's own: a Gaussian of σ = 1 to the power ``power``."""
+
+    power: float = 0.5
+    infers_noise = False
+
+    def precision(self, n, log_sigma=None):
+        return self.power
+
+    def constant(self, n, tau, log_yerr=0.0):
+        return -self.power * n * np.log(2 * np.pi) / 2
+
+    def to_tree(self):
+        return {"likelihood": "tempered", "sigma": 1.0, "power": self.power}
+
+    @classmethod
+    def from_tree(cls, tree):
+        return cls(tree["power"])
+
+
+class Narrowing:
+    """A prior of one's own: every parameter narrower than the one before."""
+
+    def scales(self, kinds, infers_noise):
+        return 2.0 / np.arange(1, len(kinds) + infers_noise + 1)
+
+
+class Louder(Gaussian):
+    """Looks like a likelihood that files keep, and is another one."""
+
+    def precision(self, n, log_sigma=None):
+        return 2 * super().precision(n, log_sigma)
+
+
+def test_likelihoods_and_priors_of_ones_own_are_densities():
+    post = make(likelihood=Tempered(), prior=Narrowing())
+    theta, normal = draws(post, 4), make(likelihood=Gaussian(1.0))
+    np.testing.assert_allclose(
+        post.log_likelihood(theta), 0.5 * normal.log_likelihood(theta), rtol=1e-12
+    )
+    scales = 2.0 / np.arange(1, 8)
+    np.testing.assert_allclose(post.log_prior(theta), norm.logpdf(theta, 0, scales).sum(axis=1))
+    layer = OutputLayer(post)
+    drawn = layer.draw(layer.split(theta), np.random.default_rng(0))
+    np.testing.assert_allclose(drawn.log_prob, post.log_prob(drawn.theta), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ({"likelihood": Tempered()}, "likelihood: found Tempered, and a run file keeps MSE or"),
+        ({"likelihood": Louder(0.3)}, "likelihood: found Louder"),
+        ({"prior": Narrowing()}, "prior: found Narrowing, and a run file keeps GaussianPrior"),
+    ],
+    ids=["likelihood", "subclass", "prior"],
+)
+def test_what_a_run_file_cannot_keep_is_refused_before_anything_is_computed(part, words, tmp_path):
+    post, path = make(**part), tmp_path / "run.h5"
+    calls = []
+    with pytest.raises(RequestError, match=words) as caught:
+        sample(post, path=path, nsteps=10, progress=lambda *told: calls.append(told))
+    assert "\n" not in str(caught.value)
+    assert not path.exists()
+    assert calls == []
+    run = sample(post, nsteps=20, start="prior", moves="stretch")
+    np.testing.assert_allclose(run.log_prob, post.log_prob(run.chain), rtol=1e-12)
+
+
+def test_a_likelihood_that_is_entered_is_kept(monkeypatch):
+    monkeypatch.setitem(KEPT, "tempered", Tempered)
+    post = make(likelihood=Tempered(0.3))
+    assert Posterior.from_tree(post.to_tree(), post.data).likelihood == Tempered(0.3)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -233,6 +320,7 @@ def test_the_gpu_agrees_with_the_cpu(likelihood):
         ("likelihood", "mse", "nnpost.MSE()"),
         ("likelihood", MSE, "nnpost.MSE()"),
         ("prior", 30.0, "nnpost.GaussianPrior(std)"),
+        ("prior", GaussianPrior, "nnpost.GaussianPrior(std)"),
     ],
 )
 def test_a_part_of_the_wrong_kind_is_named(name, wrong, expected):

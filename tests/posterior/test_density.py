@@ -1,0 +1,50 @@
+"""The three densities of one posterior keep the same promises."""
+
+import numpy as np
+import pytest
+from scenarios import curve
+from scipy.stats import kstest
+
+from nnpost.posterior.folded import FoldedPosterior
+from nnpost.posterior.output_layer import OutputLayer
+
+
+def densities(activation):
+    post = curve(units=2, activation=activation)
+    layer = OutputLayer(post)
+    return {"full": post, "collapsed": layer, "folded": FoldedPosterior(layer)}
+
+
+@pytest.mark.parametrize("name", densities("tanh"))
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
+def test_a_point_completed_and_split_is_itself(activation, name):
+    """And both log densities that come with it are right."""
+    post, density = (densities(activation)[key] for key in ("full", name))
+    rng = np.random.RandomState(0)
+    x = density.split(rng.standard_normal((40, post.ndim)))
+    for known in (None, density.log_prob(x)):
+        drawn = density.complete(x, rng, known)
+        np.testing.assert_array_equal(density.split(drawn.theta), x)
+        np.testing.assert_allclose(drawn.density, density.log_prob(x), rtol=1e-12)
+        np.testing.assert_allclose(drawn.log_prob, post.log_prob(drawn.theta), rtol=1e-12)
+    np.testing.assert_allclose(density.log_prob_and_grad(x)[0], drawn.density, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", densities("tanh"))
+def test_split_is_a_copy(name):
+    post, density = (densities("tanh")[key] for key in ("full", name))
+    theta = np.ones((3, post.ndim))
+    density.split(theta)[...] = 7.0
+    assert (theta == 1).all()
+
+
+@pytest.mark.parametrize("name", ["collapsed", "folded"])
+def test_what_is_drawn_has_the_posterior_for_its_density(name):
+    """Given x the output layer is a Gaussian, the same for all copies of a tanh network: twice the
+    fall of log p(θ) from its top is χ² with three degrees of freedom."""
+    post, density = (densities("tanh")[key] for key in ("full", name))
+    rng = np.random.RandomState(1)
+    x = np.repeat(density.split(rng.standard_normal((1, post.ndim))), 5000, axis=0)
+    drawn = density.complete(x, rng)
+    fall = 2 * (drawn.log_prob.max() - drawn.log_prob)
+    assert kstest(fall, "chi2", args=(3,)).pvalue > 1e-3
