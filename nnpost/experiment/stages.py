@@ -1,7 +1,7 @@
 """All stages of an experiment, into one run file: train → temper → sample → compare → picture.
 
 Each stage is one function: it computes, writes its result to the run file, and returns it. What
-depended on an older result goes with it (`MADE_FROM`).
+depended on an older result goes with it (storage/dependents.py).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from ..sampling.run import Run
 from ..sampling.sample import sample
 from ..sampling.sampled import Sampled
 from ..sampling.until import Budget, until_converged
+from ..storage.dependents import made_from
 from ..storage.read_chain import thinned_by
 from ..storage.runfile import lock, new_file, write_groups
 from ..storage.stage import Stage, as_groups, read_stage, write_stages
@@ -38,7 +39,6 @@ from .pictures import write_pictures
 from .request import Request, check_same, make_request
 
 __all__ = [
-    "MADE_FROM",
     "Outcome",
     "announce",
     "announce_warnings",
@@ -48,7 +48,6 @@ __all__ = [
     "extend_chain",
     "keep",
     "kind",
-    "made_from",
     "make_folder",
     "picture_stage",
     "run",
@@ -60,17 +59,6 @@ __all__ = [
     "train_again",
     "train_stage",
 ]
-
-# Groups of a run file, and those that each is made from; a chain also from what it starts from.
-MADE_FROM: dict[str, tuple[str, ...]] = {
-    "sampling": (),
-    "mcmc": ("sampling",),
-    "resume": ("mcmc",),
-    "verdict": ("mcmc", "tempering", "fits"),
-    "comparison": ("mcmc", "fits"),
-    "scorecard": ("comparison", "tempering"),
-}
-STARTS = {"tempered": "tempering", "fits": "fits"}
 
 
 def run(
@@ -312,15 +300,6 @@ def keep(request: Request, *results: Stage, drop: tuple[str, ...] = ()) -> None:
     groups = as_groups(*results)
     gone = made_from({*groups, *drop}, request.experiment.sample.start) | set(drop)
     write_groups(request.path, request.groups() | groups, drop=gone)
-
-
-def made_from(names: set[str], start: str) -> set[str]:
-    """All groups that are made from these, directly or not, in a run of that start."""
-    sources = MADE_FROM | {"sampling": (STARTS.get(start, ""),)}
-    found: set[str] = set()
-    while more := {n for n, needs in sources.items() if {*needs} & (names | found)} - found:
-        found |= more
-    return found
 
 
 def make_folder(folder: Path | None) -> None:

@@ -26,6 +26,7 @@ from ..moves.names import WARMUP
 from ..moves.registry import make_move
 from ..posterior.posterior import Posterior
 from ..storage.backend import MemoryBackend
+from ..storage.dependents import made_from
 from ..storage.hdf_backend import RunFileBackend
 from ..storage.runfile import new_file, read_group, write_groups
 from ..storage.stage import as_groups, read_stage
@@ -157,9 +158,8 @@ class _Chain:
         """The run of the whole chain, kept in a file; with ``resume``, of what is missing there."""
         began = time.perf_counter()
         state = getattr(self.move, "get_state", dict)
-        with RunFileBackend(
-            path, resume=resume, move_state=state, drop=("verdict", "comparison")
-        ) as backend:
+        gone = made_from({"mcmc"}, self.settings.start)
+        with RunFileBackend(path, resume=resume, move_state=state, drop=gone) as backend:
             if backend.iteration and hasattr(self.move, "set_state"):
                 self.move.set_state(backend.saved_moves)
                 _check_warmup(self.move, self.settings)

@@ -22,6 +22,7 @@ from nnpost.common.errors import Interrupted
 from nnpost.experiment import stages
 from nnpost.experiment.experiment import load_experiment
 from nnpost.experiment.request import Request, make_request, reopen
+from nnpost.storage.dependents import MADE_FROM
 from nnpost.storage.read_chain import committed_rows, read_chain
 from nnpost.storage.runfile import read_group
 from nnpost.training.fits import Fits
@@ -128,7 +129,7 @@ def test_info_as_a_table(made, capsys):
 
 def test_stages_that_have_not_run_are_null(run_file, capsys):
     with h5py.File(run_file, "r+") as file:
-        for name in ("fits", "tempering", *stages.MADE_FROM):
+        for name in ("fits", "tempering", *MADE_FROM):
             del file[name]
     assert main(["info", str(run_file), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
