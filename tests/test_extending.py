@@ -1,7 +1,7 @@
 """What a newcomer adds takes a few lines and no change of the package: CONTRIBUTING.md, tried out.
 
-A toy activation, a toy move and a toy likelihood, each of at most fifteen lines, do all that the
-ones that are built in do.
+A toy activation, move, likelihood and prior, each of at most fifteen lines, do all that the ones
+that are built in do.
 """
 
 import inspect
@@ -19,6 +19,7 @@ from nnpost.moves import EnsembleMove
 from nnpost.moves.registry import PROPOSALS, make_move
 from nnpost.network.mlp import ACTIVATIONS, Activation
 from nnpost.network.symmetry import align, copies, fold, group_size, jump
+from nnpost.posterior.output_layer import OutputLayer
 
 LINES = 15
 
@@ -58,7 +59,15 @@ class Tempered:
         return f"Gaussian, σ = {self.sigma:g}, to the power {self.power:g}"
 
 
-@pytest.mark.parametrize("toy", [add_swish, RandomWalk, Tempered])
+class WideBiases:
+    """N(0, 1), and N(0, 10²) for biases."""
+
+    def scales(self, kinds, infers_noise):
+        assert not infers_noise
+        return np.where(np.array(kinds) == "biases", 10.0, 1.0)
+
+
+@pytest.mark.parametrize("toy", [add_swish, RandomWalk, Tempered, WideBiases])
 def test_toys_are_small(toy):
     written = [line for line in inspect.getsource(toy).splitlines() if line.strip()]
     assert len(written) <= LINES
@@ -142,7 +151,24 @@ def test_a_proposal_is_a_move_by_its_name(monkeypatch):
     np.testing.assert_allclose(sampler.get_log_prob()[-1], post.log_prob(sampler.get_chain()[-1]))
 
 
-# A likelihood.
+def test_a_proposal_moves_hidden_layers_while_the_output_layer_is_drawn():
+    """In the collapsed space, from exact draws: under noise of σ = 1000 two points say nothing, and
+    the posterior is the prior, N(0, 1), which the move must leave as it is."""
+    data = nnpost.Dataset(np.array([0.0, 1.0]), np.zeros(2))
+    post = nnpost.Posterior(
+        nnpost.MLP(1, (2,)), data, nnpost.Gaussian(1e3), nnpost.GaussianPrior(1.0)
+    )
+    move = EnsembleMove(RandomWalk(), 4, OutputLayer(post))
+    sampler = emcee.EnsembleSampler(800, 7, post.log_prob, moves=move, vectorize=True)
+    sampler.random_state = np.random.RandomState(0).get_state()
+    sampler.run_mcmc(np.random.default_rng(0).normal(size=(800, 7)), 60)
+    x = sampler.get_chain()[-1]
+    assert np.abs(x.mean(axis=0)).max() * np.sqrt(800) < 4
+    np.testing.assert_allclose(x.std(axis=0), 1.0, rtol=4 / np.sqrt(2 * 800))
+    np.testing.assert_allclose(sampler.get_log_prob()[-1], post.log_prob(x), rtol=1e-9)
+
+
+# A likelihood, and a prior.
 
 
 def test_a_likelihood_is_its_formula():
@@ -156,6 +182,18 @@ def test_a_likelihood_is_its_formula():
     step = 1e-6 * np.eye(post.ndim)
     up, down = post.log_prob(theta[0] + step), post.log_prob(theta[0] - step)
     np.testing.assert_allclose(grad[0], (up - down) / 2e-6, rtol=1e-4, atol=1e-3)
+
+
+def test_a_prior_is_its_formula_and_trained_with():
+    net, data = nnpost.MLP(1, (2,)), nnpost.datasets.parabola(30)
+    post = nnpost.Posterior(net, data, nnpost.Gaussian(1.0), WideBiases())
+    theta = np.random.default_rng(0).normal(size=(5, 7))
+    scales = np.array([1, 1, 10, 10, 1, 1, 1])
+    normal = -((theta / scales) ** 2) / 2 - np.log(scales * math.sqrt(2 * math.pi))
+    np.testing.assert_allclose(post.log_prior(theta), normal.sum(axis=1), rtol=1e-12)
+    top = nnpost.train(post, restarts=8, epochs=50).map
+    _, slope = post.log_prob_and_grad(top.theta)
+    assert np.abs(slope * scales).max() < 1e-4
 
 
 def test_a_likelihood_is_sampled_in_memory():
