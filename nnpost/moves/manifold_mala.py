@@ -17,12 +17,14 @@ which is the Gauss–Newton curvature of variable projection (Golub & Pereyra 19
 Anal. 10, 413), averaged over the output layer. All sums over data are one product of a matrix with
 its transpose. Half of the steps move some units only, given the others.
 
-As for :class:`~nnpost.moves.neuron_gibbs.NeuronGibbs` the data are gathered and the output bias has
-no prior. That changes what is proposed, and nothing else: all copies of a network are served alike.
+As for :class:`~nnpost.moves.neuron_gibbs.NeuronGibbs` few points stand for the data and the output
+bias has no prior. That changes what is proposed, and nothing else: all copies of a network are
+served alike.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -36,12 +38,18 @@ from ..posterior.points import WeightedPoints
 from ..posterior.posterior import Posterior
 from .proposal import Random
 
-__all__ = ["Geometry", "ManifoldMALA", "Stepped"]
+__all__ = ["Geometry", "LangevinSteps", "ManifoldMALA", "Stepped"]
 
-BATCH = 128  # networks at a time, to stay near the processor
-SCALE, SPREAD = 0.3, 0.8  # median of the step ε, and standard deviation of its log
-ALL = 0.4  # share of the steps that move all units
-SOME = (0.2, 0.5, 0.8)  # of the others: the chances that a unit moves
+
+@dataclass(frozen=True)
+class LangevinSteps:
+    """How long the steps are, and what they move."""
+
+    scale: float = 0.3  # median of ε
+    spread: float = 0.8  # standard deviation of log ε
+    all: float = 0.4  # share of the steps that move all units
+    some: tuple[float, ...] = (0.2, 0.5, 0.8)  # of the others: the chances that a unit moves
+    batch: int = 128  # networks at a time, to stay near the processor
 
 
 class Geometry(NamedTuple):
@@ -63,7 +71,8 @@ class ManifoldMALA:
     """A proposal (proposal.py) for posteriors of one hidden layer with the output layer integrated
     out; h is (B, H), and ``beta`` a power of the likelihood."""
 
-    def __init__(self, post: Posterior) -> None:
+    def __init__(self, post: Posterior, steps: LangevinSteps = LangevinSteps()) -> None:
+        self.steps = steps
         x, self.y, _, self.lost = few = WeightedPoints.few(post.data)
         self.root = few.roots
         self.inputs = torch.cat([x, torch.ones_like(x[:, :1])], dim=1).T  # (d + 1, m)
@@ -82,7 +91,8 @@ class ManifoldMALA:
     def step(self, h: np.ndarray, here: Geometry, rng: Random, beta: float = 1.0) -> Stepped:
         """One step of every network h (B, H), whose geometry is known."""
         moved = self._moved(len(h), rng)
-        scale = SCALE * np.exp(SPREAD * rng.standard_normal((len(h), 1)))
+        scatter = self.steps.spread * rng.standard_normal((len(h), 1))
+        scale = self.steps.scale * np.exp(scatter)
         e, normal = as_tensor(scale, "cpu"), as_tensor(rng.standard_normal(h.shape), "cpu") * moved
         root, drift = _whitened(here, moved)
         pushed = (e * normal + 0.5 * e**2 * drift).unsqueeze(2)
@@ -97,15 +107,17 @@ class ManifoldMALA:
 
     def geometry(self, h: np.ndarray, beta: float = 1.0) -> Geometry:
         """Gradient and metric at h (B, H)."""
-        parts = [self._geometry(as_tensor(h[i : i + BATCH], "cpu"), beta)
-                 for i in range(0, len(h), BATCH)]  # fmt: skip
+        size = self.steps.batch
+        rows = (slice(i, i + size) for i in range(0, len(h), size))
+        parts = [self._geometry(as_tensor(h[part], "cpu"), beta) for part in rows]
         grad, metric = (torch.cat(part) for part in zip(*parts, strict=True))
         return Geometry(grad, metric)
 
     def _moved(self, size: int, rng: Random) -> Tensor:
         """1 for coordinates that move, (B, H): those of some units, and of the noise."""
-        chance = np.array(SOME)[rng.randint(len(SOME), size=(size, 1))]
-        chance = np.where(rng.random_sample((size, 1)) < ALL, 1.0, chance)
+        some = np.array(self.steps.some)
+        chance = some[rng.randint(len(some), size=(size, 1))]
+        chance = np.where(rng.random_sample((size, 1)) < self.steps.all, 1.0, chance)
         units = rng.random_sample((size, len(self.blocks))) < chance
         out = np.ones((size, len(self.prior)))
         for column, unit in zip(units.T, self.blocks, strict=True):

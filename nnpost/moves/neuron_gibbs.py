@@ -1,13 +1,14 @@
-"""Leaps: proposals that replace one unit by a fresh one, or the whole network.
+"""One neuron at a time replaced by a fresh one, given all others.
 
-Small steps do not lead from one basin of a sharp posterior to another; these do. They are proposals
-as in proposal.py, for posteriors of one hidden layer with the output layer integrated out, and they
-know nothing of the order or the signs of units: copies of a network are served alike.
+Small steps do not lead from one basin of a sharp posterior to another; these do. They are for
+posteriors of one hidden layer with the output layer integrated out, and know nothing of the order
+or the signs of neurons: copies of a network are served alike.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -21,12 +22,17 @@ from ..posterior.points import WeightedPoints
 from ..posterior.posterior import Posterior
 from .proposal import Random
 
-__all__ = ["NeuronGibbs"]
+__all__ = ["Candidates", "NeuronGibbs"]
 
-CANDIDATES = 250  # fresh units that compete with the present one
-BATCH = 100  # networks at a time, to stay near the processor
-STEEPNESS = (0.1, 0.3, 1.0, 3.0, 10.0)  # of candidates, over the range of the inputs
-FROM_PRIOR = 0.3  # share of the candidates drawn from the prior
+
+@dataclass(frozen=True)
+class Candidates:
+    """Fresh neurons that compete with the present one, and what they are drawn from."""
+
+    count: int = 250
+    steepness: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0)  # over the range of the inputs
+    from_prior: float = 0.3  # the share of those drawn from the prior
+    batch: int = 100  # networks at a time, to stay near the processor
 
 
 class NeuronGibbs:
@@ -36,7 +42,7 @@ class NeuronGibbs:
     compete with weights p̃(u_m)/r(u_m): iterated sampling importance resampling, which leaves p̃
     invariant and is reversible (Tjelmeland 2004, NTNU statistics report 4/2004; Andrieu, Lee &
     Vihola 2018, Bernoulli 24, 842). p̃ is the collapsed posterior with two short cuts, for which
-    the factor p̃(old)/p̃(new) makes up: the data are gathered into a few points (quadrature.py), and
+    the factor p̃(old)/p̃(new) makes up: few points stand for the data (quadrature.py), and
     the output bias has no prior, which makes p̃ the same for all flips of units.
 
     With the other units' A = τ F Fᵀ + D and m = A⁻¹ τ F y, a candidate with values φ has
@@ -49,7 +55,11 @@ class NeuronGibbs:
     """
 
     def __init__(
-        self, post: Posterior, candidates: int = CANDIDATES, beta: float = 1.0, sharing: int = 1
+        self,
+        post: Posterior,
+        candidates: Candidates = Candidates(),
+        beta: float = 1.0,
+        sharing: int = 1,
     ) -> None:
         self.post, self.candidates, self.beta, self.sharing = post, candidates, beta, sharing
         self.blocks = np.array(neuron_blocks(post.net))  # (U, d + 1)
@@ -66,7 +76,7 @@ class NeuronGibbs:
 
     def replace(self, h: np.ndarray, rng: Random) -> tuple[np.ndarray, np.ndarray]:
         """h (B, H) with one unit each replaced, and log p̃(new) − log p̃(old), (B,)."""
-        size = self.sharing * max(1, BATCH // self.sharing)
+        size = self.sharing * max(1, self.candidates.batch // self.sharing)
         parts = [self._replace(h[i : i + size], rng) for i in range(0, len(h), size)]
         q, log_ratio = (np.concatenate(part) for part in zip(*parts, strict=True))
         return q, log_ratio
@@ -124,7 +134,7 @@ class NeuronGibbs:
         return now[:, 0], value(k, t[:, 0] * along, t[:, 0] * squares)
 
     def _values(self, units: Tensor) -> Tensor:
-        """Values of units (..., d + 1) at the gathered data, times the roots: (..., m)."""
+        """Values of units (..., d + 1) at the few points, times the roots: (..., m)."""
         w, b = units.split([units.shape[-1] - 1, 1], dim=-1)
         return ACTIVATIONS[self.post.net.activation].function(w @ self.x.T + b) * self.root
 
@@ -149,14 +159,15 @@ class NeuronGibbs:
 
     def _draw(self, batch: int, rng: Random) -> np.ndarray:
         """(B, M, d + 1)"""
-        shape, d = (batch, self.candidates), len(self.middle)
+        shape, d = (batch, self.candidates.count), len(self.middle)
         prior = rng.standard_normal((*shape, d + 1)) * self.scales
-        near = self.near(batch * self.candidates, rng).reshape(prior.shape)
-        return np.where(rng.random_sample((*shape, 1)) < FROM_PRIOR, prior, near)
+        near = self.near(batch * self.candidates.count, rng).reshape(prior.shape)
+        return np.where(rng.random_sample((*shape, 1)) < self.candidates.from_prior, prior, near)
 
     def near(self, size: int, rng: Random) -> np.ndarray:
         """Units that switch where the data are, (size, d + 1)."""
-        steep = np.array(STEEPNESS)[rng.randint(len(STEEPNESS), size=size)]
+        steepness = np.array(self.candidates.steepness)
+        steep = steepness[rng.randint(len(steepness), size=size)]
         w = rng.standard_normal((size, len(self.middle))) * (steep[:, None] / self.spread)
         b = self._width(w) * rng.standard_normal(size) - w @ self.middle
         return np.c_[w, b]
@@ -164,14 +175,15 @@ class NeuronGibbs:
     def _log_density(self, units: np.ndarray) -> np.ndarray:
         """(..., d + 1) -> (...)"""
         w, b = units[..., :-1], units[..., -1]
-        steep, d = np.array(STEEPNESS), len(self.middle)
+        steep, d = np.array(self.candidates.steepness), len(self.middle)
         z = ((w * self.spread) ** 2).sum(axis=-1)[..., None]
         log_w = logsumexp(-0.5 * z / steep**2 - d * np.log(steep), axis=-1)
         log_w += np.log(self.spread).sum() - math.log(len(steep))
         width = self._width(w)
         log_b = -0.5 * ((b + w @ self.middle) / width) ** 2 - np.log(width)
         prior = self._log_prior(units) - np.log(self.scales).sum()
-        both = np.logaddexp(math.log(FROM_PRIOR) + prior, math.log1p(-FROM_PRIOR) + log_w + log_b)
+        share = self.candidates.from_prior
+        both = np.logaddexp(math.log(share) + prior, math.log1p(-share) + log_w + log_b)
         return both - 0.5 * (d + 1) * math.log(2 * math.pi)
 
     def _log_prior(self, units: np.ndarray) -> np.ndarray:

@@ -79,7 +79,7 @@ class OutputLayer:
         size = -torch.log(hidden).sum() - self.ndim / 2 * LOG_2PI
         self.hidden_prior = Normals(-0.5 * hidden**-2, float(size))  # of h
 
-    def gathered(self) -> OutputLayer:
+    def on_quadrature(self) -> OutputLayer:
         """The same on few points that stand for many (quadrature.py): close to it, and faster."""
         layer = copy(self)
         layer.points = WeightedPoints.few(self.post.data, self.post.device)

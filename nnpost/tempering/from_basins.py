@@ -64,7 +64,7 @@ def from_basins(
     Every four of ``steps`` are a sweep. ``progress`` is called with the number of a run, the share
     of its work that is done, and a few words. Raises NoBasins where the search fails.
     """
-    exact, folded = FoldedPosterior(layer), FoldedPosterior(layer.gathered())
+    exact, folded = FoldedPosterior(layer), FoldedPosterior(layer.on_quadrature())
     sweeps = max(1, steps // 4)
     searching = tuning.search_share
 
@@ -99,7 +99,7 @@ def from_basins(
 def _corrected(
     exact: FoldedPosterior, run: Annealed, refined: Refined, rng: np.random.RandomState
 ) -> TemperedRun:
-    """What is annealed to the gathered data, weighed and resampled for all of the data."""
+    """What is annealed on few points, weighed and resampled for all of the data."""
     log_weights = exact.log_prob(run.h) - run.posterior
     log_z = run.rungs.log_z + float(logsumexp(log_weights)) - math.log(len(run.h))
     h = exact.unfold(run.h[systematic(log_weights, rng)], rng)

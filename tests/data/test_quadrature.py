@@ -60,7 +60,7 @@ def test_the_density_of_smooth_units_is_close(data, sigma):
     post = Posterior(MLP(1, (3,)), data, Gaussian(sigma), GaussianPrior(5.0))
     layer = OutputLayer(post)
     h = np.random.default_rng(1).normal(size=(20, layer.ndim)) * 0.7
-    few = layer.gathered()
+    few = layer.on_quadrature()
     np.testing.assert_allclose(few.log_prob(h), layer.log_prob(h), rtol=1e-3, atol=0.02)
     exact, near = FoldedPosterior(layer), FoldedPosterior(few)
     value, grad = exact.log_prob_and_grad(h)

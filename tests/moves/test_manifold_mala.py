@@ -6,7 +6,7 @@ import torch
 from scipy.stats import multivariate_normal
 
 from nnpost import MLP, Dataset, Gaussian, GaussianPrior, Posterior
-from nnpost.moves.manifold_mala import SCALE, SPREAD, ManifoldMALA
+from nnpost.moves.manifold_mala import ManifoldMALA
 from nnpost.network.mlp import ACTIVATIONS
 from nnpost.posterior.output_layer import OutputLayer
 
@@ -92,7 +92,7 @@ def test_the_hastings_factor_is_the_ratio_of_the_two_gaussians(sigma):
     q, there, factor = step.step(h, here, np.random.RandomState(6))
     same = np.random.RandomState(6)
     moved = step._moved(len(h), same).numpy() == 1
-    scale = SCALE * np.exp(SPREAD * same.standard_normal(len(h)))
+    scale = 0.3 * np.exp(0.8 * same.standard_normal(len(h)))
 
     def log_density(k, to, start, geometry):
         at = moved[k]

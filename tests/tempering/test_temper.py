@@ -9,7 +9,7 @@ from scenarios import curve, quadrature
 from nnpost import MLP, MSE, Dataset, Gaussian, GaussianPrior, Posterior, RequestError, datasets
 from nnpost.moves.independence import FoldedIndependence
 from nnpost.moves.manifold_mala import ManifoldMALA
-from nnpost.moves.neuron_gibbs import NeuronGibbs
+from nnpost.moves.neuron_gibbs import Candidates, NeuronGibbs
 from nnpost.numerics.student_mixture import StudentMixture
 from nnpost.posterior.folded import FoldedPosterior
 from nnpost.posterior.output_layer import OutputLayer
@@ -82,8 +82,8 @@ def test_leaps_and_sweeps_leave_the_posterior_alone(activation):
     sd = np.sqrt(p @ (exact - mean) ** 2)
     mixture = StudentMixture(np.ones(1), np.ones((1, 2)), np.eye(2)[None] * 2)
     for proposal in (
-        NeuronGibbs(post, 20),
-        NeuronGibbs(post, 20, sharing=3),
+        NeuronGibbs(post, Candidates(20)),
+        NeuronGibbs(post, Candidates(20), sharing=3),
         ManifoldMALA(post),
         FoldedIndependence((mixture,), folded),
     ):
