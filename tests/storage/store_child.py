@@ -7,6 +7,7 @@ import itertools
 import sys
 
 import emcee
+import filelock  # noqa: F401  or the first lock would import it, after "go"
 import numpy as np
 
 from nnpost.storage.backend import MemoryBackend
