@@ -7,9 +7,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..posterior.posterior import Posterior
 
-__all__ = ["MANY", "MOVES", "WARMUP", "uses_gradients"]
+__all__ = ["MANY", "MOVES", "PROPOSALS", "WARMUP", "uses_gradients"]
 
-MOVES = ("collapsed", "stretch", "de", "snooker", "walk", "hmc", "hmc-walk", "hmc-side")
+# Proposals over all parameters, by the module and the class: a new one is its file and a line here.
+PROPOSALS = {
+    "stretch": "stretch.Stretch",
+    "de": "differential_evolution.DifferentialEvolution",
+    "snooker": "snooker.Snooker",
+    "walk": "walk.Walk",
+}
+
+MOVES = ("collapsed", *PROPOSALS, "hmc", "hmc-walk", "hmc-side")
 
 MANY = 25  # sampled parameters of "collapsed" above which steps along gradients pay
 WARMUP = 200  # steps

@@ -14,7 +14,7 @@ A **proposal** is a small frozen object with ``propose(s, c, rng) -> (q, log_fac
 
 It knows nothing of the density: :class:`~.ensemble.EnsembleMove` accepts or refuses, in whatever
 space the walkers are moved, and a tempered run does so at its own temperature. A new one is a file
-in this folder and an entry in ``registry.py``.
+in this folder and a line in ``names.py``.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib import import_module
 
 import emcee
 import numpy as np
@@ -13,6 +14,7 @@ from ..numerics.student_mixture import StudentMixture
 from ..posterior.folded import FoldedPosterior
 from ..posterior.output_layer import OutputLayer
 from ..posterior.posterior import Posterior
+from . import names
 from .differential_evolution import DifferentialEvolution
 from .direct import DirectMove
 from .ensemble import EnsembleMove
@@ -27,7 +29,6 @@ from .neuron_refresh import NeuronRefresh
 from .proposal import Proposal
 from .snooker import Snooker
 from .stretch import Stretch
-from .walk import Walk
 
 __all__ = [
     "GRADIENT_MOVES",
@@ -40,12 +41,14 @@ __all__ = [
 
 USUAL = Trajectories()
 
-PROPOSALS: dict[str, Callable[[], Proposal]] = {
-    "stretch": Stretch,
-    "de": DifferentialEvolution,
-    "snooker": Snooker,
-    "walk": Walk,
-}
+
+def _found(home: str) -> Callable[[], Proposal]:
+    module, name = home.split(".")
+    kind: Callable[[], Proposal] = getattr(import_module(f".{module}", __package__), name)
+    return kind
+
+
+PROPOSALS = {name: _found(home) for name, home in names.PROPOSALS.items()}
 
 
 def collapsed_proposals(post: Posterior) -> list[tuple[Proposal, float]]:

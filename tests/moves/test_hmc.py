@@ -12,6 +12,7 @@ from test_moves import BOUND, ENSEMBLES, TARGETS, Target, largest_z
 
 from nnpost.common.errors import RequestError
 from nnpost.data.dataset import Dataset
+from nnpost.moves.differential_evolution import DifferentialEvolution
 from nnpost.moves.ensemble import EnsembleMove
 from nnpost.moves.hmc import HamiltonianMove, Trajectories
 from nnpost.moves.leapfrog import Place, leapfrog
@@ -25,6 +26,7 @@ from nnpost.network.mlp import MLP
 from nnpost.network.neurons import exchangeable
 from nnpost.network.symmetry import jump
 from nnpost.posterior.density import Drawn
+from nnpost.posterior.folded import FoldedPosterior
 from nnpost.posterior.likelihood import Gaussian
 from nnpost.posterior.output_layer import OutputLayer
 from nnpost.posterior.posterior import Posterior
@@ -242,7 +244,29 @@ def advance(move, post, coords, rng, steps):
     return [np.array(part) for part in zip(*rows, strict=True)]
 
 
-@pytest.mark.parametrize("name", ["collapsed", *GRADIENT_MOVES])
+def folded(post):
+    return FoldedPosterior(OutputLayer(post))
+
+
+def folded_hamiltonian(post, ensembles):
+    density = folded(post)
+    metric = NeuronMassMatrix([np.arange(density.ndim)[:, None]], np.ones(density.ndim), ensembles)
+    return HamiltonianMove(density, metric, ensembles, 40, trajectories=SHORT)
+
+
+STEPS = [(Stretch(), 1.0), (DifferentialEvolution(sigma=0.3), 1.0)]
+OVER = {
+    "collapsed": lambda post, e: collapsed_hamiltonian(OutputLayer(post), e, 40, SHORT),
+    "folded hmc": folded_hamiltonian,
+    "full steps": lambda post, e: EnsembleMove(STEPS, e, post),
+    "folded steps": lambda post, e: EnsembleMove(STEPS, e, folded(post)),
+} | {
+    name: lambda post, e, make=make: make(post, e, 40, SHORT)
+    for name, make in GRADIENT_MOVES.items()
+}
+
+
+@pytest.mark.parametrize("name", OVER)
 def test_a_small_posterior_is_that_of_the_collapsed_stretch(name):
     """z-tests on functions of theta, over ensembles that started in exact (long-run) draws."""
     post, ensembles, width = problem(), 24, 16
@@ -251,11 +275,7 @@ def test_a_small_posterior_is_that_of_the_collapsed_stretch(name):
     stretch = EnsembleMove(Stretch(3.0), ensembles, layer)
     begin = post.scales * rng.standard_normal((ensembles * width, post.ndim))
     chain, _ = advance(stretch, post, begin, rng, 900)
-    move = (
-        collapsed_hamiltonian(layer, ensembles, 40, SHORT)
-        if name == "collapsed"
-        else GRADIENT_MOVES[name](post, ensembles, 40, SHORT)
-    )
+    move = OVER[name](post, ensembles)
     x = np.array([[-1.0], [0.2], [1.5]])
 
     def summary(rows):
@@ -408,6 +428,25 @@ def test_a_move_stopped_in_its_warm_up_goes_on_bit_for_bit():
     other.set_state({k: np.array(v) for k, v in one.get_state().items()})
     rest, _ = advance(other, post, first[-1].copy(), rng, 16)
     np.testing.assert_array_equal(np.concatenate([first, rest]), chain)
+
+
+@pytest.mark.parametrize("density", [OutputLayer, folded], ids=["collapsed", "folded"])
+def test_an_ensemble_move_goes_on_bit_for_bit(density):
+    post = problem()
+    coords = post.scales * np.random.default_rng(1).standard_normal((16, post.ndim))
+    chains = []
+    for stops in ((20,), (9, 11)):
+        rng, at, move = np.random.RandomState(7), coords.copy(), None
+        parts = []
+        for steps in stops:
+            fresh = EnsembleMove(STEPS, 2, density(post))
+            if move is not None:
+                fresh.set_state({k: np.array(v) for k, v in move.get_state().items()})
+            rows, _ = advance(fresh, post, at, rng, steps)
+            parts.append(rows)
+            move, at = fresh, rows[-1].copy()
+        chains.append(np.concatenate(parts))
+    np.testing.assert_array_equal(*chains)
 
 
 def test_a_shorter_burn_in_than_the_warm_up_is_refused(tmp_path):

@@ -183,6 +183,42 @@ def test_the_harness_catches_a_collapsed_move_that_forgets_the_draws_density():
     assert largest_z(move, full, seed=2)[0] > 2 * BOUND
 
 
+def test_the_moves_sample_any_log_density_of_ones_own():
+    """Through emcee's own sampler, the first and second moments of a Gaussian."""
+    target, rng = Target(3, rho=0.5), np.random.RandomState(6)
+    move = EnsembleMove([(Stretch(), 0.6), (Snooker(), 0.4)], 20)
+    sampler = emcee.EnsembleSampler(20 * 12, 3, target.log_prob, moves=move, vectorize=True)
+    sampler.random_state = rng.get_state()
+    sampler.run_mcmc(target.draw(240, rng), 400)
+    chain = sampler.get_chain(discard=50).reshape(350, 20, 12, 3)
+    found = measure(chain.transpose(1, 0, 2, 3).reshape(20, -1, 3))
+    error = found.std(axis=0, ddof=1) / np.sqrt(20)
+    assert (abs(found.mean(axis=0) - target.moments()) < BOUND * error).all()
+    np.testing.assert_allclose(
+        sampler.get_log_prob(flat=True), target.log_prob(sampler.get_chain(flat=True))
+    )
+    assert move.get_state() == {}
+
+
+def test_every_weight_counts():
+    """A mixture of a proposal that never moves and one that does, 3 to 1."""
+
+    class Still(Stretch):
+        def propose(self, s, c, rng):
+            return s.copy(), np.zeros(s.shape[:2])
+
+    target, rng = Target(2), np.random.RandomState(7)
+    coords = target.draw(40, rng)
+    state = emcee.State(coords, log_prob=target.log_prob(coords))
+    model = SimpleNamespace(random=rng, log_prob_fn=target.log_prob)
+    move, still = EnsembleMove([(Still(), 3.0), (Stretch(), 1.0)], 2), 0
+    for _ in range(2000):
+        before = state.coords.copy()
+        state, _ = move.propose(model, state)
+        still += np.array_equal(state.coords, before)
+    assert abs(still / 2000 - 0.75) < 5 * np.sqrt(0.75 * 0.25 / 2000)
+
+
 @pytest.mark.parametrize("name", PROPOSALS)
 def test_ensembles_never_mix(name):
     """Ensemble e stands at 1000 e: any proposal that uses another's walkers lands far away."""
