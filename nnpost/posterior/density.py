@@ -37,7 +37,7 @@ class Density(Protocol):
         """Log density: (B, d) -> (B,)."""
 
     def log_prob_and_grad(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Log density and its gradient: (B, d) -> (B,), (B, d)."""
+        """Log density and its gradient, zero where there is none: (B, d) -> (B,), (B, d)."""
 
     def complete(
         self, x: np.ndarray, rng: np.random.RandomState, density: np.ndarray | None = None

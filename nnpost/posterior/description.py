@@ -26,8 +26,9 @@ class Description:
     def from_tree(cls, tree: Mapping[str, Any]) -> Description:
         """From what :meth:`~nnpost.posterior.posterior.Posterior.to_tree` gave."""
         hidden = tuple(int(units) for units in tree["hidden"])
-        noise = isinstance(tree["sigma"], str) and tree["sigma"] == "infer"
-        return cls(int(tree["inputs"]), hidden, str(tree["activation"]), noise)
+        sigma = tree.get("sigma")
+        noise = tree.get("infers_noise", isinstance(sigma, str) and sigma == "infer")
+        return cls(int(tree["inputs"]), hidden, str(tree["activation"]), bool(noise))
 
     @property
     def sizes(self) -> tuple[int, ...]:

@@ -151,7 +151,14 @@ class FoldedPosterior:
         return torch.cat(parts).numpy(force=True) if parts else np.empty(0)
 
     def log_prob_and_grad(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """log Σ_g p(y, g h) anywhere, and its gradient: (B, H) -> (B,), (B, H)."""
+        """log p̄(h) and its gradient: (B, H) -> (B,), (B, H); −inf and zero outside D."""
+        inside = self.inside(h)
+        value, grad = np.full(len(h), -np.inf), np.zeros((len(h), self.ndim))
+        value[inside], grad[inside] = self.log_prob_and_grad_anywhere(h[inside])
+        return value, grad
+
+    def log_prob_and_grad_anywhere(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """:meth:`log_prob_anywhere` and its gradient: (B, H) -> (B,), (B, H)."""
         t = as_tensor(h, self.layer.post.device)
         if len(t) == 0:
             return np.empty(0), np.empty((0, self.ndim))

@@ -1,7 +1,8 @@
 """Likelihoods: what they make of the misfit, and which constants they keep. One class each.
 
 A new one is a class with the members of :class:`Likelihood`, and works as it is. With ``to_tree``
-and ``from_tree`` and an entry in ``LIKELIHOODS`` run files keep it too.
+and ``from_tree`` and an entry in ``LIKELIHOODS`` run files keep it too; the kind is written from
+that table, and no class needs to know its own.
 """
 
 from __future__ import annotations
@@ -14,19 +15,34 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor
 
-from ..common.errors import RequestError, nearest
+from ..common.errors import RequestError, choose, nearest
+from .kept import kind_kept
 
-__all__ = ["LIKELIHOODS", "MSE", "Gaussian", "Likelihood", "likelihood_from_tree"]
+__all__ = [
+    "LIKELIHOODS",
+    "LOG_2PI",
+    "MSE",
+    "Gaussian",
+    "Likelihood",
+    "check_inferred_noise",
+    "likelihood_from_tree",
+    "likelihood_to_tree",
+]
 
 LOG_2PI = math.log(2 * math.pi)
 
 
 class Likelihood(Protocol):
-    """A Gaussian likelihood: log L = −τ/2 · SSE + constant."""
+    """A Gaussian likelihood: log L = −τ/2 · SSE + constant.
+
+    Where the noise is inferred, theta ends with log σ, τ is e^(−2 log σ) and the constant that of
+    :class:`Gaussian`, n/2 · log(τ/2π) − Σ log yerr. Gradients, curvatures and the σ of an optimum
+    are written for that, and a posterior refuses anything else.
+    """
 
     @property
     def infers_noise(self) -> bool:
-        """Whether theta ends with log σ."""
+        """Whether theta ends with log σ, and the noise is as said above."""
 
     def precision(self, n: int, log_sigma: Tensor | None) -> float | Tensor:
         """τ for n points; (B,) if it depends on log σ (B,)."""
@@ -121,12 +137,39 @@ class Gaussian:
 LIKELIHOODS: dict[str, Any] = {"mse": MSE, "gaussian": Gaussian}
 
 
-def likelihood_from_tree(tree: Mapping[str, Any]) -> Likelihood:
-    """What ``to_tree`` of one in ``LIKELIHOODS`` gave.
+def likelihood_to_tree(likelihood: Any) -> dict[str, Any]:
+    """``to_tree`` of one in ``LIKELIHOODS``, with its kind and whether it infers the noise.
 
-    The first two are told by their sigma; any other says ``{"likelihood": kind, "sigma": …}``, with
-    sigma "infer" if it infers the noise.
+    The sigma of the first two says both. Raises RequestError for any other class.
     """
+    kind, tree = kind_kept("likelihood", likelihood, LIKELIHOODS), dict(likelihood.to_tree())
+    if kind in ("mse", "gaussian"):
+        return tree
+    return tree | {"likelihood": kind, "infers_noise": bool(likelihood.infers_noise)}
+
+
+def likelihood_from_tree(tree: Mapping[str, Any]) -> Likelihood:
+    """What :func:`likelihood_to_tree` described. Raises RequestError for an unknown kind."""
     kind = tree.get("likelihood", "mse" if tree.get("sigma") == "mse" else "gaussian")
-    likelihood: Likelihood = LIKELIHOODS[kind].from_tree(tree)
+    likelihood: Likelihood = LIKELIHOODS[choose("likelihood", kind, LIKELIHOODS)].from_tree(tree)
     return likelihood
+
+
+def check_inferred_noise(likelihood: Likelihood, n: int) -> None:
+    """Refuse a likelihood of n points that infers another noise than :class:`Likelihood` says."""
+    if not likelihood.infers_noise:
+        return
+    log_sigma, exact = torch.tensor([-2.0, 0.0, 1.5], dtype=torch.float64), Gaussian("infer")
+    tau = torch.exp(-2 * log_sigma)
+    for name, found, expected in (
+        ("precision", likelihood.precision(n, log_sigma), tau),
+        ("constant", likelihood.constant(n, tau, 0.7), exact.constant(n, tau, 0.7)),
+    ):
+        values = torch.as_tensor(found, dtype=torch.float64).expand(len(log_sigma))
+        for at, value, right in zip(log_sigma, values, torch.as_tensor(expected), strict=True):
+            if not math.isclose(value, right, rel_tol=1e-9, abs_tol=1e-9):
+                raise RequestError(
+                    f"posterior likelihood: found {type(likelihood).__name__} with a {name} of "
+                    f"{value:.6g} at log sigma = {at:g}, expected that of a Gaussian of this "
+                    f"sigma, {right:.6g}, as infers_noise promises"
+                )

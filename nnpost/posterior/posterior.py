@@ -22,9 +22,16 @@ from ..data.dataset import Dataset
 from ..network.mlp import MLP
 from .density import Drawn
 from .description import LOG_SIGMA
-from .likelihood import LIKELIHOODS, LOG_2PI, MSE, Likelihood, likelihood_from_tree
+from .likelihood import (
+    LOG_2PI,
+    MSE,
+    Likelihood,
+    check_inferred_noise,
+    likelihood_from_tree,
+    likelihood_to_tree,
+)
 from .points import Points
-from .prior import PRIORS, GaussianPrior, Normals, Prior, prior_from_tree
+from .prior import GaussianPrior, Normals, Prior, prior_from_tree, prior_to_tree
 
 __all__ = ["Posterior"]
 
@@ -63,6 +70,7 @@ class Posterior:
                 f"{self.data.inputs} in each row of x with shape {self.data.x.shape}"
             )
         check_device(self.device)
+        check_inferred_noise(self.likelihood, self.data.n)
         noise = self.likelihood.infers_noise
         keep = object.__setattr__
         keep(self, "labels", [*self.net.labels, *([LOG_SIGMA] if noise else [])])
@@ -80,7 +88,7 @@ class Posterior:
             "net": (isinstance(self.net, MLP), "nnpost.MLP(...)"),
             "data": (isinstance(self.data, Dataset), "nnpost.Dataset(x, y)"),
             "likelihood": (
-                _has(self.likelihood, "infers_noise", "precision", "constant"),
+                _has(self.likelihood, "infers_noise", "precision", "constant", "words"),
                 "nnpost.MSE() or nnpost.Gaussian(sigma)",
             ),
             "prior": (_has(self.prior, "scales"), "nnpost.GaussianPrior(std)"),
@@ -110,25 +118,13 @@ class Posterior:
             "hidden": np.array(self.net.hidden, dtype=int),
             "activation": self.net.activation,
         }
-        return network | self._kept("likelihood", LIKELIHOODS) | self._kept("prior", PRIORS)
+        return network | likelihood_to_tree(self.likelihood) | prior_to_tree(self.prior)
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any], data: Dataset, device: str = "cpu") -> Posterior:
         """What :meth:`to_tree` described, on its data."""
         net = MLP(tree["inputs"], tuple(int(u) for u in tree["hidden"]), tree["activation"])
         return cls(net, data, likelihood_from_tree(tree), prior_from_tree(tree), device)
-
-    def _kept(self, name: str, known: Mapping[str, type]) -> dict[str, Any]:
-        """The tree of a part, if it is one of the ``known`` classes and not only like it."""
-        part = getattr(self, name)
-        if type(part) not in known.values():
-            names = " or ".join(kind.__name__ for kind in known.values())
-            raise RequestError(
-                f"posterior {name}: found {type(part).__name__}, and a run file keeps {names}; "
-                "sample without a path"
-            )
-        tree: dict[str, Any] = part.to_tree()
-        return tree
 
     @property
     def ndim(self) -> int:

@@ -1,7 +1,8 @@
 """Priors: independent Gaussians around zero, given by their standard deviations.
 
 That is what lets the output layer be integrated out, so a prior of one's own is any object with
-the one method of :class:`Prior`. Run files keep those in ``PRIORS``.
+the one method of :class:`Prior`. Run files keep those in ``PRIORS``, by ``to_tree`` and
+``from_tree``.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..common.errors import RequestError, nearest
+from ..common.errors import RequestError, choose, nearest
+from .kept import kind_kept
 
-__all__ = ["PRIORS", "GaussianPrior", "Normals", "Prior", "prior_from_tree"]
+__all__ = ["PRIORS", "GaussianPrior", "Normals", "Prior", "prior_from_tree", "prior_to_tree"]
 
 
 class Prior(Protocol):
@@ -94,7 +96,17 @@ class GaussianPrior:
 PRIORS: dict[str, Any] = {"gaussian": GaussianPrior}
 
 
+def prior_to_tree(prior: Any) -> dict[str, Any]:
+    """``to_tree`` of one in ``PRIORS``, with its kind unless it is the first.
+
+    Raises RequestError for any other class.
+    """
+    kind, tree = kind_kept("prior", prior, PRIORS), dict(prior.to_tree())
+    return tree if kind == "gaussian" else tree | {"prior": kind}
+
+
 def prior_from_tree(tree: Mapping[str, Any]) -> Prior:
-    """What ``to_tree`` of one in ``PRIORS`` gave; all but the first say ``{"prior": kind, …}``."""
-    prior: Prior = PRIORS[tree.get("prior", "gaussian")].from_tree(tree)
+    """What :func:`prior_to_tree` described. Raises RequestError for an unknown kind."""
+    kind = choose("prior", tree.get("prior", "gaussian"), PRIORS)
+    prior: Prior = PRIORS[kind].from_tree(tree)
     return prior

@@ -177,7 +177,7 @@ def _climbed(
 ) -> Basins:
     """Places that climbs from ``start`` lead to, every one once, with their curvatures."""
     inverse = None if roots is None else roots @ roots.swapaxes(1, 2)
-    h, height = bfgs(folded.log_prob_and_grad, start, steps, 1e-2, inverse)
+    h, height = bfgs(folded.log_prob_and_grad_anywhere, start, steps, 1e-2, inverse)
     good = np.isfinite(height) & np.isfinite(h).all(axis=1)
     h, height = folded.fold(h[good]), height[good]
     keep = _distinct(h, height, climb.deep + climb.gain_on, climb.apart)
@@ -206,7 +206,7 @@ def _laplace(
     d = folded.ndim
     eye = difference * np.eye(d)
     beside = np.concatenate([h[:, None] + eye, h[:, None] - eye], axis=1)
-    _, slopes = folded.log_prob_and_grad(beside.reshape(-1, d))
+    _, slopes = folded.log_prob_and_grad_anywhere(beside.reshape(-1, d))
     up, down = slopes.reshape(len(h), 2, d, d).swapaxes(0, 1)
     curvature = (down - up) / (2 * difference)
     scales = folded.layer.post.scales[folded.layer.hidden_index]

@@ -9,8 +9,8 @@ from nnpost.posterior.folded import FoldedPosterior
 from nnpost.posterior.output_layer import OutputLayer
 
 
-def densities(activation):
-    post = curve(units=2, activation=activation)
+def densities(activation, sigma=0.2):
+    post = curve(units=2, activation=activation, sigma=sigma)
     layer = OutputLayer(post)
     return {"full": post, "collapsed": layer, "folded": FoldedPosterior(layer)}
 
@@ -28,6 +28,36 @@ def test_a_point_completed_and_split_is_itself(activation, name):
         np.testing.assert_allclose(drawn.density, density.log_prob(x), rtol=1e-12)
         np.testing.assert_allclose(drawn.log_prob, post.log_prob(drawn.theta), rtol=1e-12)
     np.testing.assert_allclose(density.log_prob_and_grad(x)[0], drawn.density, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", densities("tanh"))
+@pytest.mark.parametrize("sigma", [0.2, "infer"])
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
+def test_gradients_are_finite_differences(activation, sigma, name):
+    post, density = (densities(activation, sigma)[key] for key in ("full", name))
+    x = density.split(np.random.RandomState(2).standard_normal((20, post.ndim)))
+    _, grad = density.log_prob_and_grad(x)
+    step = 1e-6 * np.eye(density.ndim)
+    beside = np.concatenate([x[:, None] + step, x[:, None] - step], axis=1)
+    up, down = density.log_prob(beside.reshape(-1, density.ndim)).reshape(20, 2, -1).swapaxes(0, 1)
+    np.testing.assert_allclose(grad, (up - down) / 2e-6, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
+def test_outside_its_domain_the_folded_density_is_nothing_and_flat(activation):
+    density = densities(activation)["folded"]
+    h = np.random.RandomState(3).standard_normal((200, density.ndim))
+    inside = density.inside(h)
+    assert 0 < inside.sum() < 200
+    value, grad = density.log_prob_and_grad(h)
+    np.testing.assert_array_equal(value, density.log_prob(h))
+    assert (value[~inside] == -np.inf).all()
+    assert (grad[~inside] == 0).all()
+    everywhere, slopes = density.log_prob_and_grad_anywhere(h)
+    np.testing.assert_allclose(everywhere, density.log_prob_anywhere(h), rtol=1e-12)
+    np.testing.assert_allclose(slopes[inside], grad[inside], rtol=1e-9, atol=1e-12)
+    assert np.isfinite(everywhere).all()
+    assert (slopes[~inside] != 0).any(axis=1).all()
 
 
 @pytest.mark.parametrize("name", densities("tanh"))

@@ -10,11 +10,12 @@ from scipy.stats import norm
 from nnpost.common.errors import RequestError
 from nnpost.data.dataset import Dataset
 from nnpost.network.mlp import ACTIVATIONS, MLP
-from nnpost.posterior.likelihood import LIKELIHOODS as KEPT
+from nnpost.posterior.description import Description
+from nnpost.posterior.likelihood import LIKELIHOODS as LIKELIHOOD_KINDS
 from nnpost.posterior.likelihood import MSE, Gaussian
 from nnpost.posterior.output_layer import OutputLayer
 from nnpost.posterior.posterior import Posterior
-from nnpost.posterior.prior import GaussianPrior
+from nnpost.posterior.prior import PRIORS, GaussianPrior
 from nnpost.sampling.sample import sample
 
 SHAPES = [(1, ()), (3, ()), (1, (2,)), (3, (4,)), (2, (3, 2))]
@@ -29,6 +30,18 @@ def make(inputs=1, hidden=(2,), activation="sigmoid", likelihood=None, yerr=Fals
     errors = rng.uniform(0.5, 2, n) if yerr else None
     net = MLP(inputs, hidden, activation)
     return Posterior(net, Dataset(x, y, errors), likelihood, **kw)
+
+
+class Wordless:
+    """A likelihood that cannot say what it is."""
+
+    infers_noise = False
+
+    def precision(self, n, log_sigma=None):
+        return 1.0
+
+    def constant(self, n, tau, log_yerr=0.0):
+        return 0.0
 
 
 class Lopsided:
@@ -238,8 +251,11 @@ class Tempered:
     def constant(self, n, tau, log_yerr=0.0):
         return -self.power * n * np.log(2 * np.pi) / 2
 
+    def words(self, n, weighted):
+        return f"Gaussian, σ = 1, to the power {self.power:g}"
+
     def to_tree(self):
-        return {"likelihood": "tempered", "sigma": 1.0, "power": self.power}
+        return {"sigma": 1.0, "power": self.power}
 
     @classmethod
     def from_tree(cls, tree):
@@ -253,11 +269,53 @@ class Narrowing:
         return 2.0 / np.arange(1, len(kinds) + infers_noise + 1)
 
 
+@dataclass(frozen=True)
+class Flat:
+    """A prior of one's own that files can keep: one width for everything."""
+
+    width: float
+
+    def scales(self, kinds, infers_noise):
+        return np.full(len(kinds) + infers_noise, self.width)
+
+    def to_tree(self):
+        return {"prior_std": self.width, "log_sigma_std": self.width}
+
+    @classmethod
+    def from_tree(cls, tree):
+        return cls(tree["prior_std"])
+
+
 class Louder(Gaussian):
     """Looks like a likelihood that files keep, and is another one."""
 
     def precision(self, n, log_sigma=None):
         return 2 * super().precision(n, log_sigma)
+
+
+class Variance(Gaussian):
+    """Takes the last entry of theta for log σ²."""
+
+    def precision(self, n, log_sigma=None):
+        return (-log_sigma).exp()
+
+
+class Shapeless(Gaussian):
+    """Leaves out the constant, without which an inferred σ grows for ever."""
+
+    def constant(self, n, tau, log_yerr=0.0):
+        return 0.0
+
+
+class Renamed(Gaussian):
+    """The same under another name, and read back under it."""
+
+    def to_tree(self):
+        return {}
+
+    @classmethod
+    def from_tree(cls, tree):
+        return cls("infer")
 
 
 def test_likelihoods_and_priors_of_ones_own_are_densities():
@@ -294,10 +352,59 @@ def test_what_a_run_file_cannot_keep_is_refused_before_anything_is_computed(part
     np.testing.assert_allclose(run.log_prob, post.log_prob(run.chain), rtol=1e-12)
 
 
-def test_a_likelihood_that_is_entered_is_kept(monkeypatch):
-    monkeypatch.setitem(KEPT, "tempered", Tempered)
-    post = make(likelihood=Tempered(0.3))
-    assert Posterior.from_tree(post.to_tree(), post.data).likelihood == Tempered(0.3)
+def test_what_is_entered_is_kept_though_it_does_not_say_its_kind(monkeypatch):
+    monkeypatch.setitem(LIKELIHOOD_KINDS, "tempered", Tempered)
+    monkeypatch.setitem(PRIORS, "flat", Flat)
+    post = make(likelihood=Tempered(0.3), prior=Flat(2.0))
+    again = Posterior.from_tree(post.to_tree(), post.data)
+    assert again.likelihood == Tempered(0.3)
+    assert again.prior == Flat(2.0)
+    assert not Description.from_tree(post.to_tree()).infers_noise
+
+
+def test_inferred_noise_of_an_entered_likelihood_is_described(monkeypatch):
+    monkeypatch.setitem(LIKELIHOOD_KINDS, "renamed", Renamed)
+    post = make(likelihood=Renamed("infer"))
+    assert Description.from_tree(post.to_tree()).labels == post.labels
+    assert type(Posterior.from_tree(post.to_tree(), post.data).likelihood) is Renamed
+
+
+def test_the_stored_form_of_what_is_built_in_stays():
+    for likelihood, sigma in ((MSE(), "mse"), (Gaussian(0.7), 0.7), (Gaussian("infer"), "infer")):
+        tree = make(likelihood=likelihood).to_tree()
+        del tree["hidden"]
+        assert tree == {
+            "inputs": 1, "activation": "sigmoid", "sigma": sigma,
+            "prior_std": 30.0, "log_sigma_std": 3.0,
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("likelihood", "unknown likelihood 'cauchy': expected one of mse, gaussian"),
+        ("prior", "unknown prior 'cauchy': expected one of gaussian"),
+    ],
+)
+def test_an_unknown_kind_in_a_file_is_named(name, words):
+    post = make()
+    with pytest.raises(RequestError, match=words):
+        Posterior.from_tree(post.to_tree() | {name: "cauchy"}, post.data)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (Louder, r"found Louder with a precision of 109\.196 at log sigma = -2.*Gaussian.*54\.59"),
+        (Variance, "found Variance with a precision of 7.38906 at log sigma = -2"),
+        (Shapeless, "found Shapeless with a constant of 0 at log sigma = -2"),
+    ],
+)
+def test_inferred_noise_that_gradients_are_not_written_for_is_refused(wrong, words):
+    with pytest.raises(RequestError, match=words) as told:
+        make(likelihood=wrong("infer"))
+    assert "\n" not in str(told.value)
+    assert make(likelihood=Renamed("infer")).ndim == 8
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -319,6 +426,7 @@ def test_the_gpu_agrees_with_the_cpu(likelihood):
         ("data", np.zeros((3, 2)), "nnpost.Dataset"),
         ("likelihood", "mse", "nnpost.MSE()"),
         ("likelihood", MSE, "nnpost.MSE()"),
+        ("likelihood", Wordless(), "nnpost.MSE()"),
         ("prior", 30.0, "nnpost.GaussianPrior(std)"),
         ("prior", GaussianPrior, "nnpost.GaussianPrior(std)"),
     ],
