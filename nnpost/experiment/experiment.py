@@ -100,14 +100,14 @@ class Experiment(Section):
         tables = self.table()
         for one in settings:
             name, equals, value = (part.strip() for part in one.partition("="))
-            *section, key = name.split(".", 1)
+            *title, key = name.split(".", 1)
             if not equals or not key or name in SECTIONS:
                 raise RequestError(
                     f"--set: found '{one}', expected section.key=value, as in sample.nsteps=2000"
                 )
-            if section and section[0] not in SECTIONS:
-                raise RequestError(f"unknown section '{section[0]}'{hint(section[0], SECTIONS)}")
-            table = tables.setdefault(section[0], {}) if section else tables
+            if title and title[0] not in SECTIONS:
+                raise RequestError(f"unknown section '{title[0]}'{hint(title[0], SECTIONS)}")
+            table = tables.setdefault(title[0], {}) if title else tables
             table[key] = toml_value(value)
         return type(self).read(tables)
 
@@ -118,14 +118,14 @@ class Experiment(Section):
     def build(self, data: Dataset | None = None, device: str = "cpu") -> Posterior:
         """The posterior of the training part of the data (``data`` saves making them again)."""
         from ..network.mlp import MLP
-        from ..posterior.likelihood import MSE, Gaussian
+        from ..posterior.likelihood import likelihood_from_tree
         from ..posterior.posterior import Posterior
         from ..posterior.prior import GaussianPrior
 
         part, _ = self.split(self.data.make() if data is None else data)
         likelihood = self.likelihood.resolved(self.data)
         net = MLP(part.inputs, self.network.hidden, self.network.activation)
-        noise = MSE() if likelihood.sigma is None else Gaussian(likelihood.sigma)
+        noise = likelihood_from_tree({"likelihood": likelihood.kind, **likelihood.table()})
         prior = GaussianPrior(self.prior.std, self.prior.log_sigma_std)
         return Posterior(net, part, noise, prior, device)
 

@@ -12,6 +12,7 @@ from ..common.settings import (
     TEXTS,
     TRUTH,
     Section,
+    checked,
     either,
     number,
     one_of,
@@ -20,6 +21,9 @@ from ..common.settings import (
     whole,
     wholes,
 )
+from ..data.names import DATASET_NAMES
+from ..network.names import ACTIVATION_NAMES
+from ..posterior.rules import NOISE, SCALE
 
 if TYPE_CHECKING:
     from ..data.dataset import Dataset
@@ -34,7 +38,9 @@ class DataSettings(Section):
     title = "data"
     about = "made-up data by name, or columns of a file of your own"
     made_up: ClassVar = ("size", "seed", "noise", "numbers", "limit", "cross")
-    name: str | None = setting(None, TEXT, "made-up data of this name; a name for your own")
+    name: str | None = setting(
+        None, either(one_of(*DATASET_NAMES), TEXT), "made-up data of this name; a name for your own"
+    )
     size: int | None = setting(None, whole(1), "points to make up")
     seed: int | None = setting(None, SEED, "the seed of made-up data")
     file: str | None = setting(None, TEXT, "a .csv, .npz or .h5 file, from the TOML's folder on")
@@ -52,6 +58,8 @@ class DataSettings(Section):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.file is None:
+            if self.name is not None:
+                checked(self.key("name"), self.name, one_of(*DATASET_NAMES))
             for key in ("x", "y", "yerr"):
                 if getattr(self, key) is not None:
                     self.refuse(key, "names a column, but there is no data.file; give the file")
@@ -71,7 +79,7 @@ class DataSettings(Section):
             assert self.y is not None
             return dataset.read_data(self.file, self.x, self.y, self.yerr, self.name)
         if self.name is None:
-            self.refuse("name", f"missing; give one of {', '.join(datasets.GENERATORS)}, or a file")
+            self.refuse("name", f"missing; give one of {', '.join(DATASET_NAMES)}, or a file")
         options = {key: getattr(self, key) for key in self.made_up}
         return datasets.make(self.name, **{k: v for k, v in options.items() if v is not None})
 
@@ -83,9 +91,7 @@ class NetworkSettings(Section):
     title = "network"
     about = "units of the hidden layers, and their activation"
     hidden: tuple[int, ...] = setting((2,), wholes(1), "units of each hidden layer; [] has none")
-    activation: str = setting(
-        "sigmoid", TEXT, "sigmoid, tanh, relu, softsign or identity, of all hidden layers"
-    )
+    activation: str = setting("sigmoid", one_of(*ACTIVATION_NAMES), "that of all hidden layers")
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,7 @@ class LikelihoodSettings(Section):
     )
     sigma: float | Literal["infer"] | None = setting(
         None,
-        either(POSITIVE, one_of("infer")),
+        NOISE,
         "the noise, or a factor of yerr; left out, inferred, or 1 with yerr",
     )
 
@@ -129,8 +135,8 @@ class PriorSettings(Section):
     about = "independent Gaussians around zero, one for each parameter"
     std: float | dict[str, float] = setting(
         30.0,
-        either(POSITIVE, table_of(POSITIVE)),
+        either(SCALE, table_of(SCALE)),
         "standard deviations: of all, or of input_weights, hidden_weights, biases, "
         "output_weights and output_bias",
     )
-    log_sigma_std: float = setting(3.0, POSITIVE, "that of log sigma, where sigma is inferred")
+    log_sigma_std: float = setting(3.0, SCALE, "that of log sigma, where sigma is inferred")

@@ -15,8 +15,10 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor
 
-from ..common.errors import RequestError, choose, nearest
+from ..common.errors import RequestError, choose
+from ..common.settings import checked
 from .kept import kind_kept
+from .rules import NOISE
 
 __all__ = [
     "LIKELIHOODS",
@@ -93,18 +95,7 @@ class Gaussian:
     sigma: float | Literal["infer"] = 1.0
 
     def __post_init__(self) -> None:
-        if self.sigma == "infer":
-            return
-        if isinstance(self.sigma, str):
-            raise RequestError(
-                f"likelihood sigma: found '{self.sigma}', expected a positive number or 'infer'"
-                f"{nearest(self.sigma, ['infer'])}"
-            )
-        if not (math.isfinite(self.sigma) and self.sigma > 0):
-            raise RequestError(
-                f"likelihood sigma: found {self.sigma}, expected a positive number or 'infer'; "
-                "give the standard deviation of the noise"
-            )
+        checked("likelihood sigma", self.sigma, NOISE)
 
     @property
     def infers_noise(self) -> bool:

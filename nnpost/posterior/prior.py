@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -17,7 +16,9 @@ import torch
 from torch import Tensor
 
 from ..common.errors import RequestError, choose, nearest
+from ..common.settings import checked
 from .kept import kind_kept
+from .rules import SCALE
 
 __all__ = ["PRIORS", "GaussianPrior", "Normals", "Prior", "prior_from_tree", "prior_to_tree"]
 
@@ -61,11 +62,7 @@ class GaussianPrior:
     def __post_init__(self) -> None:
         by_kind = self.std if isinstance(self.std, Mapping) else {"std": self.std}
         for name, value in {**by_kind, "log_sigma_std": self.log_sigma_std}.items():
-            if not (isinstance(value, Real) and 1e-100 < value < 1e100):
-                raise RequestError(
-                    f"prior {name}: found {value!r}, expected a positive number, and one whose "
-                    "square is a number too"
-                )
+            checked(f"prior {name}", value, SCALE)
 
     def scales(self, kinds: tuple[str, ...], infers_noise: bool) -> np.ndarray:
         """Standard deviation of every entry of theta, (P,)."""

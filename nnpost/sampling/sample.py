@@ -100,12 +100,14 @@ def sample(
     if resume and path is None:
         raise RequestError("resume: there is no path; give the run file to continue")
     groups = {} if path is None else _groups(post, path, _kept(settings, seed), resume)
-    if start == "tempered" and tempering is None:
-        tempering = read_stage(path, Tempering) if resume and path is not None else None
+    if start == "tempered":
+        if tempering is None and resume and path is not None:
+            tempering = read_stage(path, Tempering)
+        particles = TemperSettings.particles if tempering is None else tempering.theta.shape[1]
+        TemperSettings(particles=particles).checked_for(post, nwalkers=settings.shape[1])
         if tempering is None:
-            TemperSettings().checked_for(post, nwalkers=settings.shape[1])
             tempering = temper(post, settings.ensembles, seed=seed, progress=progress)
-    tempered = tempering if start == "tempered" and tempering is not None else None
+    tempered = tempering if start == "tempered" else None
     move = make_move(
         post,
         moves,

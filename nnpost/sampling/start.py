@@ -24,6 +24,8 @@ def starting_places(
 ) -> np.ndarray:
     """Places of W walkers in each of E ensembles, as ``settings.shape`` says: (E·W, P).
 
+    Runs of ``tempering`` are of enough particles, by ``TemperSettings.checked_for``.
+
     Raises:
         RequestError: what the start needs is not there, or is for other numbers of walkers.
     """
@@ -44,12 +46,6 @@ def starting_places(
             f"tempering: found {len(tempering.theta)} runs, expected one for each of the "
             f"{ensembles} ensembles"
         )
-    return np.concatenate([_subset(places, width, rng) for places in tempering.theta])
-
-
-def _subset(places: np.ndarray, width: int, rng: np.random.RandomState) -> np.ndarray:
-    if len(places) < width:
-        raise RequestError(
-            f"temper.particles: found {len(places)}, expected at least sample.nwalkers = {width}"
-        )
-    return places[rng.permutation(len(places))[:width]]
+    return np.concatenate(
+        [places[rng.permutation(len(places))[:width]] for places in tempering.theta]
+    )

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 
 from ..common.errors import RequestError
+from ..common.settings import COUNT, checked
 from .commit import newest_record
 from .runfile import (
     copy_packed,
@@ -135,9 +136,11 @@ def thinned_copy(
     copied block by block, so that its length does not matter.
 
     Raises:
-        RequestError: the source is unusable or has fewer rows than ``every``, or the target is the
-            source, exists and is not a run file, or cannot be written.
+        RequestError: ``every`` is no whole number of at least 1, the source is unusable or has
+            fewer rows than that, or the target is the source, exists and is not a run file, or
+            cannot be written.
     """
+    checked("every", every, COUNT)
     if os.path.exists(target) and os.path.exists(source) and os.path.samefile(source, target):
         raise RequestError(
             f"{target} is the file to be thinned itself, whose other rows would be lost: choose "

@@ -8,9 +8,11 @@ import jsonschema
 import pytest
 
 from nnpost.cli.commands import main
+from nnpost.data.datasets import GENERATORS
 from nnpost.experiment.experiment import SECTIONS, builtin_text, builtins, load_experiment
 from nnpost.experiment.reference import json_schema, markdown_page
 from nnpost.network.mlp import ACTIVATIONS, MLP
+from nnpost.posterior.likelihood import LIKELIHOODS
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 ACCEPTS = jsonschema.Draft202012Validator(json_schema())
@@ -37,9 +39,11 @@ def test_every_setting_says_in_one_line_what_it_means():
 
 
 def test_names_that_are_known_only_where_torch_is_are_all_listed():
-    meanings = {one.key: one.meaning for s in SECTIONS.values() for one in s.described()}
-    assert all(name in meanings["network.activation"] for name in ACTIVATIONS)
-    assert all(kind in meanings["prior.std"] for kind in MLP(1, (2, 2)).kinds)
+    keys = {title: cls.schema()["properties"] for title, cls in SECTIONS.items()}
+    assert keys["network"]["activation"]["enum"] == list(ACTIVATIONS)
+    assert keys["likelihood"]["kind"]["enum"] == list(LIKELIHOODS)
+    assert keys["data"]["name"]["anyOf"][0]["enum"] == list(GENERATORS)
+    assert all(kind in keys["prior"]["std"]["description"] for kind in MLP(1, (2, 2)).kinds)
 
 
 def test_the_page_is_current():
@@ -96,6 +100,7 @@ def test_the_schema_accepts_every_built_in_experiment(name):
         "[train]\nmomentum = 1",
         "[sample]\nmoves = 'collpased'",
         "[network]\nhidden = [0]",
+        "[network]\nactivation = 'sigmod'",
         "[prior]\nstd = { biases = -1.0 }",
         "[likelihood]\nsigma = 'guess'",
         "[data]\ncross = 1",

@@ -171,7 +171,7 @@ def test_a_network_without_hidden_layer_is_drawn_exactly():
         ({"ensembles": 0}, "ensembles: found 0"),
         ({"start": "fits"}, "train first"),
         ({"seed": -1}, "seed: found -1, expected a whole number of at least 0"),
-        ({"nwalkers": 220}, "temper.particles: found 200, expected at least sample.nwalkers"),
+        ({"nwalkers": 220}, "temper.particles: found 200, expected an even number of at least 220"),
         ({"resume": True}, "there is no path"),
     ],
 )

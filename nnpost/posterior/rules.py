@@ -1,0 +1,15 @@
+"""What noise and priors may be, for settings that must not import torch as well."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..common.settings import either, number, one_of
+
+__all__ = ["NOISE", "SCALE"]
+
+# A standard deviation: its square is a number too, and so is one over that.
+SCALE = replace(
+    number(above=1e-100, below=1e100), words="a positive number between 1e-100 and 1e100"
+)
+NOISE = either(SCALE, one_of("infer"))
