@@ -95,13 +95,15 @@ def carry_out(args: argparse.Namespace, line: str) -> int:
 
 
 def what_was_kept(interrupt: KeyboardInterrupt, args: argparse.Namespace, line: str) -> str:
-    """One line: the stage of the interrupt, or how to go on from what is in the run file."""
+    """One line: the stage of the interrupt, and how to go on from what is in the run file."""
     if not isinstance(interrupt, Interrupted):
         return "interrupted"
+    where = f"interrupted during {interrupt.stage}"
     if not interrupt.kept:
-        return f"interrupted during {interrupt.stage}; nothing was kept"
-    again = line if getattr(args, "resume", True) else f"{line} --resume"
-    return f"interrupted; what was sampled is kept, go on with: {again}"
+        return f"{where}; nothing was kept"
+    asks = not interrupt.resume or getattr(args, "resume", True)
+    again = line if asks else f"{line} --resume"
+    return f"{where}; what was finished before is kept, go on with: {again}"
 
 
 def fail(message: str) -> int:
@@ -215,10 +217,11 @@ def units(args: argparse.Namespace, line: str) -> int:
     kinds = None if args.activation is None else args.activation.split(",")
     out = None if args.out is None else scan_sizes.writable(args.out)
     experiment, sizes = asked_experiment(args), scan_sizes.sizes_of(args.hidden)
+    folder = scan_sizes.figures_folder(args.figures or f"figures/{experiment.name}")
     found = scan_sizes.scan_experiment(experiment, sizes, kinds, args.device, not args.quiet)
     if out is not None:
         out.write_text(scan_sizes.as_json(found) + "\n", "utf-8")
-    files = scan_sizes.write_figure(found, args.figures or f"figures/{experiment.name}")
+    files = scan_sizes.write_figure(found, folder)
     shown = [str(found), "", *(f"figure    {file}" for file in files)]
     if args.json:
         print(scan_sizes.as_json(found))

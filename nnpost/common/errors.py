@@ -17,14 +17,16 @@ class RequestError(ValueError):
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C while a run was in ``stage``; ``kept``, whether its file has something to go on with.
+    """Ctrl-C while a run was in ``stage``.
 
+    ``kept`` says whether its file holds what the stage was working from, or a part of what it
+    makes; ``resume``, whether to go on with that one asks to resume, or simply asks again.
     Whoever does not know of stages sees the KeyboardInterrupt that it is.
     """
 
-    def __init__(self, stage: str, kept: bool) -> None:
+    def __init__(self, stage: str, kept: bool, resume: bool = True) -> None:
         super().__init__(f"interrupted during {stage}")
-        self.stage, self.kept = stage, kept
+        self.stage, self.kept, self.resume = stage, kept, resume
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..model_selection.result import Scan
     from .experiment import Experiment
 
-__all__ = ["as_json", "scan_experiment", "sizes_of", "writable", "write_figure"]
+__all__ = ["as_json", "figures_folder", "scan_experiment", "sizes_of", "writable", "write_figure"]
 
 
 def scan_experiment(
@@ -66,14 +66,20 @@ def writable(path: str | os.PathLike[str]) -> Path:
     return target
 
 
+def figures_folder(path: str | os.PathLike[str]) -> Path:
+    """The folder of the figures, made before time is spent on what they show."""
+    folder = Path(path)
+    make_folder(folder)
+    return folder
+
+
 def as_json(found: Scan) -> str:
     """The whole result as one JSON object."""
     return json.dumps(json_ready(found.as_dict()), indent=2, allow_nan=False, ensure_ascii=False)
 
 
-def write_figure(found: Scan, folder: str | os.PathLike[str]) -> list[Path]:
+def write_figure(found: Scan, folder: Path) -> list[Path]:
     """Write the figure of everything into a folder."""
     from .. import figures
 
-    make_folder(Path(folder))
-    return figures.save(figures.sizes(found), Path(folder, "units"))
+    return figures.save(figures.sizes(found), folder / "units")

@@ -140,7 +140,7 @@ def run_all(request: Request) -> Outcome:
 
 def train_again(request: Request) -> Fits:
     """Train again in an existing run file. A chain that started from the old fits goes."""
-    with lock(request.path), stage("training", kept=False):
+    with lock(request.path), stage("training", kept=True, resume=False):
         return train_stage(request, new=False)
 
 
@@ -150,7 +150,7 @@ def sample_again(request: Request) -> Outcome:
         if request.resume:
             check_same(request.experiment, request.path)
         fits = read_stage(request.path, Fits)
-        with stage("tempering", kept=request.resume):
+        with stage("tempering", kept=True, resume=request.resume):
             tempering = temper_stage(request, request.resume)
         with stage("sampling", kept=True):
             result = sample_stage(request, fits, tempering, request.resume)
@@ -190,8 +190,8 @@ def train_stage(request: Request, new: bool) -> Fits:
         validation=request.validation,
         progress=request.progress,
     )
-    best, seconds = fits.sgd.mse, fits.seconds
-    announce(request, f"trained {len(fits.mse)} restarts in {seconds:.1f} s: best MSE {best:.4g}")
+    best, done = fits.sgd, f"trained {len(fits.mse)} restarts in {fits.seconds:.1f} s"
+    announce(request, f"{done}: best {best.misfit} {best.mse:.4g}")
     if new:
         new_file(request.path, request.groups() | as_groups(fits))
     else:
@@ -284,12 +284,12 @@ def picture_stage(
 
 
 @contextmanager
-def stage(name: str, kept: bool) -> Iterator[None]:
-    """An interrupt says in which stage it came, and if the run file has something to go on from."""
+def stage(name: str, kept: bool, resume: bool = True) -> Iterator[None]:
+    """An interrupt says in which stage it came, and how one goes on from it: see Interrupted."""
     try:
         yield
     except KeyboardInterrupt:
-        raise Interrupted(name, kept) from None
+        raise Interrupted(name, kept, resume) from None
 
 
 def keep(request: Request, *results: Stage, drop: tuple[str, ...] = ()) -> None:

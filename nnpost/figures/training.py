@@ -26,15 +26,15 @@ VALIDATION = (0, (1, 1))
 def losses(fits: Fits, post: Posterior | None = None) -> Figure:
     """Loss curves of all restarts; right, the share of them that ended at or below each loss.
 
-    Losses are means of squared residuals, or χ²/n where the data of ``post`` bring errors, on a
-    log scale; the best restart is drawn in the colour of SGD, its validation loss dotted. MAP and
-    MLE are marked as what could have been reached.
+    Losses are means of squared residuals, or χ²/n where the data of the fits (or of ``post``) bring
+    errors, on a log scale; the best restart is drawn in the colour of SGD, its validation loss
+    dotted. MAP and MLE are marked as what could have been reached.
     """
     fig = new_figure(7.2, 3.4)
     fig.set_layout_engine("constrained", wspace=0.06)
     left, right = fig.subplots(1, 2, sharey=True, width_ratios=[2.2, 1])
     _plot_curves(left, fits)
-    word = "mse" if post is None else post.data.misfit
+    word = fits.sgd.misfit if post is None else post.data.misfit
     measure = "mean squared residual" if word == "mse" else misfit(word)
     left.set_ylabel(f"loss ({measure})")
     _plot_ends(right, fits)

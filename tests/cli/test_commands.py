@@ -210,7 +210,7 @@ def test_interrupted_run_says_how_to_go_on_and_does(tmp_path, capsys):
     argv = ["run", "parabola", *quick(out, *more)]
     assert stopped(argv, out, signal.SIGINT) == (
         130,
-        "nnpost: interrupted; what was sampled is kept, go on with: "
+        "nnpost: interrupted during sampling; what was finished before is kept, go on with: "
         f"{shlex.join(['nnpost', *argv, '--quiet', '--resume'])}\n",
     )
     rows = committed_rows(out)
@@ -268,21 +268,23 @@ def test_interrupted_before_anything_was_kept(made, tmp_path, there):
 
 
 @pytest.mark.parametrize(
-    ("again", "settings", "resume", "stage", "kept"),
+    ("again", "settings", "resume", "stage", "goes_on", "changed"),
     [
-        (stages.train_again, ["train.epochs=70"], False, "training", False),
-        (stages.sample_again, ["temper.steps=3"], False, "tempering", False),
-        (stages.sample_again, ["sample.start=prior"], False, "sampling", True),
-        (stages.sample_again, ["sample.nsteps=90"], True, "sampling", True),
+        (stages.train_again, ["train.epochs=70"], False, "training", False, False),
+        (stages.sample_again, ["temper.steps=3"], False, "tempering", False, False),
+        (stages.sample_again, ["sample.start=prior"], False, "sampling", True, True),
+        (stages.sample_again, ["sample.nsteps=90"], True, "sampling", True, True),
     ],
 )
-def test_interrupted_stages_alone(run_file, made, again, settings, resume, stage, kept):
+def test_interrupted_stages_alone(run_file, made, again, settings, resume, stage, goes_on, changed):
+    """A stage that had to begin anew goes on by being asked for again, not by --resume."""
     sections = ["train"] if stage == "training" else ["sample", "temper"]
     asked = reopen(run_file, settings, sections, resume=resume, progress=Impatient())
     with pytest.raises(Interrupted) as caught:
         again(asked)
-    assert (caught.value.stage, caught.value.kept) == (stage, kept)
-    assert (run_file.read_bytes() == made.read_bytes()) == (not kept)
+    assert (caught.value.stage, caught.value.kept) == (stage, True)
+    assert caught.value.resume == goes_on
+    assert (run_file.read_bytes() != made.read_bytes()) == changed
 
 
 def test_interrupted_after_training_goes_on_from_the_fits(made, tmp_path):
@@ -300,6 +302,9 @@ def test_interrupted_after_training_goes_on_from_the_fits(made, tmp_path):
     assert caught.value.stage == "tempering"
 
 
+KEPT = "what was finished before is kept, go on with"
+
+
 @pytest.mark.parametrize(
     ("argv", "interrupt", "line"),
     [
@@ -307,17 +312,27 @@ def test_interrupted_after_training_goes_on_from_the_fits(made, tmp_path):
         (
             ["run", "my toml", "--seed", "3"],
             Interrupted("sampling", True),
-            "; what was sampled is kept, go on with: nnpost run 'my toml' --seed 3 --resume",
+            f"during sampling; {KEPT}: nnpost run 'my toml' --seed 3 --resume",
         ),
         (
             ["sample", "a.h5", "--resume"],
             Interrupted("sampling", True),
-            "; what was sampled is kept, go on with: nnpost sample a.h5 --resume",
+            f"during sampling; {KEPT}: nnpost sample a.h5 --resume",
+        ),
+        (
+            ["sample", "a.h5"],
+            Interrupted("tempering", True, resume=False),
+            f"during tempering; {KEPT}: nnpost sample a.h5",
+        ),
+        (
+            ["train", "a.h5"],
+            Interrupted("training", True, resume=False),
+            f"during training; {KEPT}: nnpost train a.h5",
         ),
         (
             ["compare", "a.h5"],
             Interrupted("comparing", True),
-            "; what was sampled is kept, go on with: nnpost compare a.h5",
+            f"during comparing; {KEPT}: nnpost compare a.h5",
         ),
         (["units", "parabola"], KeyboardInterrupt(), ""),
     ],
@@ -328,8 +343,7 @@ def test_interrupts_are_told_in_one_line(argv, interrupt, line, capsys, monkeypa
 
     monkeypatch.setitem(commands.COMMANDS, argv[0], interrupted)
     assert main(argv) == 130
-    separator = "" if line.startswith(";") or not line else " "
-    assert capsys.readouterr().err == f"nnpost: interrupted{separator}{line}\n"
+    assert capsys.readouterr().err == f"nnpost: interrupted {line}".rstrip() + "\n"
 
 
 def test_killed_process_is_resumed_to_the_same_chain(tmp_path):

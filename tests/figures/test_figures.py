@@ -33,7 +33,7 @@ N, W = 60, 32
 def optimum(post, theta, kind):
     theta = np.asarray(theta, dtype=float)
     densities = post.mse(theta), post.log_prob(theta), post.log_likelihood(theta)
-    return Optimum(theta, *map(float, densities), 0.0, True, kind)
+    return Optimum(theta, *map(float, densities), 0.0, True, kind, post.data.misfit)
 
 
 def a_run(post, centre, width, seed=0, scatter=True):
@@ -292,7 +292,8 @@ def test_several_inputs_are_drawn_as_prediction_against_observation():
     assert "90 % of the posterior at each point" in legend_texts(fig)
     # The data bring errors: what is told of the fits and losses is chi-squared over n.
     assert fig.axes[0].get_title() == rf"SGD, $\chi^2/n$ {fits.sgd.mse:.3g}"
-    assert figures.losses(fits, post).axes[0].get_ylabel() == r"loss ($\chi^2/n$)"
+    for some in (figures.losses(fits, post), figures.losses(fits)):
+        assert some.axes[0].get_ylabel() == r"loss ($\chi^2/n$)"
 
 
 @pytest.mark.parametrize("x", [[2.0], [2.0, 2.0, 2.0]])

@@ -294,6 +294,21 @@ def test_command_prints_the_table(tmp_path, capsys):
 NOISE = ["--set", "likelihood.kind=gaussian", "--set", "likelihood.sigma=infer"]
 
 
+def test_a_folder_that_cannot_be_written_is_refused_before_any_work(tmp_path, monkeypatch, capsys):
+    from nnpost.experiment import scan_sizes
+
+    def worked(*_):
+        raise AssertionError("sizes were scanned before the folder was looked at")
+
+    monkeypatch.setattr(scan_sizes, "scan_experiment", worked)
+    (tmp_path / "taken").write_text("a file")
+    folder = str(tmp_path / "taken")
+    assert main(["units", "parabola", "--hidden", "1", "--figures", folder]) == 2
+    err = capsys.readouterr().err
+    assert f"{folder} cannot be written" in err
+    assert "--figures" in err
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
