@@ -29,7 +29,7 @@ fits = nnpost.train(
 print(fits, "\n")
 
 # Sample the posterior with four ensembles of walkers that know nothing of each other. Each starts
-# from its own tempered population, so that they either agree or are seen to disagree.
+# from its own tempered particles, so that they either agree or are seen to disagree.
 run = nnpost.sample(
     post,
     path=f"chains/{name}.h5",

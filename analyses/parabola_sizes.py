@@ -48,6 +48,6 @@ few = (1, 2) if quick else (1, 2, 3)
 asked = nnpost.scan(sharp, few, None, training | {"epochs": 3000}, tempering, truth=truth)
 print("\n", asked, sep="")
 
-for title, scanned in (("sizes", found), ("sizes_noise_given", asked)):
-    for file in nnpost.figures.save(nnpost.figures.sizes(scanned), f"figures/parabola/{title}"):
+for title, result in (("sizes", found), ("sizes_noise_given", asked)):
+    for file in nnpost.figures.save(nnpost.figures.sizes(result), f"figures/parabola/{title}"):
         print(file)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnpost.comparison.detail import ClimbDetail, Detail, TrajectoryDetail
+from nnpost.comparison.detail import ConstantSGDDetail, Detail, ModesDetail
 from nnpost.diagnostics.mixing import effective_size
 
 QUICK = [
@@ -24,8 +24,8 @@ def quick(out: Path, *more: str) -> list[str]:
 SMALL = Detail(
     curves=200,
     approximation=40,
-    climb=ClimbDetail(draws=12, restarts=8),
-    trajectory=TrajectoryDetail(steps=40),
+    modes=ModesDetail(draws=12, restarts=8),
+    constant_sgd=ConstantSGDDetail(steps=40),
 )
 
 

@@ -171,7 +171,7 @@ def corner(args: argparse.Namespace, line: str) -> int:
 def report(args: argparse.Namespace, line: str) -> int:
     from ..experiment import pictures
 
-    print_unless_quiet(args, str(pictures.report(args.file, args.out)))
+    print_unless_quiet(args, str(pictures.write_report_of(args.file, args.out)))
     return DONE
 
 

@@ -27,7 +27,7 @@ from ..posterior.posterior import Posterior
 from ..training.fits import Fits
 from ..training.objective import Objective
 from .approximation import Curves
-from .detail import FULL, TrajectoryDetail
+from .detail import FULL, ConstantSGDDetail
 from .distance import Reference
 
 __all__ = ["ConstantSGD", "constant_sgd", "curves", "descend", "rates"]
@@ -49,7 +49,7 @@ class ConstantSGD:
 
 def curves(reference: Reference, fits: Fits, seed: int) -> Iterator[Curves]:
     """The late half of a trajectory from the best fit; nothing where it ran away."""
-    post, detail = reference.post, reference.detail.trajectory
+    post, detail = reference.post, reference.detail.constant_sgd
     path = constant_sgd(post, fits.sgd.theta, seed, detail)
     if len(path.theta):
         note = f"batches of {path.batch_size}, rate {path.rate:.2g}"
@@ -62,7 +62,7 @@ def constant_sgd(
     post: Posterior,
     start: np.ndarray,
     seed: int = 0,
-    detail: TrajectoryDetail = FULL.trajectory,
+    detail: ConstantSGDDetail = FULL.constant_sgd,
 ) -> ConstantSGD:
     """Run constant-rate SGD on −log p(θ, y)/n from ``start`` (P,) and keep the late half."""
     batch = min(detail.batch, max(1, post.data.n // 4))
@@ -101,7 +101,7 @@ def descend(
     rate: float,
     batch: int,
     seed: int,
-    detail: TrajectoryDetail = FULL.trajectory,
+    detail: ConstantSGDDetail = FULL.constant_sgd,
 ) -> np.ndarray:
     """Every so manyth point of the late half of the trajectory: (rows, P)."""
     rng = np.random.default_rng(seed)

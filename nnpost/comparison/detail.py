@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["FULL", "ClimbDetail", "Detail", "NearDetail", "TrajectoryDetail"]
+__all__ = ["FULL", "ConstantSGDDetail", "Detail", "ModesDetail", "NearDetail"]
 
 
 @dataclass(frozen=True)
-class ClimbDetail:
-    """What is climbed to find the basins, and when two tops are one."""
+class ModesDetail:
+    """What is climbed to find the modes, and when two tops are one."""
 
     draws: int = 400  # of the posterior, at most
     restarts: int = 256  # at most
-    most: int = 12  # basins that are told apart; lower ones are counted together
+    most: int = 12  # modes that are told apart; lower ones are counted together
     high: float = 0.01  # nats between the log posteriors of two tops that are one,
     near: float = 0.01  # and of the posterior's spread between their curves
+    whole: float = 0.995  # share of the draws in the MAP's mode from which on all count as its own
     places: int = 8  # of the data, at which curves are compared to tell quickly that they differ
 
 
@@ -34,7 +35,7 @@ class NearDetail:
 
 
 @dataclass(frozen=True)
-class TrajectoryDetail:
+class ConstantSGDDetail:
     """The trajectory of SGD with a constant rate."""
 
     steps: int = 4000
@@ -56,8 +57,8 @@ class Detail:
     line: int = 201  # points of the straight line from SGD to the MAP
     approximation: int = 1000  # draws of an approximation, and of the posterior beside it
     near: NearDetail = NearDetail()
-    climb: ClimbDetail = ClimbDetail()
-    trajectory: TrajectoryDetail = TrajectoryDetail()
+    modes: ModesDetail = ModesDetail()
+    constant_sgd: ConstantSGDDetail = ConstantSGDDetail()
 
 
 FULL = Detail()

@@ -14,7 +14,7 @@ import numpy as np
 from ..data.grids import grid
 from ..network.align import align
 from ..numerics.covariance import mahalanobis, mcd
-from ..numerics.monte_carlo import batches, jackknife, left_out_error, spread_out
+from ..numerics.monte_carlo import chain_batches, jackknife, left_out_error, spread_out
 from ..posterior.posterior import Posterior
 from ..sampling.run import Run
 from .detail import FULL, Detail
@@ -34,7 +34,7 @@ class Measured(NamedTuple):
 class Reference:
     """What the draws of a run say, in the form that distances are measured with.
 
-    ``near`` (M, P) are draws of the MAP's basin, each in the copy nearest to the MAP ``top``;
+    ``near`` (M, P) are draws of the MAP's mode, each in the copy nearest to the MAP ``top``;
     ``x`` (m, d) the inputs at which curves are compared (a grid over twice the data's range for
     one input, data points for several), ``inside`` (m,) whether they are within the data's range,
     ``curves`` (D, m) the outputs of some draws. ``groups``, ``near_groups`` and ``curve_groups``
@@ -58,9 +58,9 @@ class Reference:
     def of(
         cls, run: Run, top: np.ndarray, home: np.ndarray | None, detail: Detail = FULL
     ) -> Reference:
-        """From a run; ``home`` are the draws known to lie in the MAP's basin, None for all."""
+        """From a run; ``home`` are the draws known to lie in the MAP's mode, None for all."""
         post = run.post
-        groups = batches(len(run.chain) - run.burnin, run.nwalkers, run.ensembles)
+        groups = chain_batches(len(run.chain) - run.burnin, run.nwalkers, run.ensembles)
         most = detail.near.draws(post.ndim)
         near = spread_out(len(run.samples), most, run.nwalkers) if home is None else home
         some = spread_out(len(run.samples), detail.curves, run.nwalkers)
@@ -87,7 +87,7 @@ def measure(reference: Reference, theta: np.ndarray) -> dict[str, Measured]:
     """All of MEASURES that apply, for networks theta (R, P).
 
     Without places beyond the data (several inputs) there is no measure there; without enough draws
-    in the MAP's basin no Mahalanobis distance.
+    in the MAP's mode no Mahalanobis distance.
     """
     found = {**_density(reference, theta), **_distance(reference, theta)}
     return {k: found[k] for k in MEASURES if k in found} | _curves(reference, theta)
@@ -96,7 +96,7 @@ def measure(reference: Reference, theta: np.ndarray) -> dict[str, Measured]:
 def shifts(reference: Reference, theta: np.ndarray) -> Measured:
     """(theta − MAP)/sd for every parameter after alignment, sd robust, for one network: (P,).
 
-    NaN where too few draws lie in the MAP's basin.
+    NaN where too few draws lie in the MAP's mode.
     """
     difference = align(reference.post.net, theta, reference.top) - reference.top
     if _too_few(reference):

@@ -1,10 +1,10 @@
-"""Basins: which maxima the restarts and the posterior's draws belong to.
+"""Modes: which maxima the restarts and the posterior's draws belong to.
 
 The rule. Every restart, and a subsample of the draws, is climbed to a maximum of the log posterior
-(``maximise.climb``, which follows the best output layer). Two maxima are one where their log
+(``maximise.tops_from``, which follows the best output layer). Two maxima are one where their log
 posteriors agree within 0.01 nats and their curves within 1 % of the posterior's own spread (root
-mean square over the data's points). Copies are no basins of their own: a maximum is brought to the
-copy nearest to a higher one and climbed again, and where it arrives there the two are one basin.
+mean square over the data's points). Copies are no modes of their own: a maximum is brought to the
+copy nearest to a higher one and climbed again, and where it arrives there the two are one mode.
 (The prior tells flips of a sigmoid unit apart, so that each has a maximum of its own.)
 """
 
@@ -17,12 +17,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ..network.align import align
-from ..numerics.monte_carlo import batches, binomial, share, spread_out
+from ..numerics.monte_carlo import binomial, chain_batches, share, spread_out
 from ..posterior.posterior import Posterior
 from ..sampling.run import Run
 from ..training.fits import Fits
-from ..training.maximise import climb
-from .detail import FULL, ClimbDetail
+from ..training.maximise import tops_from
+from .detail import FULL, ModesDetail
 from .modes import Mode, Modes
 
 __all__ = ["Sorted", "Tops", "find_modes"]
@@ -42,25 +42,25 @@ def find_modes(
     run: Run,
     top: np.ndarray,
     spread: np.ndarray,
-    detail: ClimbDetail = FULL.climb,
+    detail: ModesDetail = FULL.modes,
 ) -> tuple[Modes, np.ndarray]:
-    """The basins of restarts and posterior, and which draws (indices) lie in that of ``top``.
+    """The modes of restarts and posterior, and which draws (indices) lie in that of ``top``.
 
     ``spread`` (n,) is the posterior's standard deviation of f at the data's points.
     """
     trained = np.flatnonzero(np.isfinite(fits.mse))
     trained = trained[:: -(-len(trained) // detail.restarts)]
     at = spread_out(len(run.samples), detail.draws, run.nwalkers)
-    groups = batches(len(run.chain) - run.burnin, run.nwalkers, run.ensembles)[at]
+    groups = chain_batches(len(run.chain) - run.burnin, run.nwalkers, run.ensembles)[at]
     starts = np.vstack([top, fits.sgd.theta, fits.theta[trained], run.samples[at]])
-    found = Tops(post, spread, detail).sort(starts)
-    home, sgd = (int(label) for label in found.labels[:2])
-    own, of_draws = np.split(found.labels[2:], [len(trained)])
-    basins = []
-    for k, (theta, height) in enumerate(zip(found.theta, found.log_prob, strict=True)):
+    tops = Tops(post, spread, detail).sort(starts)
+    home, sgd = (int(label) for label in tops.labels[:2])
+    own, of_draws = np.split(tops.labels[2:], [len(trained)])
+    modes = []
+    for k, (theta, height) in enumerate(zip(tops.theta, tops.log_prob, strict=True)):
         members = fits.mse[trained[own == k]]
         lowest = members.min(initial=fits.sgd.mse if k == sgd else np.inf)
-        basins.append(
+        modes.append(
             Mode(
                 theta=theta,
                 log_prob=float(height),
@@ -71,8 +71,8 @@ def find_modes(
             )
         )
     others = binomial(own == -1), share(of_draws == -1, groups)
-    modes = Modes(tuple(basins), sgd, home, len(trained), len(at), *others)
-    return modes, at[of_draws == home]
+    found = Modes(tuple(modes), sgd, home, len(trained), len(at), *others)
+    return found, at[of_draws == home]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,11 +84,11 @@ class Tops:
 
     post: Posterior
     spread: np.ndarray
-    detail: ClimbDetail = FULL.climb
+    detail: ModesDetail = FULL.modes
 
     def sort(self, starts: np.ndarray) -> Sorted:
         """Climb every start (S, P) and tell the tops apart."""
-        tops, heights = climb(self.post, starts)
+        tops, heights = tops_from(self.post, starts)
         labels = np.full(len(starts), -1)
         left = np.flatnonzero(np.isfinite(heights))
         kept: list[np.ndarray] = []
@@ -107,7 +107,7 @@ class Tops:
         others = np.flatnonzero(~same)
         first, back = self._alike(tops[others], heights[others])
         if len(others):
-            again, reached = climb(self.post, align(self.post.net, tops[others[first]], best))
+            again, reached = tops_from(self.post, align(self.post.net, tops[others[first]], best))
             same[others] = self._same(again, reached, best)[back]
         return same
 

@@ -27,7 +27,7 @@ from .distance import Reference
 
 __all__ = ["Laplace", "curves", "laplace", "log_copies"]
 
-LISTED = 1000  # copies that are summed one by one; of more than this, as many are drawn
+SUMMED_COPIES = 1000  # copies that are summed one by one; of more than this, as many are drawn
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,10 +87,10 @@ def log_copies(post: Posterior, theta: np.ndarray) -> float:
     size = math.prod(math.factorial(u) for u in net.hidden)
     if math.isfinite(group_size(net)):
         size = int(group_size(net))
-    if size <= LISTED:
+    if size <= SUMMED_COPIES:
         others = copies(net, theta)
     else:
-        others = jump(net, np.tile(theta, (LISTED, 1)), np.random.default_rng(0))
+        others = jump(net, np.tile(theta, (SUMMED_COPIES, 1)), np.random.default_rng(0))
     gain = post.log_prior(others) - post.log_prior(theta)
     return math.log(size) + float(np.log(np.mean(np.exp(gain - gain.max()))) + gain.max())
 

@@ -1,4 +1,4 @@
-"""The basins of a posterior, as find_modes.py finds them."""
+"""The modes of a posterior, as find_modes.py finds them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Mode", "Modes"]
 
 @dataclass(frozen=True, eq=False)
 class Mode:
-    """One basin, folded: its top, and the shares of restarts and posterior draws that lead to it.
+    """One mode, folded: its top, and the shares of restarts and posterior draws that lead to it.
 
     ``best_mse`` is the lowest of its restarts as training left them, NaN where it has none. The
     shares' errors are those of the restarts' and of the draws' number.
@@ -37,13 +37,13 @@ class Mode:
 
 @dataclass(frozen=True, eq=False)
 class Modes:
-    """The basins, the highest first, and in which of them SGD and MAP lie (−1: in none of them).
+    """The modes, the highest first, and in which of them SGD and MAP lie (−1: in none of them).
 
-    ``other_restarts`` and ``other_mass`` are the shares that lead elsewhere: to lower basins than
+    ``other_restarts`` and ``other_mass`` are the shares that lead elsewhere: to lower modes than
     the twelve highest, or nowhere.
     """
 
-    basins: tuple[Mode, ...]
+    modes: tuple[Mode, ...]
     sgd: int
     map: int
     climbed_restarts: int
@@ -53,17 +53,20 @@ class Modes:
 
     @property
     def top(self) -> Mode:
-        """The MAP's basin; the highest where the MAP's is not among them."""
-        return self.basins[max(self.map, 0)]
+        """The MAP's mode; the highest where the MAP's is not among them."""
+        return self.modes[max(self.map, 0)]
 
     def to_tree(self) -> dict[str, Any]:
-        """A plain nested dict; the basins by their number."""
-        return asdict(self) | {"basins": {str(k): asdict(b) for k, b in enumerate(self.basins)}}
+        """A plain nested dict; the modes by their number, under the key that they always had."""
+        tree = asdict(self)
+        modes = tree.pop("modes")
+        return {"basins": {str(k): mode for k, mode in enumerate(modes)}} | tree
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> Modes:
         """What :meth:`to_tree` gave."""
-        kept = tree.get("basins", {})
+        kept = tree.get("basins", {})  # a run without modes has no such group
         found = tuple(Mode.from_tree(kept[str(k)]) for k in range(len(kept)))
         others = {k: Estimate.from_tree(tree[k]) for k in ("other_restarts", "other_mass")}
-        return cls(**{**tree, **others, "basins": found})
+        more = {k: v for k, v in tree.items() if k != "basins"}
+        return cls(found, **more | others)

@@ -1,4 +1,4 @@
-"""Fill in the score card: density, distance, curves, basins, the barrier on the way to the maximum.
+"""Fill in the score card: density, distance, curves, modes, the barrier on the way to the maximum.
 
 And what other approximations of the posterior come to; each number with its Monte-Carlo error.
 """
@@ -19,7 +19,7 @@ from .detail import FULL, Detail
 from .distance import Measured, Reference, measure, shifts
 from .find_modes import find_modes
 from .result import Comparison
-from .scorecard import LEVELS, Profile, ScoreCard, Spread
+from .scorecard import QUANTILES, Profile, ScoreCard, Spread
 
 __all__ = ["profile_between", "score", "spread_of"]
 
@@ -31,9 +31,9 @@ def score(
     top = comparison.map
     some = run.samples[spread_out(len(run.samples), detail.spread, run.nwalkers)]
     spread = post.predict(some).std(axis=0)
-    modes, home = find_modes(post, fits, run, top.theta, spread, detail.climb)
-    # One basin: all draws lie in it, and more of them than were climbed can be used.
-    whole = modes.map >= 0 and modes.top.mass.value > 0.995
+    modes, home = find_modes(post, fits, run, top.theta, spread, detail.modes)
+    # One mode: all draws lie in it, and more of them than were climbed can be used.
+    whole = modes.map >= 0 and modes.top.mass.value > detail.modes.whole
     reference = Reference.of(run, top.theta, None if whole else home, detail)
     best = measure(reference, fits.sgd.theta[None])
     crowd = measure(reference, fits.theta[np.isfinite(fits.mse)])
@@ -70,7 +70,7 @@ def spread_of(measured: Measured) -> Spread:
     return Spread(
         **{
             name: Estimate(float(np.quantile(value, q)), math.hypot(median_error(value, q), middle))
-            for name, q in LEVELS.items()
+            for name, q in QUANTILES.items()
         }
     )
 

@@ -15,10 +15,10 @@ from ..numerics.monte_carlo import Estimate
 from .approximation import Approximation
 from .modes import Modes
 
-__all__ = ["LEVELS", "MEASURES", "Profile", "ScoreCard", "Spread"]
+__all__ = ["MEASURES", "QUANTILES", "Profile", "ScoreCard", "Spread"]
 
-ROUNDING = 1e-9  # relative; a smaller dip is of the arithmetic
-LEVELS = {"q05": 0.05, "median": 0.5, "q95": 0.95}
+LEAST_DIP = 1e-9  # relative; a smaller dip is of the arithmetic
+QUANTILES = {"q05": 0.05, "median": 0.5, "q95": 0.95}
 
 MEASURES = {
     "gap": "log posterior below the MAP, nats",
@@ -48,7 +48,7 @@ class Spread:
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> Spread:
         """What ``asdict`` gave."""
-        return cls(**{name: Estimate.from_tree(tree[name]) for name in LEVELS})
+        return cls(**{name: Estimate.from_tree(tree[name]) for name in QUANTILES})
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,7 @@ class Profile:
     def barrier(self) -> float:
         lower = min(self.log_prob[0], self.log_prob[-1])
         dip = float(lower - self.log_prob.min())
-        return dip if dip > ROUNDING * (1 + abs(lower)) else 0.0
+        return dip if dip > LEAST_DIP * (1 + abs(lower)) else 0.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -123,17 +123,17 @@ class ScoreCard(Tabled):
         yield ["barrier on the line to the MAP, nats", f"{self.profile.barrier:.4g}", "", ""]
 
     def basin_rows(self) -> Iterator[list[str]]:
-        """The basins, the highest first."""
+        """The modes, the highest first; tables call them basins."""
         yield ["basin", "below the MAP", f"{self.misfit} of its top", "restarts", "posterior mass",
                f"best {self.misfit} of its restarts"]  # fmt: skip
         top = self.modes.top.log_prob
-        for k, basin in enumerate(self.modes.basins):
+        for k, mode in enumerate(self.modes.modes):
             inside = {"SGD": self.modes.sgd, "MAP": self.modes.map}
             names = ", ".join(name for name, at in inside.items() if at == k)
             title = f"{k + 1} ({names})" if names else str(k + 1)
-            best = "" if math.isnan(basin.best_mse) else f"{basin.best_mse:.4g}"
-            below = f"{max(top - basin.log_prob, 0):.2f}"
-            yield [title, below, f"{basin.mse:.4g}", str(basin.restarts), str(basin.mass), best]
+            best = "" if math.isnan(mode.best_mse) else f"{mode.best_mse:.4g}"
+            below = f"{max(top - mode.log_prob, 0):.2f}"
+            yield [title, below, f"{mode.mse:.4g}", str(mode.restarts), str(mode.mass), best]
         others = (self.modes.other_restarts, self.modes.other_mass)
         if any(one.value for one in others):
             yield ["others", "", "", *map(str, others), ""]
@@ -168,7 +168,7 @@ class ScoreCard(Tabled):
                 yield f"{one.name}: {one.note}"
 
     def tables(self) -> list[Table]:
-        """Where SGD lies, the basins, and the other approximations; the notes below the last."""
+        """Where SGD lies, the modes, and the other approximations; the notes below the last."""
         return [
             Table(list(self.distance_rows()), "Where SGD lies", head=True),
             Table(list(self.basin_rows()), "Basins", head=True),

@@ -24,7 +24,7 @@ __all__ = ["MISFITS", "Dataset", "read_data"]
 
 MISFITS = {False: "mse", True: "χ²/n"}  # by whether the squared residuals are over yerr²
 
-LISTED = 12  # inputs beyond this many are counted in the table, not listed
+LISTED_INPUTS = 12  # inputs beyond this many are counted in the table, not listed
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -141,12 +141,12 @@ class Dataset(Tabled):
         """One table of (role, name, range)."""
         plural = "" if self.n == 1 else "s"
         inputs = f"{self.inputs} input" + ("" if self.inputs == 1 else "s")
-        columns = [("x", n, v) for n, v in zip(self.x_names, self.x.T, strict=True)][:LISTED]
+        columns = [("x", n, v) for n, v in zip(self.x_names, self.x.T, strict=True)][:LISTED_INPUTS]
         columns += [("y", self.y_name, self.y)]
         columns += [] if self.yerr is None else [("yerr", self.yerr_name, self.yerr)]
         rows = [(role, name, f"{v.min():.5g} … {v.max():.5g}") for role, name, v in columns]
-        if self.inputs > LISTED:
-            rows.insert(LISTED, ("x", f"and {self.inputs - LISTED} more", ""))
+        if self.inputs > LISTED_INPUTS:
+            rows.insert(LISTED_INPUTS, ("x", f"and {self.inputs - LISTED_INPUTS} more", ""))
         return [Table(rows, f"Dataset '{self.name}': {self.n} point{plural}, {inputs}")]
 
 

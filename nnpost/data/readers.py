@@ -21,7 +21,7 @@ from ..common.errors import RequestError, nearest
 
 __all__ = ["READERS", "read_columns"]
 
-LISTED = 20  # names beyond this many are counted in a message, not listed
+LISTED_NAMES = 20  # names beyond this many are counted in a message, not listed
 
 
 def read_columns(path: Path, wanted: Sequence[str]) -> dict[str, np.ndarray]:
@@ -50,8 +50,8 @@ def _find(path: Path, name: str, names: Sequence[str]) -> str:
     """``name`` if it is one of ``names``; RequestError with the nearest one otherwise."""
     if name in names:
         return name
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    listed = ", ".join(names[:LISTED]) or "nothing"
+    more = f" and {len(names) - LISTED_NAMES} more" if len(names) > LISTED_NAMES else ""
+    listed = ", ".join(names[:LISTED_NAMES]) or "nothing"
     raise RequestError(f"{path}: no column '{name}', it has {listed}{more}{nearest(name, names)}")
 
 

@@ -28,13 +28,13 @@ from .reasons import Figures
 if TYPE_CHECKING:
     from ..posterior.posterior import Posterior
 
-__all__ = ["Rows", "Verdict", "judge"]
+__all__ = ["JudgedRows", "Verdict", "judge"]
 
 QUANTITIES = ("log_prob", "predictions", "theta")
 
 
 @dataclass(frozen=True)
-class Rows:
+class JudgedRows:
     """How many rows of a long chain are looked at, evenly spread."""
 
     rhat: int = 400  # of each walker; R-hat compares means and needs no more
@@ -45,7 +45,7 @@ class Rows:
         return max(self.rhat, min(self.ess, self.draws // walkers))
 
 
-ROWS = Rows()
+JUDGED_ROWS = JudgedRows()
 
 
 @dataclass(frozen=True, repr=False)
@@ -121,7 +121,7 @@ def judge(
     discarded: int = 0,
     log_z_at_map: float | None = None,
     criteria: Criteria = STANDARD,
-    rows: Rows = ROWS,
+    rows: JudgedRows = JUDGED_ROWS,
 ) -> Verdict:
     """Judge a chain whose burn-in has been discarded.
 
@@ -174,7 +174,7 @@ def _measure(
     log_prob: NDArray[np.float64],
     superchains: int | None,
     thin: int,
-    rows: Rows,
+    rows: JudgedRows,
 ) -> dict[str, Figures]:
     """The figures of every quantity; no R-hat where there are too few superchains."""
     from ..network.symmetry import fold
@@ -194,7 +194,7 @@ def _measure(
 
 
 def _figures(
-    x: NDArray[np.float64], superchains: int | None, thin: int, rows: Rows, names: list[str]
+    x: NDArray[np.float64], superchains: int | None, thin: int, rows: JudgedRows, names: list[str]
 ) -> Figures:
     """The worst figures over the components of x (N, W, K); constant components do not count."""
     from .mixing import autocorr_time, nested_rhat  # scipy, which whoever reads a verdict need not

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 __all__ = [
     "all_figures",
     "corner_with_all",
-    "report",
     "write_corner",
     "write_pictures",
     "write_report",
+    "write_report_of",
 ]
 
 FIGURES = (".png", ".pdf", ".svg")
@@ -106,7 +106,9 @@ def write_report(
     return out
 
 
-def report(path: str | os.PathLike[str], out: str | os.PathLike[str] | None = None) -> Path:
+def write_report_of(
+    path: str | os.PathLike[str], out: str | os.PathLike[str] | None = None
+) -> Path:
     """Write the report of a run file, as ``out`` or figures/NAME/report.html.
 
     The run file is left as it is: a comparison or score card that is not in it is made for the

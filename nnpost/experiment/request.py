@@ -25,9 +25,9 @@ __all__ = [
     "check_data",
     "check_same",
     "choose_device",
+    "in_message",
     "make_request",
     "reopen",
-    "shown",
     "stored_experiment",
 ]
 
@@ -179,8 +179,9 @@ def check_same(experiment: Experiment, path: Path) -> None:
         if key == "sample.discard" or (key == "sample.nsteps" and here > there):
             continue
         raise RequestError(
-            f"{path} holds another experiment: {key} is {shown(there)} there, {shown(here)} asked "
-            "for; ask for the same, leave out --resume to replace the run, or choose another file"
+            f"{path} holds another experiment: {key} is {in_message(there)} there, "
+            f"{in_message(here)} asked for; ask for the same, leave out --resume to replace "
+            "the run, or choose another file"
         )
 
 
@@ -200,5 +201,5 @@ def check_data(data: Dataset, path: Path) -> None:
         )
 
 
-def shown(value: Any) -> str:
+def in_message(value: Any) -> str:
     return "left out" if value is None else repr(value)

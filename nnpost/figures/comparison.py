@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["approximations", "basins", "profile"]
 
 BAR = 0.36  # height of one of the two bars of a basin
-COLUMNS = 3  # panels side by side
+BANDS_A_ROW = 3  # panels side by side
 
 
 @styled
@@ -45,7 +45,7 @@ def basins(card: ScoreCard) -> Figure:
 
     Error bars are one standard error. Left of the bars: how far the top lies below the MAP.
     """
-    found = card.modes.basins
+    found = card.modes.modes
     fig = new_figure(7.2, 1.3 + 0.55 * len(found))
     ax = fig.subplots()
     rows = np.arange(len(found))
@@ -79,12 +79,12 @@ def _bars(ax: Axes, at: NDArray[Any], shares: NDArray[Any], color: str) -> None:
 
 
 def _basin_name(card: ScoreCard, k: int) -> str:
-    basin, home = card.modes.basins[k], card.modes.top
-    below = max(home.log_prob - basin.log_prob, 0.0)
+    mode, home = card.modes.modes[k], card.modes.top
+    below = max(home.log_prob - mode.log_prob, 0.0)
     first = "basin of the MAP" if k == card.modes.map else f"{number(below, '.3g')} nats below"
     inside = " (and SGD)" if k == card.modes.sgd == card.modes.map else ""
     inside = " (SGD)" if k == card.modes.sgd != card.modes.map else inside
-    return f"{first}{inside}\n{misfit(card.misfit)} {basin.mse:.3g}"
+    return f"{first}{inside}\n{misfit(card.misfit)} {mode.mse:.3g}"
 
 
 @styled
@@ -127,9 +127,9 @@ def approximations(card: ScoreCard, comparison: Comparison, data: Dataset) -> Fi
     Several inputs: the two bands' half-widths against each other, a point of the data each.
     """
     found = card.approximations
-    rows = -(-len(found) // COLUMNS)
+    rows = -(-len(found) // BANDS_A_ROW)
     fig = new_figure(7.2, 0.6 + 2.2 * rows)
-    axes = fig.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False)
+    axes = fig.subplots(rows, BANDS_A_ROW, sharex=True, sharey=True, squeeze=False)
     for ax, one in zip(axes.flat, found, strict=False):
         (_bands if data.inputs == 1 else _widths)(ax, one, card, comparison, data)
         ax.set_title(one.name, fontsize=8.5)

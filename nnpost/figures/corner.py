@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 __all__ = ["corner", "marked_networks", "unit_by_unit"]
 
 MOST = 12  # parameters; the time and the size of a corner plot grow with their square
-DRAWS = 50_000  # more do not change what is seen
+CONTOUR_DRAWS = 50_000  # more do not change what is seen
 INSIDE = 0.98  # share of the draws, per parameter, that the axes must hold
 STRETCH = 0.5  # an axis grows by at most this part of itself to hold a mark
-LEVELS = (0.393, 0.675, 0.865)  # of a Gaussian in two dimensions: 1, 1.5 and 2 sigma
+CONTOURS = (0.393, 0.675, 0.865)  # of a Gaussian in two dimensions: 1, 1.5 and 2 sigma
 PANEL = 1.25  # inches; a few parameters get larger panels and a legend beside them
 
 Range = tuple[float, float]
@@ -65,7 +65,7 @@ def corner(
     chosen = _choose(net, labels, parameters)
     marks = marked_networks(run, fits, comparison, unfolded)
     crowd = _all_restarts(fits) if population and fits is not None else np.empty((0, len(labels)))
-    draws = run.samples[:: -(-len(run.samples) // DRAWS)]
+    draws = run.samples[:: -(-len(run.samples) // CONTOUR_DRAWS)]
     if not unfolded:
         draws, crowd = fold(net, draws), fold(net, crowd)
     points = {name: theta[chosen] for name, theta in marks.items()}
@@ -183,7 +183,7 @@ def _panels(draws: NDArray[Any], ranges: list[Range], labels: list[str]) -> Figu
         labels=labels,
         color="#404040",
         smooth=1.0,
-        levels=LEVELS,
+        levels=CONTOURS,
         plot_datapoints=False,
         plot_density=False,
         fill_contours=True,
@@ -291,7 +291,7 @@ def _explain(
     facts = [f"{data.name}: {data.n} points", f"network {'-'.join(map(str, net.sizes))}"]
     facts[1] += f", {net.activation}" if net.hidden else ""
     if shown > 1:
-        facts.append(f"contours: {', '.join(f'{level:.0%}' for level in LEVELS)} of the draws")
+        facts.append(f"contours: {', '.join(f'{level:.0%}' for level in CONTOURS)} of the draws")
     if copies is not None and copies > 1:
         facts.append("folded" if math.isinf(copies) else f"folded: one of {copies:,} copies")
     if shown < run.post.ndim:

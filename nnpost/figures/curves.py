@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["fits_and_residuals"]
 
 SHOWN = ("SGD", "MAP", "best sample")
-DRAWS = 2000
-GRID = 241
+BAND_DRAWS = 2000
+CURVE_PLACES = 241
 
 
 @styled
@@ -53,7 +53,7 @@ def fits_and_residuals(post: Posterior, comparison: Comparison, run: Run) -> Fig
     axes = fig.subplots(
         2, len(models), sharex=True, sharey="row", gridspec_kw={"height_ratios": [2.6, 1]}
     )
-    draws = run.samples[:: -(-len(run.samples) // DRAWS)]
+    draws = run.samples[:: -(-len(run.samples) // BAND_DRAWS)]
     plot = _curves if post.data.inputs == 1 else _observed
     handles = plot(axes[0], post, models, draws)
     _residuals(axes[1], post, models)
@@ -72,8 +72,8 @@ def _curves(
     """Panels of f against x, for one input."""
     data = post.data
     first, last = float(data.x.min()), float(data.x.max())
-    reach = (last - first) / 2 or 0.5 * max(1.0, abs(first))  # one place needs an axis, too
-    x = np.linspace(first - reach, last + reach, GRID)
+    half = (last - first) / 2 or 0.5 * max(1.0, abs(first))  # one place needs an axis, too
+    x = np.linspace(first - half, last + half, CURVE_PLACES)
     low, high = np.quantile(post.predict(draws, x[:, None]), [0.05, 0.95], axis=0)
     curves = {name: post.predict(model.theta, x[:, None]) for name, model in models.items()}
     for ax, (name, curve) in zip(axes, curves.items(), strict=True):

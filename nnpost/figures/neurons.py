@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["contributions", "parts"]
 
-COLUMNS = 4
-GRID = 801  # steep units need a fine one
+NETWORKS_A_ROW = 4
+UNIT_PLACES = 801  # steep units need a fine one
 
 
 @styled
@@ -33,11 +33,11 @@ def parts(post: Posterior, networks: Mapping[str, ArrayLike]) -> Figure:
     """
     if post.data.inputs > 1 or len(post.net.hidden) != 1:
         raise RequestError(f"parts: found {post.net}, expected one input and one hidden layer")
-    columns = min(COLUMNS, len(networks))
+    columns = min(NETWORKS_A_ROW, len(networks))
     rows = -(-len(networks) // columns)
     fig = new_figure(max(3.6, 1.9 * columns), 0.5 + 1.95 * rows)
     axes = fig.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    x = np.linspace(post.data.x.min(), post.data.x.max(), GRID)
+    x = np.linspace(post.data.x.min(), post.data.x.max(), UNIT_PLACES)
     for ax, (name, theta) in zip(axes.flat, networks.items(), strict=False):
         _panel(ax, post, np.asarray(theta, dtype=float), x)
         mse = post.mse(np.asarray(theta, dtype=float))

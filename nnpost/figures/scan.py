@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["size_fits", "sizes"]
 
-COLUMN, FIT, RESIDUAL, ERRORS = 1.45, 1.35, 0.75, 2.9  # inches
+COLUMN_WIDTH, FIT_HEIGHT, RESIDUAL_HEIGHT, ERRORS_HEIGHT = 1.45, 1.35, 0.75, 2.9  # inches
 MARKERS = "os^Dv"
 
 
@@ -43,12 +43,12 @@ def sizes(scan: Scan) -> Figure:
     the spread of the tempered runs. For several inputs the panels are left out.
     """
     if scan.data.inputs > 1:
-        fig = new_figure(7.2, ERRORS)
+        fig = new_figure(7.2, ERRORS_HEIGHT)
         _errors(fig, scan)
         return fig
     wide, high = _panel_sizes(scan)
-    fig = new_figure(wide, high + ERRORS)
-    halves = fig.add_gridspec(2, 1, height_ratios=[high, ERRORS])
+    fig = new_figure(wide, high + ERRORS_HEIGHT)
+    halves = fig.add_gridspec(2, 1, height_ratios=[high, ERRORS_HEIGHT])
     _panels(fig.add_subfigure(halves[0]), scan)
     _errors(fig.add_subfigure(halves[1]), scan)
     return fig
@@ -70,7 +70,9 @@ def size_fits(scan: Scan) -> Figure:
 
 def _panel_sizes(scan: Scan) -> tuple[float, float]:
     columns = max(len(scan.of(kind)) for kind in scan.activations)
-    return max(7.2, COLUMN * columns), (FIT + RESIDUAL) * len(scan.activations) + 0.6
+    return max(7.2, COLUMN_WIDTH * columns), (FIT_HEIGHT + RESIDUAL_HEIGHT) * len(
+        scan.activations
+    ) + 0.6
 
 
 def _panels(fig: Figure | SubFigure, scan: Scan) -> None:
@@ -78,7 +80,7 @@ def _panels(fig: Figure | SubFigure, scan: Scan) -> None:
     columns = max(len(scan.of(kind)) for kind in kinds)
     axes = fig.subplots(
         2 * len(kinds), columns, sharex=True, sharey="row", squeeze=False,
-        height_ratios=[FIT, RESIDUAL] * len(kinds),
+        height_ratios=[FIT_HEIGHT, RESIDUAL_HEIGHT] * len(kinds),
     )  # fmt: skip
     limits = _limits(scan)
     for k, kind in enumerate(kinds):
@@ -184,9 +186,9 @@ def _log_axis(ax: Axes) -> None:
     """Plain numbers; between the powers of ten too where there is hardly one of those."""
     ax.set_yscale("log")
     low, high = ax.get_ylim()
-    plain = FuncFormatter(lambda value, _: f"{value:g}")
-    ax.yaxis.set_major_formatter(plain)
-    ax.yaxis.set_minor_formatter(plain if high < 10 * low else NullFormatter())
+    as_number = FuncFormatter(lambda value, _: f"{value:g}")
+    ax.yaxis.set_major_formatter(as_number)
+    ax.yaxis.set_minor_formatter(as_number if high < 10 * low else NullFormatter())
 
 
 def _axis_of_units(ax: Axes, units: Sequence[int]) -> None:

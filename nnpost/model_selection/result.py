@@ -15,9 +15,9 @@ from ..data.dataset import Dataset
 from ..diagnostics.criteria import STANDARD
 from ..diagnostics.reasons import missed_mode
 
-__all__ = ["MEASURES", "Scan", "Size"]
+__all__ = ["EXTRAPOLATIONS", "Scan", "Size"]
 
-MEASURES = {
+EXTRAPOLATIONS = {
     "truth": "outside the data, RMSE against the noise-free truth over twice their range",
     "held out": "outside the inner half of the range, RMSE of a fit to that half",
     "none": "not told for several inputs, or where the inner half of the range is all or nothing",
@@ -115,7 +115,7 @@ class Size:
 class Scan(Tabled):
     """Networks of many sizes on the same data; ``x`` (m, d) is where their curves are told.
 
-    ``extrapolated`` says what ``Size.extrapolation`` is: a key of MEASURES.
+    ``extrapolated`` says what ``Size.extrapolation`` is: a key of EXTRAPOLATIONS.
     """
 
     data: Dataset
@@ -194,7 +194,7 @@ class Scan(Tabled):
     def notes(self) -> Iterator[str]:
         """What the table has to be read with, a line each."""
         yield f"likelihood: {self.likelihood}"
-        yield f"outside: {MEASURES[self.extrapolated]}"
+        yield f"outside: {EXTRAPOLATIONS[self.extrapolated]}"
         if not self.trusted:
             yield (
                 "? not to be trusted: a tempered run lies more than "

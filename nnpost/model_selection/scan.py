@@ -28,7 +28,7 @@ from ..posterior.posterior import Posterior
 from ..tempering.map_evidence import log_z_around
 from ..tempering.runs import NoBasins
 from ..tempering.settings import TemperSettings
-from ..tempering.temper import TUNING, Tuning, temper
+from ..tempering.temper import TEMPER_DETAIL, TemperDetail, temper
 from ..training.settings import TrainSettings
 from ..training.train import train
 from .result import Scan, Size
@@ -48,7 +48,7 @@ def scan(
     truth: Truth | None = None,
     seed: int = 0,
     progress: Progress | bool = False,
-    tuning: Tuning = TUNING,
+    tuning: TemperDetail = TEMPER_DETAIL,
 ) -> Scan:
     """Train and temper networks of one hidden layer of each size and activation.
 
@@ -113,7 +113,7 @@ def _size(
     post: Posterior,
     recipe: Mapping[str, Any],
     ladder: Mapping[str, Any],
-    tuning: Tuning,
+    tuning: TemperDetail,
     truth: Truth | None,
     inner: np.ndarray | None,
 ) -> Size:
@@ -150,7 +150,7 @@ class _Evidence(NamedTuple):
     failure: str = ""
 
 
-def _evidence(post: Posterior, ladder: Mapping[str, Any], tuning: Tuning) -> _Evidence:
+def _evidence(post: Posterior, ladder: Mapping[str, Any], tuning: TemperDetail) -> _Evidence:
     """A search for basins that nobody asked for may fail, and is told."""
     try:
         found = temper(post, **ladder, tuning=tuning)

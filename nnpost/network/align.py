@@ -13,6 +13,7 @@ networks a layer's problem is this one while the others stand still, and the lay
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import permutations, product
 from typing import Any
 
@@ -33,26 +34,33 @@ from .neurons import (
     symmetry_of,
 )
 
-__all__ = ["align"]
-
-LISTED = 4  # up to this many units, all orders are compared at once for a whole block of vectors
-SEARCHED = 10  # up to this many sigmoid units the search over flips is exhaustive
-SWEEPS = 20  # at most this many turns over the layers of a deeper network
+__all__ = ["Alignment", "align"]
 
 
-def align(net: MLP, theta: Any, reference: Any, block: int = 4_000_000) -> np.ndarray:
+@dataclass(frozen=True)
+class Alignment:
+    """How much is searched for the nearest copy. The first two and ``block`` change no result."""
+
+    listed: int = 4  # units up to which all orders are compared at once for a block of vectors
+    block: int = 4_000_000  # about how many numbers the largest temporary array holds
+    searched: int = 10  # sigmoid units up to which the search over flips is exhaustive
+    sweeps: int = 20  # at most so many turns over the layers of a deeper network
+
+
+ALIGNMENT = Alignment()
+
+
+def align(net: MLP, theta: Any, reference: Any, how: Alignment = ALIGNMENT) -> np.ndarray:
     """The copy of each vector nearest to ``reference``: (..., ≥P), (≥P,) -> (..., ≥P).
 
     Near means the Euclidean distance of the P network parameters, over exchanges of units and,
     where they are symmetries, flips and scales (ReLU; this changes the prior density). Of the
     identity's continuous symmetry nothing but exchanges and flips is searched.
 
-    The result is the nearest copy for one hidden layer, but for more than 10 sigmoid units, where
+    The result is the nearest copy for one hidden layer, but for many sigmoid units (``how``), where
     flips are improved one at a time from the best ones without regard to c. For deeper networks it
     is a local minimum, found by two descents over the layers; never farther than theta itself, and
     the reference itself where theta is a copy of it in general position.
-
-    ``block`` is about how many numbers the largest temporary array holds.
 
     Raises RequestError for vectors that are too short, not finite, or a batch as reference.
     """
@@ -64,10 +72,10 @@ def align(net: MLP, theta: Any, reference: Any, block: int = 4_000_000) -> np.nd
         raise RequestError("align: found NaN or infinity in the vectors, expected finite numbers")
     flat = moved.reshape(-1, moved.shape[-1])
     largest = max((u * u * 4 * (i + 1 + o) for i, u, o in _widths(net)), default=1)
-    rows = max(1, block // (largest + 100))
+    rows = max(1, how.block // (largest + 100))
     for start in range(0, len(flat) if net.hidden else 0, rows):
         part = flat[start : start + rows]
-        part[...] = _align_block(net, part, target[: net.ndim], goal)
+        part[...] = _align_block(net, part, target[: net.ndim], goal, how)
     return moved
 
 
@@ -75,27 +83,31 @@ def _widths(net: MLP) -> list[tuple[int, int, int]]:
     return list(zip(net.sizes, net.sizes[1:], net.sizes[2:], strict=False))
 
 
-def _align_block(net: MLP, block: np.ndarray, target: np.ndarray, goal: Layers) -> np.ndarray:
+def _align_block(
+    net: MLP, block: np.ndarray, target: np.ndarray, goal: Layers, how: Alignment
+) -> np.ndarray:
     """Align (N, ≥P); deeper networks descend from theta and from a match of the inputs alone."""
-    plain, layers = editable(net, block)
+    given, layers = editable(net, block)
     if len(net.hidden) == 1:
-        _match(net, layers, 0, goal)
-        return plain
+        _match(net, layers, 0, goal, how)
+        return given
     ahead, layers = editable(net, block)
     for layer in range(len(net.hidden)):  # exact for a copy: layer after layer falls into place
-        _match(net, layers, layer, goal, inputs_only=True)
-    _descend(net, plain, target, goal)
-    _descend(net, ahead, target, goal)
-    nearer = _distance(net, ahead, target) < _distance(net, plain, target)
-    return np.where(nearer[:, None], ahead, plain)
+        _match(net, layers, layer, goal, how, inputs_only=True)
+    _descend(net, given, target, goal, how)
+    _descend(net, ahead, target, goal, how)
+    nearer = _distance(net, ahead, target) < _distance(net, given, target)
+    return np.where(nearer[:, None], ahead, given)
 
 
-def _descend(net: MLP, vectors: np.ndarray, target: np.ndarray, goal: Layers) -> None:
+def _descend(
+    net: MLP, vectors: np.ndarray, target: np.ndarray, goal: Layers, how: Alignment
+) -> None:
     """Match layer after layer, in place, until no vector comes nearer."""
     layers, reached = net.layers(vectors), _distance(net, vectors, target)
-    for _ in range(SWEEPS):
+    for _ in range(how.sweeps):
         for layer in range(len(net.hidden)):
-            _match(net, layers, layer, goal)
+            _match(net, layers, layer, goal, how)
         before, reached = reached, _distance(net, vectors, target)
         if not (reached < before * (1 - 1e-12)).any():
             break
@@ -110,7 +122,9 @@ def _square(difference: np.ndarray) -> np.ndarray:
     return (difference**2).sum(axis=-1)
 
 
-def _match(net: MLP, layers: Layers, layer: int, goal: Layers, inputs_only: bool = False) -> None:
+def _match(
+    net: MLP, layers: Layers, layer: int, goal: Layers, how: Alignment, inputs_only: bool = False
+) -> None:
     """Bring the units of one hidden layer nearest to the goal's, in place, the rest held still."""
     u, a = inward(layers, layer), outward(layers, layer)  # (N, U, in + 1), (N, U, out)
     u_r, a_r = inward(goal, layer), outward(goal, layer)
@@ -118,7 +132,7 @@ def _match(net: MLP, layers: Layers, layer: int, goal: Layers, inputs_only: bool
         a, a_r = a[..., :0], a_r[..., :0]
     if symmetry_of(net) == "relu":
         scales, cost = _best_scales(u, a, u_r, a_r)
-        order = _assign(cost)
+        order = _assign(cost, how.listed)
         order_units(layers, layer, order)
         scale_units(layers, layer, _chosen(scales, order))
         return
@@ -128,9 +142,9 @@ def _match(net: MLP, layers: Layers, layer: int, goal: Layers, inputs_only: bool
         turn = np.full_like(turn, np.inf)
     if symmetry_of(net) == "sigmoid" and not inputs_only:
         gap = layers[layer + 1][1] - goal[layer + 1][1]
-        order, flip = _assign_with_bias(keep, turn, gap, outward(layers, layer))
+        order, flip = _assign_with_bias(keep, turn, gap, outward(layers, layer), how)
     else:
-        order = _assign(np.minimum(keep, turn))
+        order = _assign(np.minimum(keep, turn), how.listed)
         flip = _chosen(turn < keep, order)
     order_units(layers, layer, order)
     flip_units(net, layers, layer, flip)
@@ -141,10 +155,10 @@ def _chosen(table: np.ndarray, order: np.ndarray) -> np.ndarray:
     return np.take_along_axis(table, order[:, None, :], axis=1)[:, 0]
 
 
-def _assign(cost: np.ndarray) -> np.ndarray:
+def _assign(cost: np.ndarray, listed: int) -> np.ndarray:
     """The cheapest unit for each place, (N, unit, place) -> (N, place)."""
     units = cost.shape[-1]
-    if units > LISTED:
+    if units > listed:
         return np.array([linear_sum_assignment(table.T)[1] for table in cost]).reshape(-1, units)
     orders = np.array(list(permutations(range(units))))
     totals = cost[:, orders, np.arange(units)].sum(axis=-1)
@@ -152,7 +166,7 @@ def _assign(cost: np.ndarray) -> np.ndarray:
 
 
 def _assign_with_bias(
-    keep: np.ndarray, turn: np.ndarray, gap: np.ndarray, a: np.ndarray
+    keep: np.ndarray, turn: np.ndarray, gap: np.ndarray, a: np.ndarray, how: Alignment
 ) -> tuple[np.ndarray, np.ndarray]:
     """Order and flips (N, place) where flipping unit j also moves the next biases by a_j.
 
@@ -160,8 +174,8 @@ def _assign_with_bias(
     is c − c_r, ``a`` (N, unit, out).
     """
     units = keep.shape[-1]
-    if units > LISTED:
-        found = [_search(*parts) for parts in zip(keep, turn, gap, a, strict=True)]
+    if units > how.listed:
+        found = [_search(*parts, how.searched) for parts in zip(keep, turn, gap, a, strict=True)]
         order = np.array([o for o, _ in found]).reshape(-1, units)
         return order, np.array([f for _, f in found], dtype=bool).reshape(-1, units)
     least = np.full(len(keep), np.inf)
@@ -169,7 +183,7 @@ def _assign_with_bias(
     flip = np.zeros((len(keep), units), dtype=bool)
     for turned in _subsets(units):
         table = np.where(turned[:, None], turn, keep)
-        picked = _assign(table)
+        picked = _assign(table, how.listed)
         total = _chosen(table, picked).sum(axis=-1) + _square(gap + a[:, turned].sum(axis=1))
         better = total < least
         least[better], order[better] = total[better], picked[better]
@@ -183,7 +197,7 @@ def _subsets(units: int) -> np.ndarray:
 
 
 def _search(
-    keep: np.ndarray, turn: np.ndarray, gap: np.ndarray, a: np.ndarray
+    keep: np.ndarray, turn: np.ndarray, gap: np.ndarray, a: np.ndarray, searched: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """:func:`_assign_with_bias` for one vector."""
 
@@ -197,7 +211,7 @@ def _search(
     units, places = linear_sum_assignment(free)
     turned = turn[units, places] < keep[units, places]
     least, order = cost(turned)
-    if len(keep) > SEARCHED:
+    if len(keep) > searched:
         return _improve(cost, turned, least, order)
     sets = _subsets(len(keep))
     apart = np.where(sets, turn.min(axis=1), keep.min(axis=1)).sum(axis=-1)

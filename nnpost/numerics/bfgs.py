@@ -1,8 +1,8 @@
-"""Many climbs at once: BFGS with backtracking, batched over the starts.
+"""Many starts at once: BFGS with backtracking, batched over the starts.
 
 Nocedal & Wright 2006, Numerical Optimization, algorithm 6.1 with the update 6.17; a step is taken
 if it gains (Armijo's rule), and the update is skipped where the curvature along it has the wrong
-sign. On a long bent ridge a climb that begins with steepest ascent stalls far below the top, and
+sign. On a long bent ridge an ascent that begins with steepest ascent stalls far below the top, and
 one that is told the curvature where it begins does not.
 """
 
@@ -26,27 +26,27 @@ def bfgs(
     inverse: np.ndarray | None = None,
     longest: float = 2.0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Climb ``function`` (B, d) -> (B,), (B, d) from every row of x; the tops and their values.
+    """Maximise ``function`` (B, d) -> (B,), (B, d) from every row of x; the tops and their values.
 
-    ``inverse`` (B, d, d) are inverse Hessians of minus the function where the climbs begin,
+    ``inverse`` (B, d, d) are inverse Hessians of minus the function at those rows,
     positive definite; without them coordinates should vary alike, and no step is longer than
-    ``longest``. A climb ends where the gain that
-    a quasi-Newton step expects is below ``enough``, or after ``steps`` evaluations.
+    ``longest``. A row is done with where the gain that a quasi-Newton step expects is below
+    ``enough``, or after ``steps`` evaluations.
     """
-    climbs = _Climbs(function, x, inverse, longest)
-    going = np.flatnonzero(np.isfinite(climbs.value))
+    iterates = _Iterates(function, x, inverse, longest)
+    going = np.flatnonzero(np.isfinite(iterates.value))
     idle = np.zeros(len(x), dtype=int)  # steps in a row that have gained little
     for _ in range(steps):
         if len(going) == 0:
             break
-        small = climbs.step(going) < enough
+        small = iterates.step(going) < enough
         idle[going] = np.where(small, idle[going] + 1, 0)
         going = going[idle[going] < 3]
-    return climbs.x, climbs.value
+    return iterates.x, iterates.value
 
 
-class _Climbs:
-    """B climbs, each with its place, value, gradient, inverse Hessian and step length."""
+class _Iterates:
+    """B points on their way: place, value, gradient, inverse Hessian and step length of each."""
 
     def __init__(
         self, function: ValueAndGrad, x: np.ndarray, inverse: np.ndarray | None, longest: float
@@ -61,7 +61,7 @@ class _Climbs:
         self.inverse, self.shrink = inverse.copy(), np.ones(len(x))
 
     def step(self, going: np.ndarray) -> np.ndarray:
-        """A step of the climbs ``going``: what each has gained, or what a step not taken promised.
+        """A step of the points ``going``: what each has gained, or what a step not taken promised.
 
         A step that does not gain is shortened, and one that does makes the next one longer again.
         """

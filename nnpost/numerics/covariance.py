@@ -23,13 +23,13 @@ def mcd(x: np.ndarray, kept: float = 0.75, steps: int = 50) -> tuple[np.ndarray,
     centre = np.median(x, axis=0)
     width = 1.4826 * np.median(np.abs(x - centre), axis=0)
     cov = np.diag(np.where(width > 0, width, x.std(axis=0) + np.finfo(float).tiny) ** 2)
-    bulk = np.empty(0, dtype=int)
+    core = np.empty(0, dtype=int)
     for _ in range(steps):
         nearest = np.sort(np.argpartition(mahalanobis(x - centre, cov), count - 1)[:count])
-        if np.array_equal(nearest, bulk):
+        if np.array_equal(nearest, core):
             break
-        bulk = nearest
-        centre, cov = x[bulk].mean(axis=0), np.cov(x[bulk].T).reshape(size, size)
+        core = nearest
+        centre, cov = x[core].mean(axis=0), np.cov(x[core].T).reshape(size, size)
     share = count / len(x)
     return centre, cov * share / chi2.cdf(chi2.ppf(share, size), size + 2)
 

@@ -18,8 +18,8 @@ import numpy as np
 
 __all__ = [
     "Estimate",
-    "batches",
     "binomial",
+    "chain_batches",
     "jackknife",
     "left_out_error",
     "median_error",
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 BATCHES = 20  # at least, of all ensembles together
-ROUNDING = 1e-12  # relative errors below this are of the arithmetic, not of the draws
+LEAST_ERROR = 1e-12  # relative errors below this are of the arithmetic, not of the draws
 LONG = 5  # at least, of every ensemble
 
 
@@ -54,7 +54,7 @@ class Estimate:
         return cls(float(tree["value"]), float(tree["error"]))
 
 
-def batches(rows: int, walkers: int, ensembles: int) -> np.ndarray:
+def chain_batches(rows: int, walkers: int, ensembles: int) -> np.ndarray:
     """The batch of every draw of a chain, in the order of ``get_chain(flat=True)``: (rows·W,).
 
     Every ensemble is cut into 5 runs of rows, or more where there are fewer than 4 ensembles.
@@ -90,7 +90,7 @@ def jackknife(
         return whole, np.full(whole.shape, np.nan)
     parts = [statistic(*(a[labels != name] for a in arrays)) for name in names]
     error = left_out_error(np.array(parts, dtype=float))
-    return whole, np.where(error > ROUNDING * np.abs(whole), error, 0.0)
+    return whole, np.where(error > LEAST_ERROR * np.abs(whole), error, 0.0)
 
 
 def left_out_error(parts: np.ndarray) -> np.ndarray:

@@ -177,10 +177,10 @@ def table(found: Mapping[str, Any]) -> str:
     return "\n".join(f"{name:<{wide}}  {value}".rstrip() for name, value in rows)
 
 
-Rows = Iterator[tuple[str, str]]
+Pairs = Iterator[tuple[str, str]]
 
 
-def what_rows(found: Mapping[str, Any]) -> Rows:
+def what_rows(found: Mapping[str, Any]) -> Pairs:
     data, network = found["data"], found["network"]
     plural = "s" if data["inputs"] > 1 else ""
     yield "data", f"{data['name']}: {data['n']:,} points, {data['inputs']} input{plural}"
@@ -188,7 +188,7 @@ def what_rows(found: Mapping[str, Any]) -> Rows:
     yield "network", f"{sizes}, {network['activation']}, {found['parameters']} parameters"
 
 
-def chain_rows(found: Mapping[str, Any]) -> Rows:
+def chain_rows(found: Mapping[str, Any]) -> Pairs:
     kept = found["chain"]
     if kept is None:
         yield "chain", "none yet"
@@ -198,7 +198,7 @@ def chain_rows(found: Mapping[str, Any]) -> Rows:
     yield "moves", f"{kept['moves']}, {number(kept['acceptance'], '.0%')} accepted"
 
 
-def verdict_rows(found: Mapping[str, Any]) -> Rows:
+def verdict_rows(found: Mapping[str, Any]) -> Pairs:
     verdict = found["convergence"]
     if verdict is None:
         yield "verdict", "none yet"
@@ -212,13 +212,13 @@ def verdict_rows(found: Mapping[str, Any]) -> Rows:
     yield "  tau", f"{number(verdict['tau'], ',.1f')} steps"
 
 
-def evidence_rows(found: Mapping[str, Any]) -> Rows:
+def evidence_rows(found: Mapping[str, Any]) -> Pairs:
     kept = found["evidence"]
     if kept is not None:
         yield "log evidence", f"{number(kept['log_z'], '.3f')} ± {number(kept['error'], '.3f')}"
 
 
-def model_rows(found: Mapping[str, Any]) -> Rows:
+def model_rows(found: Mapping[str, Any]) -> Pairs:
     for name in ("sgd", "map", "mle", "best_sample"):
         if (kept := found[name]) is not None:
             mse, log_posterior = number(kept["mse"], ".4g"), number(kept["log_posterior"], ".3f")

@@ -12,10 +12,19 @@ from ..diagnostics.criteria import STANDARD
 from ..diagnostics.verdict import Verdict
 from .run import Run
 
-__all__ = ["Budget", "in_words", "next_length", "until_converged"]
+__all__ = ["Budget", "Growth", "in_words", "next_length", "until_converged"]
 
-SOONER, LATER = 1.5, 4.0  # the chain grows at least and at most by these factors
-MARGIN = 1.5  # beyond the length that the present autocorrelation time asks for
+
+@dataclass(frozen=True)
+class Growth:
+    """How much longer a chain is made that has not converged."""
+
+    least: float = 1.5  # factors by which it grows, at least
+    most: float = 4.0  # and at most
+    margin: float = 1.5  # beyond the length that the present autocorrelation time asks for
+
+
+GROWTH = Growth()
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,11 @@ class Budget:
 
 
 def until_converged(
-    run: Run, extend: Callable[[int], Run], budget: Budget, announce: Callable[[str], None]
+    run: Run,
+    extend: Callable[[int], Run],
+    budget: Budget,
+    announce: Callable[[str], None],
+    growth: Growth = GROWTH,
 ) -> Run:
     """Extend a run until its verdict holds.
 
@@ -56,7 +69,7 @@ def until_converged(
         elif time.monotonic() >= ends:
             announce(f"the budget of {budget.seconds:g} s is spent")
         else:
-            steps = min(next_length(run), budget.steps)
+            steps = min(next_length(run, growth), budget.steps)
             announce(
                 f"not converged after {run.nsteps:,} steps ({in_words(run.verdict)}): to {steps:,}"
             )
@@ -66,11 +79,11 @@ def until_converged(
     return run
 
 
-def next_length(run: Run) -> int:
+def next_length(run: Run, growth: Growth = GROWTH) -> int:
     """How many steps the chain should have next: what tau asks for, within bounds."""
     share = 1 - run.discard / run.nsteps
-    wanted = MARGIN * STANDARD.min_length * (run.verdict.tau or 0.0) / share
-    steps = min(max(wanted, SOONER * run.nsteps), LATER * run.nsteps)
+    wanted = growth.margin * STANDARD.min_length * (run.verdict.tau or 0.0) / share
+    steps = min(max(wanted, growth.least * run.nsteps), growth.most * run.nsteps)
     return math.ceil(steps / run.thin) * run.thin
 
 

@@ -26,17 +26,19 @@ from ..numerics.student_mixture import StudentMixture
 from ..posterior.folded import FoldedPosterior
 from .runs import NoBasins
 
-__all__ = ["Basins", "Climb", "Search", "pooled", "search", "split", "tops_above"]
+__all__ = ["Ascent", "Basins", "Search", "pooled", "search", "split_neuron", "tops_above"]
 
 
 @dataclass(frozen=True)
-class Climb:
+class Ascent:
     """How tops are reached, and which of them are kept."""
 
-    steps: int = 120  # evaluations of the first climb of each
-    rounds: int = 3  # of climbing on with the curvature known
+    steps: int = 120  # evaluations on the first way up
+    enough: float = 1e-2  # nats that a step has to promise
+    rounds: int = 3  # of going on with the curvature known
     steps_on: int = 60  # evaluations of each of these
     gain_on: float = 15.0  # nats that these may bring
+    sharpest: float = 1e12  # curvature, in units of the prior's, that is told from rounding
     difference: float = 1e-4  # of the finite differences, in the coordinates' own units
     deep: float = 20.0  # nats below the best top from which on tops are dropped
     apart: float = 0.1  # tops nearer than this in every coordinate, in units of asinh(h), are one
@@ -47,11 +49,14 @@ class Search:
     """How much is searched."""
 
     restarts: int = 500
-    climb: Climb = field(default_factory=Climb)
+    from_prior: float = 0.2  # share of the restarts drawn from there
+    ascent: Ascent = field(default_factory=Ascent)
     hops: int = 6  # rounds of hopping
-    hoppers: int = 200  # climbs of each
-    hop_steps: int = 70  # evaluations of the first climb of a hopper
+    hoppers: int = 200  # networks of each
+    hop_steps: int = 70  # evaluations on a hopper's first way up
     favour: float = 0.3  # power of the masses by which tops are chosen to hop from
+    split_width: float = 1.0  # how far the two units that share a task are moved apart in b,
+    split_jitter: float = 0.2  # and in all coordinates, as a logarithm
     warm: float = 0.05  # power of the likelihood at which the units of hoppers are drawn
     components: int = 300  # heaviest tops that make the mixture
 
@@ -81,46 +86,46 @@ def search(
 ) -> Basins:
     """Look for the basins of ``folded``; everything depends on the state of ``rng`` alone.
 
-    A fifth of the restarts are drawn from the prior, the others have units that switch somewhere
-    in the data. ``progress`` is called with the share of the work that is done. Raises NoBasins
-    where no climb ends anywhere.
+    Some restarts are drawn from the prior, the others have units that switch somewhere in the data.
+    ``progress`` is called with the share of the work that is done. Raises NoBasins where no climb
+    ends anywhere.
     """
     warm = NeuronGibbs(folded.layer.post, beta=tuning.warm)
-    basins = tops_above(folded, _starts(folded, warm, tuning.restarts, rng), tuning.climb)
+    basins = tops_above(folded, _starts(folded, warm, tuning, rng), tuning.ascent)
     if len(basins.h) == 0:
         raise NoBasins(
             f"temper.start: none of {tuning.restarts} climbs ended at a finite density, expected "
             "some; use temper.start = 'prior'"
         )
-    again = replace(tuning.climb, steps=tuning.hop_steps)
+    again = replace(tuning.ascent, steps=tuning.hop_steps)
     for hop in range(tuning.hops):
         progress(hop / tuning.hops)
         h = _hop(folded, basins, warm, tuning, rng)
-        basins = pooled([basins, tops_above(folded, h, again)], tuning.climb)
+        basins = pooled([basins, tops_above(folded, h, again)], tuning.ascent)
     return basins
 
 
-def pooled(found: Sequence[Basins], climb: Climb) -> Basins:
+def pooled(found: Sequence[Basins], ascent: Ascent) -> Basins:
     """What several searches found, every top once."""
     tops = Basins(*(np.concatenate(part) for part in zip(*found, strict=True)))
-    keep = _distinct(tops.h, tops.log_prob, climb.deep, climb.apart)
+    keep = _distinct(tops.h, tops.log_prob, ascent.deep, ascent.apart)
     return Basins(*(part[keep] for part in tops))
 
 
-def tops_above(folded: FoldedPosterior, h: np.ndarray, climb: Climb) -> Basins:
+def tops_above(folded: FoldedPosterior, h: np.ndarray, ascent: Ascent) -> Basins:
     """The tops above places h (B, H), every one once, but those that are too low."""
-    tops = _climbed(folded, h, climb, climb.steps)
-    for _ in range(climb.rounds):
-        tops = _climbed(folded, tops.h, climb, climb.steps_on, tops.roots)
-    return pooled([tops], climb)
+    tops = _ascended(folded, h, ascent, ascent.steps)
+    for _ in range(ascent.rounds):
+        tops = _ascended(folded, tops.h, ascent, ascent.steps_on, tops.roots)
+    return pooled([tops], ascent)
 
 
-def split(
+def split_neuron(
     h: np.ndarray,
     blocks: np.ndarray,
     rng: np.random.RandomState,
-    width: float = 1.0,
-    jitter: float = 0.2,
+    width: float,
+    jitter: float,
 ) -> np.ndarray:
     """One unit of each network h (B, H) leaves its task and shares another one's, some way apart.
 
@@ -132,20 +137,20 @@ def split(
     kept = (gone + rng.randint(1, max(units, 2), size=batch)) % units
     old = np.take_along_axis(h, blocks[kept], 1)
     q = h.copy()
-    apart = width * np.abs(rng.standard_normal(batch))
+    gap = width * np.abs(rng.standard_normal(batch))
     for unit, sign in ((gone, 1.0), (kept, -1.0)):
         new = old * np.exp(jitter * rng.standard_normal((batch, 1)))
-        new[:, -1] += sign * apart
+        new[:, -1] += sign * gap
         np.put_along_axis(q, blocks[unit], new, 1)
     return q
 
 
 def _starts(
-    folded: FoldedPosterior, warm: NeuronGibbs, size: int, rng: np.random.RandomState
+    folded: FoldedPosterior, warm: NeuronGibbs, tuning: Search, rng: np.random.RandomState
 ) -> np.ndarray:
     scales = folded.layer.post.scales[folded.layer.hidden_index]
-    start = scales * rng.standard_normal((size, folded.ndim))
-    near = size - size // 5
+    start = scales * rng.standard_normal((tuning.restarts, folded.ndim))
+    near = tuning.restarts - int(tuning.restarts * tuning.from_prior)
     units = warm.near(near * len(folded.blocks), rng)
     start[:near, folded.blocks] = units.reshape(near, *folded.blocks.shape)
     return start
@@ -164,24 +169,24 @@ def _hop(
     half = tuning.hoppers // 2
     for _ in range(2):
         h[:half], _ = warm.replace(h[:half], rng)
-    h[half:] = split(h[half:], folded.blocks, rng)
+    h[half:] = split_neuron(h[half:], folded.blocks, rng, tuning.split_width, tuning.split_jitter)
     return h
 
 
-def _climbed(
+def _ascended(
     folded: FoldedPosterior,
     start: np.ndarray,
-    climb: Climb,
+    ascent: Ascent,
     steps: int,
     roots: np.ndarray | None = None,
 ) -> Basins:
-    """Places that climbs from ``start`` lead to, every one once, with their curvatures."""
+    """Places that the ways up from ``start`` lead to, every one once, with their curvatures."""
     inverse = None if roots is None else roots @ roots.swapaxes(1, 2)
-    h, height = bfgs(folded.log_prob_and_grad_anywhere, start, steps, 1e-2, inverse)
+    h, height = bfgs(folded.log_prob_and_grad_anywhere, start, steps, ascent.enough, inverse)
     good = np.isfinite(height) & np.isfinite(h).all(axis=1)
     h, height = folded.fold(h[good]), height[good]
-    keep = _distinct(h, height, climb.deep + climb.gain_on, climb.apart)
-    return _laplace(folded, h[keep], height[keep], climb.difference)
+    keep = _distinct(h, height, ascent.deep + ascent.gain_on, ascent.apart)
+    return _laplace(folded, h[keep], height[keep], ascent)
 
 
 def _distinct(h: np.ndarray, height: np.ndarray, deep: float, apart: float) -> list[int]:
@@ -199,11 +204,9 @@ def _distinct(h: np.ndarray, height: np.ndarray, deep: float, apart: float) -> l
     return kept
 
 
-def _laplace(
-    folded: FoldedPosterior, h: np.ndarray, height: np.ndarray, difference: float
-) -> Basins:
+def _laplace(folded: FoldedPosterior, h: np.ndarray, height: np.ndarray, ascent: Ascent) -> Basins:
     """Curvatures by central differences of the gradient, no flatter than the prior."""
-    d = folded.ndim
+    d, difference = folded.ndim, ascent.difference
     eye = difference * np.eye(d)
     beside = np.concatenate([h[:, None] + eye, h[:, None] - eye], axis=1)
     _, slopes = folded.log_prob_and_grad_anywhere(beside.reshape(-1, d))
@@ -212,7 +215,7 @@ def _laplace(
     scales = folded.layer.post.scales[folded.layer.hidden_index]
     scaled = 0.5 * (curvature + curvature.swapaxes(1, 2)) * scales * scales[:, None]
     values, vectors = np.linalg.eigh(scaled)
-    values = np.clip(values, 1.0, 1e12)  # in units of the prior
+    values = np.clip(values, 1.0, ascent.sharpest)  # in units of the prior
     cov = (vectors / values[:, None]) @ vectors.swapaxes(1, 2) * scales * scales[:, None]
     roots = np.linalg.cholesky(cov + 1e-14 * np.eye(d) * scales**2)
     volume = np.log(np.diagonal(roots, axis1=1, axis2=2)).sum(axis=1)

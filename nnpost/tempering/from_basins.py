@@ -86,7 +86,7 @@ def from_basins(
         progress(e, 1.0, f"log Z {run.log_z:.1f}")
         return run
 
-    basins = pooled(side_by_side(look), tuning.search.climb)
+    basins = pooled(side_by_side(look), tuning.search.ascent)
     start = basins.mixture(tuning.search.components)
     mixture = start
     for stage in range(tuning.stages):

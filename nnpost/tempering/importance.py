@@ -1,4 +1,4 @@
-"""Adaptive importance sampling: a tempered population refined by a mixture fitted to it.
+"""Adaptive importance sampling: tempered particles refined by a mixture fitted to them.
 
 Population Monte Carlo (Cappé et al. 2008, Stat. Comput. 18, 447): a mixture is fitted to the
 particles, folded to one copy, draws from it are weighted and resampled, and the mixture is fitted

@@ -27,7 +27,6 @@ from ..numerics.resampling import log_effective_size, systematic
 __all__ = ["Ladder", "Particles", "Rung", "Rungs", "next_rung", "run_ladder"]
 
 LogWeights = Callable[[float], np.ndarray]
-SHORTEST = -60.0  # log of the shortest step in β
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,7 @@ class Ladder:
 
     keep: float = 0.5  # effective sample size that a step leaves, in particles that go on
     tolerance: float = 1e-3  # of the log of a step in β
+    shortest: float = -60.0  # log of the shortest step in β
 
 
 class Rung(NamedTuple):
@@ -69,7 +69,7 @@ class Particles(Protocol):
         """Move all of them, leaving the density at ``beta`` alone; the share of accepted moves."""
 
 
-def next_rung(log_weights: LogWeights, beta: float, effective: float, tolerance: float) -> Rung:
+def next_rung(log_weights: LogWeights, beta: float, effective: float, ladder: Ladder) -> Rung:
     """The power above ``beta`` at which the weights are worth ``effective`` draws, or 1.
 
     Where even the shortest step leaves fewer, because others have no weight at all, it is that.
@@ -81,10 +81,10 @@ def next_rung(log_weights: LogWeights, beta: float, effective: float, tolerance:
     last = math.log(1 - beta)
     if excess(last) >= 0:
         found = 1.0
-    elif excess(SHORTEST) <= 0:
-        found = beta + math.exp(SHORTEST)
+    elif excess(ladder.shortest) <= 0:
+        found = beta + math.exp(ladder.shortest)
     else:
-        found = beta + math.exp(brentq(excess, SHORTEST, last, xtol=tolerance))
+        found = beta + math.exp(brentq(excess, ladder.shortest, last, xtol=ladder.tolerance))
     weights = log_weights(found)
     return Rung(found, weights, float(logsumexp(weights) - math.log(len(weights))))
 
@@ -102,9 +102,7 @@ def run_ladder(
     """
     log_z, betas, acceptance = 0.0, [particles.beta], [math.nan]
     while particles.beta < 1:
-        rung = next_rung(
-            particles.log_weights(), particles.beta, ladder.keep * size, ladder.tolerance
-        )
+        rung = next_rung(particles.log_weights(), particles.beta, ladder.keep * size, ladder)
         log_z += rung.log_mean
         particles.go_on(systematic(rung.log_weights, rng, size), rung.beta)
         acceptance.append(particles.move(rng))

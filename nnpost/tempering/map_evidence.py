@@ -17,7 +17,7 @@ from scipy.special import logsumexp
 from ..posterior.folded import FoldedPosterior
 from ..posterior.output_layer import OutputLayer
 from ..posterior.posterior import Posterior
-from .basin_hopping import Climb, tops_above
+from .basin_hopping import Ascent, tops_above
 
 __all__ = ["log_z_around"]
 
@@ -34,7 +34,7 @@ def log_z_around(
     if folded.ndim == 0 or not post.net.hidden:
         return None
     h = folded.layer.split(np.asarray(theta, dtype=float)[None])
-    top = tops_above(folded, h, Climb())
+    top = tops_above(folded, h, Ascent())
     if len(top.h) == 0:
         return None
     mixture = top.mixture(len(top.h))

@@ -34,11 +34,11 @@ from .result import Tempering
 from .runs import Preference, TemperedRun
 from .settings import TemperSettings
 
-__all__ = ["Tuning", "choose_start", "temper"]
+__all__ = ["TemperDetail", "choose_start", "temper"]
 
 
 @dataclass(frozen=True)
-class Tuning:
+class TemperDetail:
     """How runs are made, beside what :func:`temper` asks for; the defaults serve all problems."""
 
     prior: FromPrior = field(default_factory=FromPrior)
@@ -49,7 +49,7 @@ class Tuning:
     sharp: float = 1000.0
 
 
-TUNING = Tuning()
+TEMPER_DETAIL = TemperDetail()
 
 
 def temper(
@@ -61,9 +61,9 @@ def temper(
     seed: int = 0,
     progress: Progress | bool = False,
     start: str = TemperSettings.start,
-    tuning: Tuning = TUNING,
+    tuning: TemperDetail = TEMPER_DETAIL,
 ) -> Tempering:
-    """Run one tempered population for each ensemble.
+    """Bring particles to the posterior, one run for each ensemble.
 
     Args:
         ensembles: E, the number of runs; those from basins have a mixture in common.
@@ -151,7 +151,9 @@ def _progress_of_runs(
     return advance
 
 
-def choose_start(post: Posterior, layer: OutputLayer, start: str, tuning: Tuning = TUNING) -> str:
+def choose_start(
+    post: Posterior, layer: OutputLayer, start: str, tuning: TemperDetail = TEMPER_DETAIL
+) -> str:
     """ "prior" or "basins", where ``start`` is one of them or "auto"."""
     if start != "auto":
         return start

@@ -1,4 +1,4 @@
-"""Nielsen's rule for the damping of many climbs at once."""
+"""Nielsen's rule for the damping of many ascents at once."""
 
 from __future__ import annotations
 
@@ -7,19 +7,16 @@ from torch import Tensor
 
 __all__ = ["Damping"]
 
-ENOUGH = 1e-7, 1e-10  # gains that are worth another step of either stage, in nats
-PATIENCE = 8  # steps in a row without one before a climb ends
-
 
 class Damping:
-    """One damping for each of B climbs: less after a good step, more after a bad one.
+    """One damping for each of B ascents: less after a good step, more after a bad one.
 
     Nielsen's rule: a step that gains what was expected of it divides the damping by three, a
     failure multiplies it by 2, the next by 4, 8, …
     """
 
-    def __init__(self, like: Tensor) -> None:
-        self.now, self.growth = torch.full_like(like, 1e-2), torch.full_like(like, 2.0)
+    def __init__(self, like: Tensor, first: float) -> None:
+        self.now, self.growth = torch.full_like(like, first), torch.full_like(like, 2.0)
 
     def learn(self, rows: Tensor, gain: Tensor, expected: Tensor) -> None:
         ratio = (gain / expected.clamp(min=1e-300)).clamp(0, 1)

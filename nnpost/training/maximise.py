@@ -32,16 +32,14 @@ from .levenberg_marquardt import levenberg_marquardt
 from .newton import Quadratic, newton
 from .objective import Objective, Target
 from .optimum import Optimum
+from .polish import POLISH, Polish
 
-__all__ = ["climb", "evaluate", "maximise"]
-
-FINALISTS = 4  # distinct end points of the first stage that Newton's method works on
-NEAR = 1e-6  # converged: this near to the maximum, in standard deviations of the Gaussian there
-STILL = 1e-8  # ... and a last Newton step no larger than this, relative to theta
-FIRM = 1e-12  # ... where the least curvature, in units of the diagonal, is not all rounding
+__all__ = ["evaluate", "maximise", "tops_from"]
 
 
-def maximise(post: Posterior, starts: Any, target: Target = "posterior") -> Optimum:
+def maximise(
+    post: Posterior, starts: Any, target: Target = "posterior", polish: Polish = POLISH
+) -> Optimum:
     """The highest maximum of the log posterior or log likelihood that is reached from ``starts``.
 
     ``starts`` is (S, P), or (P,) for one. Starts that are not finite are left out. The result is
@@ -59,49 +57,53 @@ def maximise(post: Posterior, starts: Any, target: Target = "posterior") -> Opti
         )
     theta = theta[torch.isfinite(theta).all(1)]
     with threads_for(theta.numel() * post.data.n):
-        best = _highest(Objective(post, target), theta)
+        best = _highest(Objective(post, target), theta, polish)
     if best is None:
         raise RequestError(f"no start has a finite log {target}; give starts nearer to zero")
-    return evaluate(post, best.numpy(force=True), "map" if target == "posterior" else "mle")
+    return evaluate(post, best.numpy(force=True), "map" if target == "posterior" else "mle", polish)
 
 
-def climb(post: Posterior, starts: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Where the climb from every start ends, (S, P) -> (S, P), and the log posterior there, (S,).
+def tops_from(
+    post: Posterior, starts: Any, polish: Polish = POLISH
+) -> tuple[np.ndarray, np.ndarray]:
+    """The top that every start leads to, (S, P) -> (S, P), and the log posterior there, (S,).
 
     This is the first stage alone, which finds a top to about 1e-6 nats where it is a curved one.
-    A start's basin is the top that it leads to. The output layer and an inferred log σ of a start
+    The output layer and an inferred log σ of a start
     do not matter.
     """
-    theta, hill = as_tensor(starts, post.device), Objective(post, "posterior")
+    theta, objective = as_tensor(starts, post.device), Objective(post, "posterior")
     rows = max(1, BLOCK // (post.data.n * post.ndim))
     with threads_for(theta.numel() * post.data.n):
         parts = theta.split(rows)
-        tops = torch.cat(SideBySide(len(parts))(lambda i: levenberg_marquardt(hill, parts[i])))
-        return tops.numpy(force=True), hill.value(tops).numpy(force=True)
+        tops = torch.cat(
+            SideBySide(len(parts))(lambda i: levenberg_marquardt(objective, parts[i], polish))
+        )
+        return tops.numpy(force=True), objective.value(tops).numpy(force=True)
 
 
-def _highest(hill: Objective, theta: Tensor) -> Tensor | None:
+def _highest(objective: Objective, theta: Tensor, polish: Polish) -> Tensor | None:
     """The highest point (P,) that is reached from theta (S, P); None where there is no ground."""
-    rows = max(1, 4 * BLOCK // (hill.post.data.n * hill.post.ndim))
-    climbed = [levenberg_marquardt(hill, part) for part in theta.split(rows)]
-    finalists = _distinct(torch.cat([*climbed, theta]), hill)
+    rows = max(1, 4 * BLOCK // (objective.post.data.n * objective.post.ndim))
+    ends = [levenberg_marquardt(objective, part, polish) for part in theta.split(rows)]
+    finalists = _distinct(torch.cat([*ends, theta]), objective, polish.finalists)
     if len(finalists) == 0:
         return None
-    tops = newton(hill, finalists)
-    return tops[int(hill.value(tops).argmax())]
+    tops = newton(objective, finalists, polish)
+    return tops[int(objective.value(tops).argmax())]
 
 
-def evaluate(post: Posterior, theta: np.ndarray, kind: str) -> Optimum:
+def evaluate(post: Posterior, theta: np.ndarray, kind: str, polish: Polish = POLISH) -> Optimum:
     """How one vector (P,) stands: its densities, gradient and curvature.
 
     The target is the likelihood for the kind "mle" and the posterior for every other.
     """
-    hill = Objective(post, "likelihood" if kind == "mle" else "posterior")
+    objective = Objective(post, "likelihood" if kind == "mle" else "posterior")
     point = as_tensor(theta, post.device).reshape(1, -1)
-    gradient, curvature = hill.derivatives(point)
+    gradient, curvature = objective.derivatives(point)
     model = Quadratic(gradient, curvature)
-    still = model.step()[0].norm() <= STILL * point.norm()
-    isolated = still & (model.distance <= NEAR) & (model.least > FIRM)
+    still = model.step()[0].norm() <= polish.still * point.norm()
+    isolated = still & (model.distance <= polish.near) & (model.least > polish.firm)
     return Optimum(
         theta=np.array(theta, dtype=np.float64),
         mse=float(post.mse(theta)),
@@ -114,14 +116,14 @@ def evaluate(post: Posterior, theta: np.ndarray, kind: str) -> Optimum:
     )
 
 
-def _distinct(theta: Tensor, hill: Objective) -> Tensor:
-    """The best few vectors whose values differ: copies of one network have the same value."""
-    value = hill.value(theta)
+def _distinct(theta: Tensor, objective: Objective, most: int) -> Tensor:
+    """The best ``most`` vectors whose values differ: copies of one network have the same value."""
+    value = objective.value(theta)
     order = value.argsort(descending=True)
     kept: list[int] = []
     for i in order[torch.isfinite(value[order])].tolist():
         if all(abs(value[i] - value[j]) > 1e-7 * (1 + abs(value[j])) for j in kept):
             kept.append(i)
-        if len(kept) == FINALISTS:
+        if len(kept) == most:
             break
     return theta[kept]

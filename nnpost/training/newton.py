@@ -5,20 +5,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .damping import ENOUGH, PATIENCE, Damping
+from .damping import Damping
 from .objective import Objective
+from .polish import POLISH, Polish
 
 __all__ = ["Quadratic", "newton"]
 
-NEWTON_STEPS = 150  # at most
-
 
 class Quadratic:
-    """The hill's second-order model at B points, in the eigenvectors of its curvature.
+    """The objective's second-order model at B points, in the eigenvectors of its curvature.
 
     Units of the parameters are taken out by the diagonal. ``distance`` is √(gᵀ(−H)⁻¹g), how far
     the top is in standard deviations of the Gaussian with this curvature; ``least`` the smallest
-    eigenvalue of −H, below zero where the hill curves upwards.
+    eigenvalue of −H, below zero where it curves upwards.
     """
 
     def __init__(self, gradient: Tensor, curvature: Tensor) -> None:
@@ -42,40 +41,40 @@ class Quadratic:
         return (matrix @ vector.unsqueeze(2)).squeeze(2)
 
 
-def newton(hill: Objective, theta: Tensor) -> Tensor:
+def newton(objective: Objective, theta: Tensor, polish: Polish = POLISH) -> Tensor:
     """Damped Newton steps, the output layer following h, (B, P) -> (B, P), never downhill."""
-    theta, value = theta.clone(), hill.value(theta)
-    damping, idle = Damping(value), torch.zeros_like(value)
+    theta, value = theta.clone(), objective.value(theta)
+    damping, idle = Damping(value, polish.damping), torch.zeros_like(value)
     going = torch.arange(len(theta), device=theta.device)
-    model = Quadratic(*hill.derivatives(theta))
-    for _ in range(NEWTON_STEPS):
+    model = Quadratic(*objective.derivatives(theta))
+    for _ in range(polish.newton_steps):
         step, expected = model.step(damping.now[going].unsqueeze(1))
-        trial = hill.complete(theta[going] + step)
-        reached = hill.value(trial)
+        trial = objective.complete(theta[going] + step)
+        reached = objective.value(trial)
         gain = reached - value[going]
         damping.learn(going, gain, expected)
         better = gain > 0
         theta[going] = torch.where(better.unsqueeze(1), trial, theta[going])
         value[going] = torch.where(better, reached, value[going])
-        idle[going] = torch.where(gain > ENOUGH[1], 0.0, idle[going] + 1)
-        going = going[idle[going] < PATIENCE]
+        idle[going] = torch.where(gain > polish.newton_gain, 0.0, idle[going] + 1)
+        going = going[idle[going] < polish.patience]
         if len(going) == 0:
             break
-        model = Quadratic(*hill.derivatives(theta[going]))
-    return _settle(hill, theta, value)
+        model = Quadratic(*objective.derivatives(theta[going]))
+    return _settle(objective, theta, value, polish)
 
 
-def _settle(hill: Objective, theta: Tensor, value: Tensor) -> Tensor:
+def _settle(objective: Objective, theta: Tensor, value: Tensor, polish: Polish) -> Tensor:
     """Full Newton steps as long as they come nearer to the top.
 
     There the value has lost its meaning to rounding, ε|value|, but the gradient has not: the
     value cannot tell points apart within √ε standard deviations of the top, the gradient can.
     """
-    nearest = torch.full_like(value, 1e-3)  # further away the value still guides
+    nearest = torch.full_like(value, polish.settled)  # further away the value still guides
     at, best = theta, theta.clone()
-    for _ in range(6):
-        model = Quadratic(*hill.derivatives(at))
-        level = hill.value(at) >= value - 1e-9 * (1 + value.abs())
+    for _ in range(polish.settling):
+        model = Quadratic(*objective.derivatives(at))
+        level = objective.value(at) >= value - 1e-9 * (1 + value.abs())
         nearer = (model.distance < nearest) & (model.least > 0) & level
         best[nearer], nearest[nearer] = at[nearer], model.distance[nearer]
         at = torch.where(nearer.unsqueeze(1), at + model.step()[0], at)

@@ -1,4 +1,4 @@
-"""The hill that an optimiser climbs, the log posterior or log likelihood, and its derivatives.
+"""What an optimiser climbs, the log posterior or log likelihood, and its derivatives.
 
 Everything is batched over vectors theta (B, P), float64 tensors on the posterior's device. The
 parts of theta that have a closed-form best value given the rest get it here: the output layer, a

@@ -18,7 +18,7 @@ from ..network.mlp import MLP
 from ..posterior.posterior import Posterior
 from .settings import TrainSettings
 
-__all__ = ["Trained", "Work", "batches", "recorded_epochs", "run_restarts"]
+__all__ = ["Trained", "Work", "epoch_steps", "recorded_epochs", "run_restarts"]
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -55,7 +55,7 @@ def recorded_epochs(epochs: int, records: int) -> np.ndarray:
     return np.unique(np.linspace(1, epochs, min(epochs, records)).round().astype(np.int64))
 
 
-def batches(
+def epoch_steps(
     settings: TrainSettings, seed: int, restarts: range, n: int, lot: int
 ) -> Iterator[list[np.ndarray] | None]:
     """For every epoch the points of its steps, each (restarts, b), or None for all n of them.
@@ -145,7 +145,7 @@ def run_restarts(
 
             chosen = start[restarts.start : restarts.stop]
             theta = torch.tensor(chosen, dtype=dtype, device=post.device)
-            steps = batches(settings, seed, restarts, n, work.lot)
+            steps = epoch_steps(settings, seed, restarts, n, work.lot)
             curves.append(_run_block(post.net, settings, sets, theta, steps, work, advance))
             ends.append(theta.detach().to("cpu", torch.float64).numpy())
     losses = np.concatenate(curves, axis=2)

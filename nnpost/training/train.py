@@ -22,6 +22,7 @@ from .fits import Fits
 from .maximise import evaluate, maximise
 from .objective import conditional_log_sigma
 from .optimum import Optimum
+from .polish import POLISH, Polish
 from .settings import TrainSettings
 from .sgd import run_restarts
 
@@ -44,8 +45,9 @@ def train(
     dtype: str = TrainSettings.dtype,
     validation: Dataset | None = None,
     progress: Progress | bool = False,
+    polish: Polish = POLISH,
 ) -> Fits:
-    """Train ``restarts`` networks on the posterior's data, then climb to the MAP and the MLE.
+    """Train ``restarts`` networks on the posterior's data, then polish to the MAP and the MLE.
 
     ``loss`` is "mean" or "sum" over the points of a step of r² (of (r/yerr)² where the data bring
     errors); the prior plays no part in it. ``optimizer`` is "adam" or "sgd" (with ``momentum``),
@@ -57,8 +59,8 @@ def train(
     neighbouring points.
 
     ``init`` is that of ``MLP.initial``. ``dtype`` is "float64" or "float32", for training only.
-    ``validation`` adds its loss curves. ``progress`` is True for a bar, or is
-    called as ``progress(done, total, text)``.
+    ``validation`` adds its loss curves. ``progress`` is True for a bar, or is called as
+    ``progress(done, total, text)``. ``polish`` is how MAP and MLE are found from the restarts.
 
     Raises RequestError for settings that cannot be used, as :class:`TrainSettings` does, and where
     every restart diverged.
@@ -79,7 +81,7 @@ def train(
             f"training: all {restarts} restarts diverged at lr = {lr:g}; give a lower lr"
         )
     log_prob = post.log_prob(theta)
-    top, likeliest = _maxima(post, theta[promising(mse, log_prob)])
+    top, likeliest = _maxima(post, theta[promising(mse, log_prob, polish)], polish)
     return Fits(
         theta=theta,
         mse=mse,
@@ -87,7 +89,7 @@ def train(
         loss=trained.loss,
         validation_loss=trained.validation_loss,
         epochs=trained.epochs,
-        sgd=evaluate(post, theta[np.argmin(mse)], "sgd"),
+        sgd=evaluate(post, theta[np.argmin(mse)], "sgd", polish),
         map=top,
         mle=likeliest,
         seconds=time.perf_counter() - begun,
@@ -120,19 +122,19 @@ def end_points(post: Posterior, ends: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return theta, mse
 
 
-def _maxima(post: Posterior, starts: np.ndarray) -> tuple[Optimum, Optimum]:
+def _maxima(post: Posterior, starts: np.ndarray, polish: Polish) -> tuple[Optimum, Optimum]:
     """MAP and MLE from the same starts; each is also looked for from the other."""
-    top = maximise(post, starts, "posterior")
-    likeliest = maximise(post, np.vstack([starts, top.theta]), "likelihood")
-    again = maximise(post, np.stack([top.theta, likeliest.theta]), "posterior")
+    top = maximise(post, starts, "posterior", polish)
+    likeliest = maximise(post, np.vstack([starts, top.theta]), "likelihood", polish)
+    again = maximise(post, np.stack([top.theta, likeliest.theta]), "posterior", polish)
     if again.log_prob > top.log_prob + 1e-9:
         top = again
-        likeliest = maximise(post, np.stack([top.theta, likeliest.theta]), "likelihood")
+        likeliest = maximise(post, np.stack([top.theta, likeliest.theta]), "likelihood", polish)
     return top, likeliest
 
 
-def promising(mse: np.ndarray, log_prob: np.ndarray, best: int = 16, spread: int = 8) -> np.ndarray:
-    """Restarts from which the maxima are sought: the ``best`` by either measure, and a ``spread``.
+def promising(mse: np.ndarray, log_prob: np.ndarray, polish: Polish = POLISH) -> np.ndarray:
+    """Restarts from which the maxima are sought: the best by either measure, and a spread of all.
 
     Restarts that ended at copies of one network agree in mse and log posterior, or nearly; one
     of them is enough.
@@ -143,6 +145,6 @@ def promising(mse: np.ndarray, log_prob: np.ndarray, best: int = 16, spread: int
         order = finite[np.argsort(value[finite], kind="stable")]
         gaps = np.diff(value[order], prepend=-np.inf)
         distinct = order[gaps > 1e-6 * (1 + np.abs(value[order]))]
-        evenly = distinct[np.linspace(0, len(distinct) - 1, spread).astype(int)]
-        chosen += [*distinct[:best], *evenly]
+        evenly = distinct[np.linspace(0, len(distinct) - 1, polish.spread).astype(int)]
+        chosen += [*distinct[: polish.best], *evenly]
     return np.unique(chosen)

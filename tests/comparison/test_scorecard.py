@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import chi2, norm
 
 from nnpost.comparison.compare import compare
-from nnpost.comparison.detail import ClimbDetail, Detail, TrajectoryDetail
+from nnpost.comparison.detail import ConstantSGDDetail, Detail, ModesDetail
 from nnpost.comparison.distance import Reference, measure
 from nnpost.comparison.find_modes import find_modes
 from nnpost.comparison.score import profile_between, score
@@ -103,8 +103,8 @@ def card(linear):
 
 def test_a_card_does_the_work_that_it_is_told_to(linear, card):
     detail = Detail(
-        line=11, approximation=30, climb=ClimbDetail(draws=12, restarts=2),
-        trajectory=TrajectoryDetail(steps=40, every=5),
+        line=11, approximation=30, modes=ModesDetail(draws=12, restarts=2),
+        constant_sgd=ConstantSGDDetail(steps=40, every=5),
     )  # fmt: skip
     comparison = compare(linear.post, linear.fits, linear.run, detail=detail)
     small = score(linear.post, linear.fits, linear.run, comparison, detail=detail)
@@ -123,7 +123,7 @@ def test_a_card_does_the_work_that_it_is_told_to(linear, card):
 
 
 def test_a_linear_network_has_one_basin_and_no_barrier(card):
-    (basin,) = card.modes.basins
+    (basin,) = card.modes.modes
     assert (basin.mass.value, basin.restarts.value) == (1, 1)
     assert basin.mass.error > 0
     assert (card.modes.sgd, card.modes.map) == (0, 0)
@@ -201,8 +201,8 @@ def test_basins_of_equal_height_are_told_apart_and_have_the_mass_that_was_plante
     theta = jump(post.net, np.stack([up, up, up, down]) * 1.05, rng)
     fits = replace(fits, theta=theta, mse=post.mse(theta), sgd=evaluate(post, theta[3], "sgd"))
     modes, home = find_modes(post, fits, run, up, np.full(60, 0.1))
-    assert len(modes.basins) == 2
-    own, other = modes.basins[modes.map], modes.basins[modes.sgd]
+    assert len(modes.modes) == 2
+    own, other = modes.modes[modes.map], modes.modes[modes.sgd]
     assert modes.map != modes.sgd
     assert own.mass.value + other.mass.value == 1
     assert own.mass.value == pytest.approx(0.7, abs=4 * own.mass.error)
@@ -240,5 +240,5 @@ def test_flips_of_a_sigmoid_unit_are_one_basin_although_each_has_a_maximum():
         fits, theta=np.stack([one.theta, other.theta]), mse=np.array([one.mse, other.mse])
     )
     modes, _ = find_modes(post, fits, run, one.theta, post.predict(run.samples).std(axis=0))
-    assert len(modes.basins) == 1
-    assert (modes.basins[0].restarts.value, modes.basins[0].mass.value) == (1, 1)
+    assert len(modes.modes) == 1
+    assert (modes.modes[0].restarts.value, modes.modes[0].mass.value) == (1, 1)

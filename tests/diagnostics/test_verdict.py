@@ -11,7 +11,7 @@ from nnpost.data.dataset import Dataset
 from nnpost.data.grids import prediction_grid
 from nnpost.diagnostics.criteria import Criteria
 from nnpost.diagnostics.mixing import autocorr_time, effective_size, nested_rhat
-from nnpost.diagnostics.verdict import Rows, Verdict, judge
+from nnpost.diagnostics.verdict import JudgedRows, Verdict, judge
 from nnpost.network.mlp import MLP
 from nnpost.posterior.posterior import Posterior
 from nnpost.sampling.run import Run
@@ -308,7 +308,7 @@ def test_bounds_are_arguments(line, criteria, word):
 
 def test_long_chains_are_looked_at_in_part(line):
     chain = independent(13, rows=900)
-    whole, part = judged(line, chain), judged(line, chain, rows=Rows(rhat=10, ess=30))
+    whole, part = judged(line, chain), judged(line, chain, rows=JudgedRows(rhat=10, ess=30))
     assert part.ess["log_prob"] == whole.ess["log_prob"]  # of log_prob all is known already
     assert part.ess["predictions"] < 30 * W * 1.1 < whole.ess["predictions"]
     assert part.rhat["log_prob"] == nested_rhat(log_density(chain)[::90], E)

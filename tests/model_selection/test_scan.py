@@ -17,7 +17,7 @@ from nnpost.model_selection.scan import inner_half
 from nnpost.tempering.basin_hopping import Search
 from nnpost.tempering.from_basins import FromBasins
 from nnpost.tempering.runs import NoBasins
-from nnpost.tempering.temper import Tuning
+from nnpost.tempering.temper import TemperDetail
 
 TRAINING = {"restarts": 6, "epochs": 200, "lr": 0.05, "loss": "sum"}
 TEMPERING = {"particles": 200, "steps": 4}
@@ -137,7 +137,9 @@ def test_log_z_is_not_trusted_where_all_runs_missed_what_training_found():
 def test_a_search_for_basins_that_nobody_asked_for_may_fail():
     """It is told, and the other sizes are scanned; where it was asked for it is an error."""
     blind = FromBasins(search=Search(restarts=0))
-    nothing = Tuning(basins=blind, searched=(3, 16), sharp=0.0)  # two units have four dimensions
+    nothing = TemperDetail(
+        basins=blind, searched=(3, 16), sharp=0.0
+    )  # two units have four dimensions
     quick = {"restarts": 2, "epochs": 5}
     found = scan(curve(), (1, 2), None, quick, FEW, 2, tuning=nothing)
     one, two = found.sizes

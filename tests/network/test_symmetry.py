@@ -9,7 +9,7 @@ import torch
 from scipy import stats
 
 from nnpost.common.errors import RequestError
-from nnpost.network.align import align
+from nnpost.network.align import Alignment, align
 from nnpost.network.mlp import ACTIVATIONS, MLP
 from nnpost.network.symmetry import copies, fold, group_size, jump
 
@@ -309,7 +309,21 @@ def test_align_in_blocks_equals_align_at_once(activation):
     net = MLP(1, (3,), activation)
     theta, reference = vectors(net, 11), vectors(net, seed=2)
     whole = align(net, theta, reference)
-    np.testing.assert_array_equal(align(net, theta, reference, block=1000), whole)
+    np.testing.assert_array_equal(align(net, theta, reference, Alignment(block=1000)), whole)
+
+
+def test_align_one_by_one_equals_align_by_a_table_of_all_orders():
+    """Two ways to the same copy; and the search over flips that improves single ones is not it."""
+    net = MLP(1, (4,), "sigmoid")
+    theta, reference = vectors(net, 40, seed=1), vectors(net, seed=2)
+    table, one_by_one, improved = (
+        align(net, theta, reference, Alignment(listed=listed, searched=searched))
+        for listed, searched in ((4, 10), (0, 10), (0, 0))
+    )
+    np.testing.assert_allclose(one_by_one, table, atol=1e-12)
+    least = distances(net, table, reference)
+    assert (distances(net, improved, reference) >= least - 1e-12).all()
+    assert (distances(net, improved, reference) > least + 1e-9).any()
 
 
 @pytest.mark.parametrize("net", NETS + WIDE, ids=name)

@@ -6,7 +6,7 @@ import pytest
 from nnpost.numerics.covariance import mahalanobis, mcd
 from nnpost.numerics.monte_carlo import (
     Estimate,
-    batches,
+    chain_batches,
     jackknife,
     median_error,
     share,
@@ -15,14 +15,14 @@ from nnpost.numerics.monte_carlo import (
 
 
 def test_batches_are_rows_of_one_ensemble():
-    labels = batches(rows=100, walkers=8, ensembles=4).reshape(100, 8)
+    labels = chain_batches(rows=100, walkers=8, ensembles=4).reshape(100, 8)
     assert len(np.unique(labels)) == 20
     for label in range(20):
         rows, walkers = np.nonzero(labels == label)
         assert set(walkers // 2) == {label // 5}
         assert (rows.min(), rows.max(), len(rows)) == (20 * (label % 5), 20 * (label % 5) + 19, 40)
-    assert len(np.unique(batches(100, 8, 1))) == 20
-    assert len(np.unique(batches(3, 8, 4))) == 12
+    assert len(np.unique(chain_batches(100, 8, 1))) == 20
+    assert len(np.unique(chain_batches(3, 8, 4))) == 12
 
 
 def test_the_jackknife_of_a_mean_is_the_method_of_batch_means():
@@ -42,7 +42,7 @@ def test_errors_of_dependent_draws_are_those_of_theory():
     x[0] = rng.normal(size=x.shape[1])
     for t in range(1, n):
         x[t] = rho * x[t - 1] + np.sqrt(1 - rho**2) * rng.normal(size=x.shape[1])
-    labels = batches(n, 8, 4)
+    labels = chain_batches(n, 8, 4)
     errors = [jackknife(np.mean, labels, x[:, k : k + 8].ravel())[1] for k in range(0, 400, 8)]
     # Fifty errors of 19 degrees of freedom each: their mean square is known to 5 %, and batches
     # of 50 rows miss 5 % of the variance.
@@ -57,7 +57,7 @@ def test_some_draws_are_of_all_walkers():
 
 
 def test_a_share_of_nothing_has_an_error():
-    labels = batches(100, 8, 4)
+    labels = chain_batches(100, 8, 4)
     none = share(np.zeros(800, dtype=bool), labels, effective=50)
     assert none == Estimate(0.0, 1 / 50)
     coin = np.random.default_rng(0).random(800) < 0.3

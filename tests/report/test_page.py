@@ -162,7 +162,7 @@ def test_a_report_has_to_be_html_and_its_run_a_run(made, tmp_path, capsys):
 def test_basins_are_bars_of_the_cards_shares(card):
     (ax,) = figures.basins(card).axes
     widths = [bar.get_width() for bar in ax.patches]
-    found = card.modes.basins
+    found = card.modes.modes
     assert widths == [b.restarts.value for b in found] + [b.mass.value for b in found]
     assert "basin of the MAP" in ax.get_yticklabels()[card.modes.map].get_text()
 

@@ -10,7 +10,7 @@ from conftest import main
 from nnpost.common.errors import RequestError
 from nnpost.diagnostics.verdict import Verdict
 from nnpost.sampling.load import load
-from nnpost.sampling.until import Budget, in_words, next_length, until_converged
+from nnpost.sampling.until import Budget, Growth, in_words, next_length, until_converged
 from nnpost.storage.runfile import read_group
 
 GOOD = {"log_prob": 1.001, "predictions": 1.004, "theta": 1.5}
@@ -64,6 +64,8 @@ def test_the_next_length_is_bounded_and_a_multiple_of_thin():
     slow = replace(NO, tau=1e6)
     assert next_length(stand_in(1000, slow)) == 4000
     assert next_length(stand_in(1000, replace(NO, tau=None))) == 1500
+    assert next_length(stand_in(1000, slow), Growth(most=2.5)) == 2500
+    assert next_length(stand_in(1000, replace(NO, tau=None)), Growth(least=1.2)) == 1200
     run = stand_in(1000, NO)
     run.thin = 7
     assert next_length(run) % 7 == 0

@@ -69,7 +69,7 @@ def test_a_ladder_that_keeps_more_has_more_rungs():
 @pytest.mark.parametrize("effective", [25, 50])
 def test_a_rung_leaves_the_effective_draws_that_are_asked_for(beta, effective):
     gap = 1000 * np.random.RandomState(0).standard_normal(100)
-    rung = next_rung(lambda new: (new - beta) * gap, beta, effective, 1e-6)
+    rung = next_rung(lambda new: (new - beta) * gap, beta, effective, Ladder(tolerance=1e-6))
     assert beta < rung.beta < 1
     assert math.exp(log_effective_size(rung.log_weights)) == pytest.approx(effective, rel=1e-4)
     np.testing.assert_array_equal(rung.log_weights, (rung.beta - beta) * gap)
@@ -78,11 +78,12 @@ def test_a_rung_leaves_the_effective_draws_that_are_asked_for(beta, effective):
 
 def test_the_last_rung_is_the_end():
     gap = 0.1 * np.random.RandomState(0).standard_normal(100)
-    assert next_rung(lambda new: (new - 0.9) * gap, 0.9, 50, 1e-3).beta == 1.0
+    assert next_rung(lambda new: (new - 0.9) * gap, 0.9, 50, Ladder()).beta == 1.0
 
 
 def test_particles_without_weight_are_dropped_by_the_shortest_step():
     gap = np.r_[np.zeros(10), np.full(90, -np.inf)]
-    rung = next_rung(lambda new: new * gap if new else np.zeros(100), 0.0, 50, 1e-3)
-    assert 0 < rung.beta < 1e-20
+    shortest = Ladder(shortest=math.log(1e-9))
+    rung = next_rung(lambda new: new * gap if new else np.zeros(100), 0.0, 50, shortest)
+    assert rung.beta == pytest.approx(1e-9)
     assert rung.log_mean == pytest.approx(math.log(0.1))

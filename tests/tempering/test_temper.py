@@ -14,15 +14,15 @@ from nnpost.numerics.student_mixture import StudentMixture
 from nnpost.posterior.folded import FoldedPosterior
 from nnpost.posterior.output_layer import OutputLayer
 from nnpost.tempering.annealing import Annealing, MixtureParticles, anneal, draw_inside
-from nnpost.tempering.basin_hopping import Basins, Climb, Search, pooled, search, tops_above
+from nnpost.tempering.basin_hopping import Ascent, Basins, Search, pooled, search, tops_above
 from nnpost.tempering.from_basins import FromBasins
 from nnpost.tempering.from_prior import FromPrior
 from nnpost.tempering.importance import Refined
 from nnpost.tempering.result import Tempering
 from nnpost.tempering.runs import NoBasins, Preference, TemperedRun
-from nnpost.tempering.temper import Tuning, choose_start, temper
+from nnpost.tempering.temper import TemperDetail, choose_start, temper
 
-FEW = Search(restarts=30, climb=Climb(steps=40), hops=2, hoppers=20)
+FEW = Search(restarts=30, ascent=Ascent(steps=40), hops=2, hoppers=20)
 
 
 def test_linear_network_is_the_closed_form():
@@ -129,19 +129,19 @@ def test_tops_are_where_the_slope_vanishes():
     """On long bent ridges, too, where climbs stall that do not know the curvature."""
     folded = FoldedPosterior(OutputLayer(curve(3, "sigmoid", sigma=0.02)))
     start = np.random.RandomState(0).standard_normal((60, folded.ndim)) * 2
-    tops = tops_above(folded, start, Climb())
+    tops = tops_above(folded, start, Ascent())
     value, slope = folded.log_prob_and_grad_anywhere(tops.h)
     np.testing.assert_allclose(tops.log_prob, value, atol=1e-8)
     left = np.linalg.norm(np.einsum("bji,bj->bi", tops.roots, slope), axis=1)
     high = value > value.max() - 10
     assert high.any()
     assert (left[high] < 0.1).all()  # in standard deviations of the ridge
-    assert len(tops_above(folded, start[:0], Climb()).h) == 0
+    assert len(tops_above(folded, start[:0], Ascent()).h) == 0
 
 
 def test_tempering_from_basins_is_tempering_from_the_prior():
     """Two ways without a step in common, on two units: within both standard errors."""
-    small = Tuning(basins=FromBasins(search=FEW, stages=3))
+    small = TemperDetail(basins=FromBasins(search=FEW, stages=3))
     post = curve(2, "sigmoid", sigma=0.2)
     one = temper(post, 4, particles=600, seed=3, start="basins", tuning=small)
     two = temper(post, 4, particles=1000, seed=3, start="prior")
@@ -180,7 +180,7 @@ def test_runs_from_basins_are_told_what_the_others_found(monkeypatch):
     monkeypatch.setattr(
         from_basins, "fit_mixture", lambda x, *more: fitted.append(x) or fit(x, *more)
     )
-    three = Tuning(basins=FromBasins(stages=3))
+    three = TemperDetail(basins=FromBasins(stages=3))
     found = temper(post, 3, particles=200, steps=4, seed=1, start="basins", tuning=three)
     assert not np.allclose(own[0], own[1])
     assert len(own) == 3
@@ -202,7 +202,7 @@ def test_tops_that_several_searches_found_are_kept_once():
     height = np.array([3.0, 4.0, -30.0])
     one = Basins(h, height, np.tile(np.eye(2), (3, 1, 1)), height)
     two = Basins(h[:1] + 3, height[:1] + 2, np.eye(2)[None] * 2, height[:1])
-    both = pooled([one, two], Climb())
+    both = pooled([one, two], Ascent())
     np.testing.assert_array_equal(both.h, [[4.0, 5.0], [1.0, 2.01]])  # best first, none too deep
     np.testing.assert_array_equal(both.log_prob, [5, 4])
     np.testing.assert_array_equal(both.roots[:, 0, 0], [2, 1])
@@ -272,7 +272,7 @@ def test_importance_sampling_is_preferred_where_it_is_worth_enough(efficiencies,
 
 @pytest.mark.parametrize(("effective", "mixtures"), [(100.0, 2), (1e9, 0)])
 def test_a_tempering_says_what_its_log_z_is_by(effective, mixtures):
-    tuning = Tuning(prior=FromPrior(preference=Preference(effective=effective)))
+    tuning = TemperDetail(prior=FromPrior(preference=Preference(effective=effective)))
     found = temper(curve(1), 2, particles=200, steps=2, tuning=tuning)
     assert len(found.mixtures) == mixtures
     assert np.array_equal(found.log_z, found.tempered_log_z) is not bool(mixtures)

@@ -1,5 +1,7 @@
 """MAP and MLE against closed forms, scipy, finite differences and the parabola's known figures."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -15,6 +17,7 @@ from nnpost.posterior.prior import GaussianPrior
 from nnpost.training.maximise import evaluate, maximise
 from nnpost.training.objective import Objective, conditional_log_sigma
 from nnpost.training.optimum import Optimum
+from nnpost.training.polish import Polish
 
 STDS = {"output_weights": 2.0, "output_bias": 5.0}
 
@@ -358,3 +361,15 @@ def test_what_cannot_be_maximised_is_refused():
         maximise(post, np.zeros((3, 5)))
     with pytest.raises(RequestError, match="no start has a finite"):
         maximise(post, np.full((3, 7), np.nan))
+
+
+def test_what_is_polished_less_ends_lower_and_is_not_called_converged():
+    """Without a step of Newton's, and hardly one of Levenberg and Marquardt's."""
+    post = small()
+    few = Polish(steps=2, newton_steps=0, settling=0)
+    usual, short = maximise(post, starts(post)), maximise(post, starts(post), polish=few)
+    assert usual.converged
+    assert not short.converged
+    assert short.log_prob < usual.log_prob - 1e-6
+    lax = Polish(near=math.inf, still=math.inf, firm=-math.inf)
+    assert evaluate(post, short.theta, "map", lax).converged

@@ -15,7 +15,7 @@ from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
 from nnpost.training.fits import Fits
 from nnpost.training.settings import TrainSettings
-from nnpost.training.sgd import Work, batches, run_restarts
+from nnpost.training.sgd import Work, epoch_steps, run_restarts
 from nnpost.training.train import end_points, train
 
 
@@ -125,7 +125,7 @@ def test_a_restart_is_the_same_whatever_their_number(how):
 
 def test_windows_are_drawn_on_beyond_the_first_lot():
     settings = TrainSettings("sgd", epochs=8, batch_size=4, batches="windows")
-    steps = [batch for epoch in batches(settings, 0, range(2), 23, 3) for batch in epoch]
+    steps = [batch for epoch in epoch_steps(settings, 0, range(2), 23, 3) for batch in epoch]
     assert len(steps) == 8
     for batch in steps:
         assert batch.shape == (2, 4)
@@ -133,13 +133,13 @@ def test_windows_are_drawn_on_beyond_the_first_lot():
         assert batch.min() >= 0
         assert batch.max() < 23
     assert len({tuple(b[0]) for b in steps}) > 3
-    at_once = [batch for epoch in batches(settings, 0, range(2), 23, 1000) for batch in epoch]
+    at_once = [batch for epoch in epoch_steps(settings, 0, range(2), 23, 1000) for batch in epoch]
     np.testing.assert_array_equal(at_once, steps)
 
 
 def test_every_epoch_passes_over_all_points_once_in_an_order_of_its_own():
     settings = TrainSettings("sgd", epochs=3, batch_size=5)
-    passes = [np.concatenate(e, axis=1) for e in batches(settings, 0, range(4), 23, 1000)]
+    passes = [np.concatenate(e, axis=1) for e in epoch_steps(settings, 0, range(4), 23, 1000)]
     rows = np.concatenate(passes)
     np.testing.assert_array_equal(np.sort(rows, 1), np.tile(np.arange(23), (12, 1)))
     assert len(np.unique(rows, axis=0)) == 12
