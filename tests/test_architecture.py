@@ -11,27 +11,26 @@ import nnpost
 
 PACKAGE = Path(nnpost.__file__).parent
 # What each package may import, one row a package, from the ground up: every row names packages of
-# earlier rows alone. DESIGN and docs/architecture.md say in words what each is for.
+# earlier rows alone, and none that it has no use for. docs/architecture.md says what each is for.
 MAY_IMPORT = {
     "common": "",
     "numerics": "",
     "data": "common",
     "network": "common numerics",
     "storage": "common",
-    "posterior": "common data network numerics",
-    "training": "common data network numerics posterior",
-    "moves": "common data network numerics posterior",
+    "posterior": "common data network",
+    "training": "common data network posterior",
+    "moves": "common network numerics posterior",
     "diagnostics": "common data network posterior",
-    "tempering": "common data network numerics posterior training moves",
-    "sampling": "common data network numerics storage posterior training moves diagnostics "
-    "tempering",
+    "tempering": "common numerics posterior moves",
+    "sampling": "common data storage posterior training moves diagnostics tempering",
     "model_selection": "common data network posterior training diagnostics tempering",
-    "comparison": "common data network numerics posterior training diagnostics tempering sampling",
-    "figures": "common data network posterior training diagnostics tempering sampling "
-    "model_selection comparison",
-    "report": "common data storage posterior training diagnostics tempering sampling comparison",
-    "experiment": "common data network storage posterior training moves diagnostics tempering "
-    "sampling model_selection comparison figures report",
+    "comparison": "common data network numerics posterior training sampling",
+    "figures": "common data network posterior training tempering sampling model_selection "
+    "comparison",
+    "report": "common storage posterior training diagnostics tempering sampling comparison",
+    "experiment": "common data network storage posterior training tempering sampling "
+    "model_selection comparison figures report",
     "cli": "common storage sampling comparison report experiment",
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -82,14 +81,39 @@ def violations(module: str, source: str) -> list[str]:
             wrong.append(f"{module} imports {target}, and {home} may not import from there")
         if name.startswith("_") and not name.startswith("__"):
             wrong.append(f"{module} imports {name} of {target}, which is private there")
-    own = {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and _on_self(n)}
-    own |= {n.name for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
-    own |= {n.target.id for n in ast.walk(tree) if isinstance(n, ast.AnnAssign)
-            and isinstance(n.target, ast.Name)}  # fmt: skip
+    own = members_in(tree)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and _private(node.attr) and node.attr not in own:
+        owner, name = touched(node)
+        if _private(name) and not _is_self(owner) and name not in own:
             wrong.append(f"{module} touches {ast.unparse(node)}, which is private elsewhere")
     return wrong
+
+
+def members_in(tree: ast.AST) -> set[str]:
+    """What the classes of a module define: methods, fields, and what is assigned to ``self``."""
+    found = set()
+    for cls in (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)):
+        for node in cls.body:
+            if isinstance(node, ast.FunctionDef):
+                found.add(node.name)
+            for target in getattr(node, "targets", [getattr(node, "target", None)]):
+                found.add(getattr(target, "id", ""))
+        for node in ast.walk(cls):
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                found |= {node.attr} if _is_self(node.value) else set()
+    return found
+
+
+def touched(node: ast.AST) -> tuple[ast.AST | None, str]:
+    """The object and the name of its attribute that ``node`` stands for: x.name, or getattr."""
+    if isinstance(node, ast.Attribute):
+        return node.value, node.attr
+    if isinstance(node, ast.Call) and len(node.args) > 1:
+        owner, name = node.args[:2]
+        called = ast.unparse(node.func).rpartition(".")[2].strip("_")
+        if called in ("getattr", "setattr", "delattr", "hasattr", "getattribute"):
+            return owner, str(getattr(name, "value", ""))
+    return None, ""
 
 
 def _private(name: str) -> bool:
@@ -99,8 +123,8 @@ def _private(name: str) -> bool:
 NAMED_TUPLES = ("_asdict", "_fields", "_replace")  # public, whatever their names look like
 
 
-def _on_self(node: ast.Attribute) -> bool:
-    return isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+def _is_self(node: ast.AST | None) -> bool:
+    return isinstance(node, ast.Name) and node.id in ("self", "cls")
 
 
 def test_every_package_has_a_row_and_looks_down():
@@ -110,6 +134,17 @@ def test_every_package_has_a_row_and_looks_down():
     for package, below in MAY_IMPORT.items():
         assert set(below.split()) <= seen, f"{package} imports from a row above it"
         seen.add(package)
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_every_permission_is_used(package):
+    used = {
+        package_of(target)
+        for module, file in MODULES.items()
+        if package_of(module) == package
+        for target, _ in imports_in(module, ast.parse(file.read_text("utf-8")))
+    }
+    assert set(MAY_IMPORT[package].split()) <= used
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name not in TOP])
@@ -124,11 +159,32 @@ def test_modules_import_what_their_row_names_and_nothing_private(module):
         ("def f():\n    import nnpost.cli.parser", "may not import"),
         ("from ..posterior.posterior import _secret", "private there"),
         ("def f(post):\n    return post._x", "private elsewhere"),
+        ("def _x(post):\n    return post._x", "private elsewhere"),
+        ("class A:\n    def f(self, post):\n        return self._x + post._x", "touches post._x"),
+        ("def f(post):\n    _x: int = 1\n    return post._x", "private elsewhere"),
+        ("def f(post):\n    return getattr(post, '_x', 0)", "private elsewhere"),
+        ("def f(post):\n    setattr(post, '_x', 0)", "private elsewhere"),
+        ("def f(post):\n    object.__setattr__(post, '_x', 0)", "private elsewhere"),
     ],
 )
 def test_the_table_notices(source, word):
     (found,) = violations("nnpost.moves.walk", source)
     assert word in found
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "class A:\n    def f(self):\n        return self._x",
+        "class A:\n    def _x(self): ...\ndef f(a):\n    return a._x()",
+        "class A:\n    _x: int\n    def f(self, other):\n        return other._x",
+        "class A:\n    def f(self, other):\n        self._x = other._x",
+        "class A:\n    def f(self):\n        object.__setattr__(self, '_x', 1)",
+        "def f(row):\n    return row._replace(x=1).__class__",
+    ],
+)
+def test_what_is_ones_own_passes(source):
+    assert violations("nnpost.moves.walk", source) == []
 
 
 def test_no_import_cycles():
