@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from .criteria import Criteria
 
 __all__ = [
-    "Figures",
+    "Mixing",
     "bad_rhat",
     "log_z_apart",
     "low_ess",
@@ -29,7 +29,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Figures:
+class Mixing:
     """What was measured of one quantity; ``where`` names the component with the worst R-hat."""
 
     rhat: float | None
@@ -63,7 +63,7 @@ def too_few_ensembles(ensembles: int, criteria: Criteria) -> Iterator[str]:
         )
 
 
-def bad_rhat(found: Mapping[str, Figures], criteria: Criteria) -> Iterator[str]:
+def bad_rhat(found: Mapping[str, Mixing], criteria: Criteria) -> Iterator[str]:
     for name in ("log_prob", "predictions"):
         rhat = found[name].rhat
         if rhat is not None and not rhat < criteria.max_rhat:
@@ -75,7 +75,7 @@ def bad_rhat(found: Mapping[str, Figures], criteria: Criteria) -> Iterator[str]:
 
 
 def low_ess(
-    found: Mapping[str, Figures], steps: int, whole: float, criteria: Criteria
+    found: Mapping[str, Mixing], steps: int, whole: float, criteria: Criteria
 ) -> Iterator[str]:
     """``whole``: steps that have to be made for every step that is kept."""
     for name in ("log_prob", "predictions"):
@@ -145,7 +145,7 @@ def missed_mode(
         )
 
 
-def notes(found: Mapping[str, Figures], criteria: Criteria) -> Iterator[str]:
+def notes(found: Mapping[str, Mixing], criteria: Criteria) -> Iterator[str]:
     rhat = found["theta"].rhat
     functions = [found[name].rhat for name in ("log_prob", "predictions")]
     if rhat is None or rhat < criteria.max_rhat:
@@ -158,7 +158,7 @@ def notes(found: Mapping[str, Figures], criteria: Criteria) -> Iterator[str]:
         )
 
 
-def _name(found: Mapping[str, Figures], name: str) -> str:
+def _name(found: Mapping[str, Mixing], name: str) -> str:
     return f"{name} {found[name].where}".rstrip()
 
 

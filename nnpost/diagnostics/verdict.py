@@ -23,7 +23,7 @@ from ..common.tables import Table, Tabled
 from ..data.grids import prediction_grid
 from . import reasons
 from .criteria import STANDARD, Criteria
-from .reasons import Figures
+from .reasons import Mixing
 
 if TYPE_CHECKING:
     from ..posterior.posterior import Posterior
@@ -175,7 +175,7 @@ def _measure(
     superchains: int | None,
     thin: int,
     rows: JudgedRows,
-) -> dict[str, Figures]:
+) -> dict[str, Mixing]:
     """The figures of every quantity; no R-hat where there are too few superchains."""
     from ..network.symmetry import fold
 
@@ -195,7 +195,7 @@ def _measure(
 
 def _figures(
     x: NDArray[np.float64], superchains: int | None, thin: int, rows: JudgedRows, names: list[str]
-) -> Figures:
+) -> Mixing:
     """The worst figures over the components of x (N, W, K); constant components do not count."""
     from .mixing import autocorr_time, nested_rhat  # scipy, which whoever reads a verdict need not
 
@@ -204,7 +204,7 @@ def _figures(
     if superchains is not None:
         rhat = nested_rhat(x[:: _stride(len(x), rows.rhat)], superchains)
     longest, worst = _largest(tau), _largest(rhat)
-    return Figures(
+    return Mixing(
         rhat=worst,
         ess=None if longest is None else x.shape[0] * x.shape[1] / longest,
         tau=None if longest is None else longest * thin,

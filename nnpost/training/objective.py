@@ -97,7 +97,7 @@ class Objective:
         return LeastSquares(matrix, target.expand(len(theta), -1))
 
     def reduced(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """Gradient (B, H) and Gauss–Newton curvature (B, H, H) of the hill along o = o(h).
+        """Gradient (B, H) and Gauss–Newton curvature (B, H, H) of the objective along o = o(h).
 
         Kaufman's Jacobian: that of the weighted outputs with respect to h, less its projection on
         the weighted features. ``theta`` is as :meth:`complete` leaves it.

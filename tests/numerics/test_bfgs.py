@@ -1,4 +1,4 @@
-"""Many climbs at once on a hill whose top is known."""
+"""Many climbs at once to a top that is known."""
 
 import numpy as np
 

@@ -204,10 +204,10 @@ def test_jacobian_by_the_chain_rule_is_autograds(activation, inputs, hidden):
 def test_projecting_the_output_layer_out_is_its_schur_complement(target):
     """Gauss–Newton on all of theta, o then eliminated by hand, gives the same."""
     post = small(Gaussian(0.1), yerr=True)
-    hill = Objective(post, target)
-    theta = hill.complete(torch.tensor(starts(post, 3)))
-    slope, curvature = hill.reduced(theta)
-    gradient, _ = hill.derivatives(theta)
+    objective = Objective(post, target)
+    theta = objective.complete(torch.tensor(starts(post, 3)))
+    slope, curvature = objective.reduced(theta)
+    gradient, _ = objective.derivatives(theta)
     x, k = torch.tensor(post.data.x), post.net.n_hidden
     for t, g, s, c in zip(theta, gradient, slope, curvature, strict=True):
         jacobian = torch.autograd.functional.jacobian(lambda v: post.net.forward(v, x), t)
@@ -223,14 +223,14 @@ def test_projecting_the_output_layer_out_is_its_schur_complement(target):
 @pytest.mark.parametrize("target", ["posterior", "likelihood"])
 def test_second_derivatives_are_differences_of_the_gradient(target):
     post = small(Gaussian("infer"), yerr=True)
-    hill, theta = Objective(post, target), starts(post, 3, scale=0.5)
-    gradient, curvature = hill.derivatives(torch.tensor(theta))
+    objective, theta = Objective(post, target), starts(post, 3, scale=0.5)
+    gradient, curvature = objective.derivatives(torch.tensor(theta))
     value = post.log_prob if target == "posterior" else post.log_likelihood
     for t, g, h in zip(theta, gradient.numpy(), curvature.numpy(), strict=True):
         np.testing.assert_allclose(g, slope_by_differences(value, t), rtol=1e-6, atol=1e-4)
         for i, unit in enumerate(np.eye(post.ndim) * 1e-5):
-            ahead, _ = hill.derivatives(torch.tensor((t + unit)[None]))
-            behind, _ = hill.derivatives(torch.tensor((t - unit)[None]))
+            ahead, _ = objective.derivatives(torch.tensor((t + unit)[None]))
+            behind, _ = objective.derivatives(torch.tensor((t - unit)[None]))
             change = (ahead - behind).numpy()[0] / 2e-5
             np.testing.assert_allclose(h[i], change, rtol=1e-5, atol=1e-5 * np.abs(h).max())
 
