@@ -187,6 +187,42 @@ def test_what_is_ones_own_passes(source):
     assert violations("nnpost.moves.walk", source) == []
 
 
+def public_names(module: str) -> set[str]:
+    """What ``__all__`` of a module says."""
+    for node in ast.parse(MODULES[module].read_text("utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return {n.value for n in ast.walk(node.value) if isinstance(n, ast.Constant)}
+    return set()
+
+
+def imported_names(user: str, file: Path) -> set[tuple[str, str]]:
+    """(module, name) of what a file takes from other modules, as ``f`` or as ``module.f``.
+
+    The face of the package gives people whole modules, and with them all that is public there.
+    """
+    tree, found = ast.parse(file.read_text("utf-8")), set()
+    attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    for module, name in imports_in(user, tree):
+        whole = public_names(module) if name == "" and module in MODULES else set()
+        found |= {(module, one) for one in whole if user in TOP or one in attributes}
+        found |= {(module, name)} if name.strip("_") == name != "" else set()
+    return found
+
+
+def test_public_is_what_others_import():
+    """``__all__`` has what other modules, tests, analyses and benchmarks import, and all of it."""
+    root = PACKAGE.parent
+    users = dict(MODULES)
+    for folder in ("tests", "analyses", "benchmarks"):
+        users |= {str(file): file for file in (root / folder).rglob("*.py")}
+    imported = {pair for user, file in users.items() for pair in imported_names(user, file)}
+    rooms = {name for name, file in MODULES.items() if name not in TOP and file.stem != "__init__"}
+    imported = {(module, name) for module, name in imported if module in rooms}
+    public = {(module, name) for module in rooms for name in public_names(module)}
+    assert public - imported == set(), "in __all__, and nobody imports it"
+    assert imported - public == set(), "imported, and not in __all__"
+
+
 def test_no_import_cycles():
     """Among modules, imports for types and within functions included."""
     below = {

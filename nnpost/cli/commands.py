@@ -25,32 +25,7 @@ if TYPE_CHECKING:
     from ..experiment.stages import Outcome
     from ..sampling.until import Budget
 
-__all__ = [
-    "COMMANDS",
-    "asked_experiment",
-    "budget",
-    "carry_out",
-    "compare",
-    "corner",
-    "dumped",
-    "entry",
-    "export",
-    "fail",
-    "info",
-    "list_",
-    "main",
-    "print_unless_quiet",
-    "reopened",
-    "report",
-    "run",
-    "sample",
-    "settings",
-    "status",
-    "thin",
-    "train",
-    "units",
-    "what_was_kept",
-]
+__all__ = ["COMMANDS", "asked_experiment", "entry", "main", "run"]
 
 DONE, NOT_CONVERGED, UNUSABLE, INTERNAL, INTERRUPTED = 0, 1, 2, 70, 130
 

@@ -13,32 +13,7 @@ from typing import NoReturn
 
 from ..common.errors import RequestError, nearest
 
-__all__ = [
-    "PARSERS",
-    "Command",
-    "Parser",
-    "add_experiment",
-    "add_file",
-    "add_quiet",
-    "add_set",
-    "add_until",
-    "add_work",
-    "command",
-    "compare",
-    "corner",
-    "export",
-    "info",
-    "list_",
-    "make_parser",
-    "parse",
-    "report",
-    "run",
-    "sample",
-    "settings",
-    "thin",
-    "train",
-    "units",
-]
+__all__ = ["PARSERS", "parse"]
 
 
 class Parser(argparse.ArgumentParser):

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import torch
 
-__all__ = ["SideBySide", "threads_for"]
+__all__ = ["SMALL", "SideBySide", "threads_for"]
 
 Result = TypeVar("Result")
 

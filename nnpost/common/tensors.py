@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .errors import RequestError
 
-__all__ = ["as_tensor", "check_device", "finite_or_never"]
+__all__ = ["BLOCK", "as_tensor", "check_device", "finite_or_never"]
 
 # Numbers held at once by one block of walkers: large enough to keep torch busy, small enough
 # that a handful of temporaries stay near the processor.

@@ -15,7 +15,7 @@ from .against import against
 from .approximation import Approximation, Curves
 from .distance import Reference
 
-__all__ = ["APPROXIMATIONS", "approximations"]
+__all__ = ["approximations"]
 
 APPROXIMATIONS: tuple[Callable[[Reference, Fits, int], Iterator[Curves]], ...] = (
     deep_ensemble.curves,

@@ -20,7 +20,7 @@ from ..training.optimum import Optimum
 from .detail import FULL, Detail
 from .result import Comparison, Predictions, Summary
 
-__all__ = ["compare", "predict"]
+__all__ = ["compare"]
 
 
 def compare(post: Posterior, fits: Fits, run: Run, *, detail: Detail = FULL) -> Comparison:

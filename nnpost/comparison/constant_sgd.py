@@ -30,7 +30,7 @@ from .approximation import Curves
 from .detail import FULL, ConstantSGDDetail
 from .distance import Reference
 
-__all__ = ["ConstantSGD", "constant_sgd", "curves", "descend", "rates"]
+__all__ = ["constant_sgd", "curves", "descend", "rates"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,7 @@ from ..training.maximise import tops_from
 from .detail import FULL, ModesDetail
 from .modes import Mode, Modes
 
-__all__ = ["Sorted", "Tops", "find_modes"]
+__all__ = ["find_modes"]
 
 
 class Sorted(NamedTuple):

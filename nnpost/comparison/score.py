@@ -21,7 +21,7 @@ from .find_modes import find_modes
 from .result import Comparison
 from .scorecard import QUANTILES, Profile, ScoreCard, Spread
 
-__all__ = ["profile_between", "score", "spread_of"]
+__all__ = ["profile_between", "score"]
 
 
 def score(

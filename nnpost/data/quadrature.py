@@ -20,7 +20,7 @@ import numpy as np
 
 from .dataset import Dataset
 
-__all__ = ["Quadrature", "quadrature"]
+__all__ = ["quadrature"]
 
 
 class Quadrature(NamedTuple):

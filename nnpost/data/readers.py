@@ -19,7 +19,7 @@ import numpy as np
 
 from ..common.errors import RequestError, nearest
 
-__all__ = ["READERS", "read_columns"]
+__all__ = ["read_columns"]
 
 LISTED_NAMES = 20  # names beyond this many are counted in a message, not listed
 

@@ -26,17 +26,7 @@ if TYPE_CHECKING:
     from ..data.dataset import Dataset
     from ..posterior.posterior import Posterior
 
-__all__ = [
-    "Experiment",
-    "builtin",
-    "builtin_names",
-    "builtin_text",
-    "builtins",
-    "flat",
-    "key_hint",
-    "load_experiment",
-    "toml_value",
-]
+__all__ = ["SECTIONS", "Experiment", "builtin_text", "builtins", "load_experiment"]
 
 NOT_COMPARED = ("name", "description")  # they determine nothing about a run
 

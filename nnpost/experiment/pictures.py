@@ -21,14 +21,7 @@ from ..storage.stage import read_stage
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = [
-    "all_figures",
-    "corner_with_all",
-    "write_corner",
-    "write_pictures",
-    "write_report",
-    "write_report_of",
-]
+__all__ = ["write_corner", "write_pictures", "write_report_of"]
 
 FIGURES = (".png", ".pdf", ".svg")
 

@@ -19,17 +19,7 @@ from ..storage.read_chain import check_resumable
 from ..storage.runfile import open_run, read_group
 from .experiment import Experiment
 
-__all__ = [
-    "Request",
-    "at_least",
-    "check_data",
-    "check_same",
-    "choose_device",
-    "in_message",
-    "make_request",
-    "reopen",
-    "stored_experiment",
-]
+__all__ = ["Request", "check_same", "choose_device", "make_request", "reopen"]
 
 
 @dataclass(frozen=True, eq=False)

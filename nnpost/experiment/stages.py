@@ -40,16 +40,9 @@ from .request import Request, check_same, make_request
 
 __all__ = [
     "Outcome",
-    "announce",
-    "announce_warnings",
     "compare_again",
-    "compare_stage",
-    "conclude",
-    "extend_chain",
     "keep",
-    "kind",
     "make_folder",
-    "picture_stage",
     "run",
     "run_all",
     "sample_again",

@@ -18,10 +18,17 @@ from matplotlib.lines import Line2D
 from ..common.errors import RequestError
 
 __all__ = [
+    "BLACK",
+    "BLUE",
+    "GREEN",
+    "GREY",
     "MARKS",
+    "ON_TOP",
+    "ORANGE",
     "PALETTE",
-    "Mark",
-    "NotebookFigure",
+    "SKY",
+    "VERMILION",
+    "as_png",
     "legend_below",
     "misfit",
     "new_figure",

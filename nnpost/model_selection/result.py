@@ -15,7 +15,7 @@ from ..data.dataset import Dataset
 from ..diagnostics.criteria import STANDARD
 from ..diagnostics.reasons import missed_mode
 
-__all__ = ["EXTRAPOLATIONS", "Scan", "Size"]
+__all__ = ["Scan", "Size"]
 
 EXTRAPOLATIONS = {
     "truth": "outside the data, RMSE against the noise-free truth over twice their range",

@@ -33,7 +33,7 @@ from ..training.settings import TrainSettings
 from ..training.train import train
 from .result import Scan, Size
 
-__all__ = ["Truth", "inner_half", "scan"]
+__all__ = ["inner_half", "scan"]
 
 Truth = Callable[[np.ndarray], np.ndarray]  # inputs (m, d) -> the mean of y there, (m,)
 

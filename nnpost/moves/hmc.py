@@ -29,7 +29,7 @@ from .proposal import Indices, Proposal, Random, decide, halves
 from .step_size import StepSize
 from .walkers import Walkers
 
-__all__ = ["HamiltonianMove", "Trajectories", "Tuning"]
+__all__ = ["HamiltonianMove", "Trajectories"]
 
 
 @dataclass(frozen=True)

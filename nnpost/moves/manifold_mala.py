@@ -38,7 +38,7 @@ from ..posterior.points import WeightedPoints
 from ..posterior.posterior import Posterior
 from .proposal import Random
 
-__all__ = ["Geometry", "LangevinSteps", "ManifoldMALA", "Stepped"]
+__all__ = ["ManifoldMALA"]
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ import numpy as np
 from .leapfrog import Directions
 from .proposal import Random, others
 
-__all__ = ["Complement", "NeuronMassMatrix", "Preconditioner", "SideDirections", "WalkDirections"]
+__all__ = ["NeuronMassMatrix", "Preconditioner", "SideDirections", "WalkDirections"]
 
 
 class Preconditioner(Protocol):

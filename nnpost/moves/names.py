@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..posterior.posterior import Posterior
 
-__all__ = ["MANY", "MOVES", "PROPOSALS", "WARMUP", "uses_gradients"]
+__all__ = ["MOVES", "PROPOSALS", "WARMUP", "uses_gradients"]
 
 # Proposals over all parameters, by the module and the class: a new one is its file and a line here.
 PROPOSALS = {

@@ -25,7 +25,7 @@ import numpy as np
 
 from ..common.errors import RequestError
 
-__all__ = ["Proposal", "decide", "halves", "others"]
+__all__ = ["Indices", "Proposal", "Random", "decide", "halves", "others"]
 
 Random = np.random.RandomState  # what emcee hands to its moves
 Indices = tuple[np.ndarray, np.ndarray]

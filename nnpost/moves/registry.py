@@ -35,7 +35,6 @@ __all__ = [
     "PROPOSALS",
     "collapsed_hamiltonian",
     "collapsed_proposals",
-    "full_hamiltonian",
     "make_move",
 ]
 

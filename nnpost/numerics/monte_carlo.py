@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 __all__ = [
+    "BATCHES",
     "Estimate",
     "binomial",
     "chain_batches",

@@ -30,7 +30,7 @@ from .points import WeightedPoints
 from .posterior import Posterior
 from .prior import Normals
 
-__all__ = ["Collapsed", "NormalSource", "OutputLayer", "Statistics"]
+__all__ = ["OutputLayer"]
 
 
 class NormalSource(Protocol):

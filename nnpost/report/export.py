@@ -21,7 +21,7 @@ from ..storage.read_chain import chain_size, read_chain
 from ..storage.stage import read_stage
 from ..training.fits import Fits
 
-__all__ = ["FORMATS", "WHAT", "export", "samples", "trained", "write_csv", "write_npy", "write_npz"]
+__all__ = ["export"]
 
 WHAT = ("sgd", "map", "fits", "samples")
 

@@ -21,24 +21,7 @@ from ..tempering.result import Tempering
 from ..training.fits import Fits
 from ..training.optimum import Optimum
 
-__all__ = [
-    "chain",
-    "chain_rows",
-    "evidence",
-    "evidence_rows",
-    "json_ready",
-    "model_rows",
-    "models",
-    "number",
-    "overview",
-    "point",
-    "posterior_part",
-    "predictions",
-    "summarise",
-    "table",
-    "verdict_rows",
-    "what_rows",
-]
+__all__ = ["json_ready", "overview", "summarise", "table"]
 
 
 def summarise(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from ..comparison.result import Comparison
 from ..comparison.scorecard import ScoreCard
 from ..sampling.run import Run
 
-__all__ = ["CAPTIONS", "Report", "answer", "bullets", "notes", "picture", "tables"]
+__all__ = ["CAPTIONS", "Report"]
 
 CAPTIONS = {
     "corner": "All pairs of parameters, folded to one copy of the network. Light dots: where all "

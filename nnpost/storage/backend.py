@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["ChainRow", "Commit", "EnsembleState", "MemoryBackend", "MoveState", "RandomState"]
+__all__ = ["Commit", "EnsembleState", "MemoryBackend", "MoveState", "RandomState"]
 
 RandomState = tuple[Any, ...]  # what numpy.random.RandomState.get_state() returns
 MoveState = Callable[[], Mapping[str, ArrayLike]]

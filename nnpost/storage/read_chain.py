@@ -21,8 +21,6 @@ from .runfile import (
 )
 
 __all__ = [
-    "ChainSize",
-    "StoredChain",
     "chain_size",
     "check_resumable",
     "committed_rows",

@@ -38,11 +38,9 @@ __all__ = [
     "new_file",
     "open_run",
     "read_group",
-    "read_tree",
     "replacing",
     "telling_damage",
     "write_groups",
-    "write_tree",
 ]
 
 Tree = Mapping[str, Any]

@@ -26,7 +26,7 @@ from ..numerics.student_mixture import StudentMixture
 from ..posterior.folded import FoldedPosterior
 from .runs import NoBasins
 
-__all__ = ["Ascent", "Basins", "Search", "pooled", "search", "split_neuron", "tops_above"]
+__all__ = ["Ascent", "Basins", "Search", "pooled", "search", "tops_above"]
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from .importance import Importance, refine
 from .ladder import Ladder, LogWeights, run_ladder
 from .runs import Preference, TemperedRun
 
-__all__ = ["FromPrior", "PriorParticles", "from_prior"]
+__all__ = ["FromPrior", "from_prior"]
 
 
 @dataclass(frozen=True)

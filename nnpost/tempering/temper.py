@@ -34,7 +34,7 @@ from .result import Tempering
 from .runs import Preference, TemperedRun
 from .settings import TemperSettings
 
-__all__ = ["TemperDetail", "choose_start", "temper"]
+__all__ = ["TEMPER_DETAIL", "TemperDetail", "choose_start", "temper"]
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from ..network.mlp import MLP
 from ..posterior.posterior import Posterior
 from .settings import TrainSettings
 
-__all__ = ["Trained", "Work", "epoch_steps", "recorded_epochs", "run_restarts"]
+__all__ = ["Work", "epoch_steps", "run_restarts"]
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 

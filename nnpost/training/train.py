@@ -26,7 +26,7 @@ from .polish import POLISH, Polish
 from .settings import TrainSettings
 from .sgd import run_restarts
 
-__all__ = ["end_points", "promising", "train"]
+__all__ = ["end_points", "train"]
 
 
 def train(
