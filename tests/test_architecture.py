@@ -205,7 +205,7 @@ def imported_names(user: str, file: Path) -> set[tuple[str, str]]:
     for module, name in imports_in(user, tree):
         whole = public_names(module) if name == "" and module in MODULES else set()
         found |= {(module, one) for one in whole if user in TOP or one in attributes}
-        found |= {(module, name)} if name.strip("_") == name != "" else set()
+        found |= {(module, name)} if name and not name.startswith("_") else set()
     return found
 
 
