@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING
 from ..common.lazy import lazily
 
 if TYPE_CHECKING:
-    from .copies import JumpMove as JumpMove
-    from .copies import OrbitMove as OrbitMove
     from .differential_evolution import DifferentialEvolution as DifferentialEvolution
     from .direct import DirectMove as DirectMove
     from .ensemble import EnsembleMove as EnsembleMove
@@ -16,6 +14,7 @@ if TYPE_CHECKING:
     from .neuron_de import NeuronDE as NeuronDE
     from .neuron_gibbs import NeuronGibbs as NeuronGibbs
     from .neuron_refresh import NeuronRefresh as NeuronRefresh
+    from .neuron_scale import NeuronScale as NeuronScale
     from .proposal import Proposal as Proposal
     from .snooker import Snooker as Snooker
     from .stretch import Stretch as Stretch
@@ -27,12 +26,11 @@ _HOMES = {
     "EnsembleMove": "ensemble",
     "FoldedIndependence": "independence",
     "HamiltonianMove": "hmc",
-    "JumpMove": "copies",
     "ManifoldMALA": "manifold_mala",
     "NeuronDE": "neuron_de",
     "NeuronGibbs": "neuron_gibbs",
     "NeuronRefresh": "neuron_refresh",
-    "OrbitMove": "copies",
+    "NeuronScale": "neuron_scale",
     "Proposal": "proposal",
     "Snooker": "snooker",
     "Stretch": "stretch",

@@ -9,7 +9,7 @@ from importlib import import_module
 import emcee
 import numpy as np
 
-from ..network.neurons import exchangeable, neuron_blocks
+from ..network.neurons import exchangeable, neuron_blocks, symmetry_of
 from ..numerics.student_mixture import StudentMixture
 from ..posterior.folded import FoldedPosterior
 from ..posterior.output_layer import OutputLayer
@@ -26,6 +26,7 @@ from .names import WARMUP, uses_gradients
 from .neuron_de import NeuronDE
 from .neuron_gibbs import NeuronGibbs
 from .neuron_refresh import NeuronRefresh
+from .neuron_scale import NeuronScale
 from .proposal import Proposal
 from .snooker import Snooker
 from .stretch import Stretch
@@ -58,7 +59,13 @@ def collapsed_proposals(post: Posterior) -> list[tuple[Proposal, float]]:
         (DifferentialEvolution(sigma=0.3), 0.1),
         (DifferentialEvolution(gamma0=1.0, sigma=0.01), 0.1),
     ]
-    return [*whole, (NeuronDE(neuron_blocks(post.net)), 0.2)] if post.net.hidden else whole
+    if not post.net.hidden:
+        return whole
+    blocks = neuron_blocks(post.net)
+    whole.append((NeuronDE(blocks), 0.2))
+    if symmetry_of(post.net) in ("relu", "linear"):
+        whole.append((NeuronScale(blocks), 0.3))
+    return whole
 
 
 def collapsed_hamiltonian(

@@ -12,17 +12,22 @@ from types import SimpleNamespace
 import emcee
 import numpy as np
 import pytest
+import torch
+from scenarios import curve
 from scipy.stats import chi2
 
 from nnpost.common.errors import RequestError
 from nnpost.moves.differential_evolution import DifferentialEvolution
 from nnpost.moves.ensemble import EnsembleMove
 from nnpost.moves.neuron_de import NeuronDE
+from nnpost.moves.neuron_scale import NeuronScale
 from nnpost.moves.proposal import halves, others
-from nnpost.moves.registry import PROPOSALS
+from nnpost.moves.registry import PROPOSALS, collapsed_proposals
 from nnpost.moves.snooker import Snooker
 from nnpost.moves.stretch import Stretch
+from nnpost.network.neurons import neuron_blocks
 from nnpost.posterior.density import Drawn
+from nnpost.posterior.output_layer import OutputLayer
 
 ENSEMBLES, STEPS, BOUND = 400, 60, 5.0
 
@@ -92,6 +97,7 @@ def proposals(ndim):
     return {name: make() for name, make in PROPOSALS.items()} | {
         "de between modes": DifferentialEvolution(gamma0=1.0, sigma=0.1),
         "unit": NeuronDE(pairs),
+        "scale": NeuronScale(pairs),
     }
 
 
@@ -121,6 +127,14 @@ class WrongStretch(Stretch):
         return q, np.zeros_like(factors)
 
 
+class WrongScale(NeuronScale):
+    """The change of scale without its volume."""
+
+    def propose(self, s, c, rng):
+        q, factors = super().propose(s, c, rng)
+        return q, np.zeros_like(factors)
+
+
 class EmceesSnooker(Snooker):
     """The factor of emcee 3.1's DESnookerMove, half of what it should be."""
 
@@ -131,7 +145,13 @@ class EmceesSnooker(Snooker):
 
 @pytest.mark.parametrize(
     ("wrong", "ndim"),
-    [(WrongStretch(), 2), (WrongStretch(), 5), (WrongStretch(), 10), (EmceesSnooker(), 5)],
+    [
+        (WrongScale(((0, 1),)), 2),
+        (WrongStretch(), 2),
+        (WrongStretch(), 5),
+        (WrongStretch(), 10),
+        (EmceesSnooker(), 5),
+    ],
 )
 def test_the_harness_catches_wrong_moves(wrong, ndim):
     z, _ = largest_z(EnsembleMove(wrong, ENSEMBLES), Target(ndim), seed=1)
@@ -217,6 +237,21 @@ def test_every_weight_counts():
         state, _ = move.propose(model, state)
         still += np.array_equal(state.coords, before)
     assert abs(still / 2000 - 0.75) < 5 * np.sqrt(0.75 * 0.25 / 2000)
+
+
+def test_a_relu_network_of_another_scale_is_the_same_function():
+    """Its features are the same but for a factor each, which the output layer takes back."""
+    post = curve(units=3, activation="relu", std=50.0)
+    assert NeuronScale in [type(proposal) for proposal, _ in collapsed_proposals(post)]
+    smooth = collapsed_proposals(curve(units=3, activation="tanh"))
+    assert NeuronScale not in [type(proposal) for proposal, _ in smooth]
+    layer, rng = OutputLayer(post), np.random.RandomState(0)
+    s = rng.standard_normal((1, 50, layer.ndim))
+    q, _ = NeuronScale(neuron_blocks(post.net)).propose(s, s[:, :0], rng)
+    before, after = (layer.features(torch.from_numpy(h[0]))[:, :3].numpy() for h in (s, q))
+    alpha = (q / s)[0][:, :3]  # of the weights; the biases follow
+    assert (abs(np.log(alpha)) > 0.01).mean() > 0.9
+    np.testing.assert_allclose(after, alpha[..., None] * before, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", PROPOSALS)
