@@ -63,7 +63,7 @@ def collapsed_proposals(post: Posterior) -> list[tuple[Proposal, float]]:
         return whole
     blocks = neuron_blocks(post.net)
     whole.append((NeuronDE(blocks), 0.2))
-    if symmetry_of(post.net) in ("relu", "linear"):
+    if symmetry_of(post.net) == "relu":
         whole.append((NeuronScale(blocks), 0.3))
     return whole
 
