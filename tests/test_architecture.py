@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "common": "",
     "numerics": "",
     "data": "common",
-    "network": "common numerics",
+    "network": "common",
     "storage": "common",
     "posterior": "common data network",
     "training": "common data network posterior",
