@@ -1,4 +1,4 @@
-"""The parts of a Hamiltonian move: the integrator, what preconditions it, and its step size.
+"""What preconditions a Hamiltonian move.
 
 A walker at x gets a momentum p ~ N(0, I) and follows x' = B p, p' = Bᵀ ∇log π(x), which keep
 log π(x) − ½|p|² (Neal 2011, Handbook of MCMC, ch. 5, with B Bᵀ for the inverse of the mass
