@@ -117,10 +117,10 @@ def kind(file: Path) -> str:
 def run_all(request: Request) -> Outcome:
     """All stages, in order; with ``resume``, from the first that is not in the file yet."""
     with lock(request.path):
-        make_folder(request.figures)
-        announce_warnings(request)
         resume = request.resume and request.path.exists()
         with stage("training", kept=resume):
+            make_folder(request.figures)
+            announce_warnings(request)
             fits = read_stage(request.path, Fits) if resume else None
             if fits is None:
                 fits = train_stage(request, new=not resume)
@@ -140,10 +140,10 @@ def train_again(request: Request) -> Fits:
 def sample_again(request: Request) -> Outcome:
     """Sample again, or further, in an existing run file, and judge and compare the result."""
     with lock(request.path):
-        if request.resume:
-            check_same(request.experiment, request.path)
-        fits = read_stage(request.path, Fits)
         with stage("tempering", kept=True, resume=request.resume):
+            if request.resume:
+                check_same(request.experiment, request.path)
+            fits = read_stage(request.path, Fits)
             tempering = temper_stage(request, request.resume)
         with stage("sampling", kept=True):
             result = sample_stage(request, fits, tempering, request.resume)
@@ -156,10 +156,11 @@ def compare_again(request: Request) -> Outcome:
     A thinned copy keeps the verdict on the whole chain, of which it has only a part.
     """
     with lock(request.path):
-        make_folder(request.figures)
-        result = load(request.path, request.post.device)
-        if thinned_by(request.path) == 1:
-            result = replace(result, judged=None)  # the whole chain is here: judge it anew
+        with stage("comparing", kept=True):
+            make_folder(request.figures)
+            result = load(request.path, request.post.device)
+            if thinned_by(request.path) == 1:
+                result = replace(result, judged=None)  # the whole chain is here: judge it anew
         return conclude(request, result)
 
 

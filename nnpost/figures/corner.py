@@ -60,6 +60,11 @@ def corner(
 
     Axes hold 98 % of the draws. A mark beyond them is drawn hollow at the border.
     """
+    if laplace is not None and not isinstance(laplace, Mapping):
+        raise RequestError(
+            f"corner: found laplace = {laplace!r}, expected approximations by the names of their "
+            "networks, as in laplace={'SGD': ...}"
+        )
     net, labels = run.post.net, run.post.labels
     fits = fits if fits is not None else run.fits
     chosen = _choose(net, labels, parameters)

@@ -70,7 +70,7 @@ class Particles(Protocol):
 
 
 def next_rung(log_weights: LogWeights, beta: float, effective: float, ladder: Ladder) -> Rung:
-    """The power above ``beta`` at which the weights are worth ``effective`` draws, or 1.
+    """The power above ``beta`` at which the weights are worth ``effective`` draws, or at most 1.
 
     Where even the shortest step leaves fewer, because others have no weight at all, it is that.
     """
@@ -79,7 +79,7 @@ def next_rung(log_weights: LogWeights, beta: float, effective: float, ladder: La
         return log_effective_size(log_weights(beta + math.exp(log_step))) - math.log(effective)
 
     last = math.log(1 - beta)
-    if excess(last) >= 0:
+    if last <= ladder.shortest or excess(last) >= 0:
         found = 1.0
     elif excess(ladder.shortest) <= 0:
         found = beta + math.exp(ladder.shortest)

@@ -213,6 +213,11 @@ def test_corner_refuses_parameters_that_are_not_there(parabola, wrong):
         figures.corner(parabola.run, parameters=wrong)
 
 
+def test_corner_takes_approximations_and_makes_none(parabola):
+    with pytest.raises(RequestError, match="laplace = True, expected approximations by the names"):
+        figures.corner(parabola.run, laplace=True)
+
+
 def test_corner_draws_whole_units_of_a_large_network():
     x = np.random.default_rng(3).uniform(-1, 1, (20, 2))
     net = MLP(inputs=2, hidden=(5,), activation="tanh")

@@ -87,3 +87,10 @@ def test_particles_without_weight_are_dropped_by_the_shortest_step():
     rung = next_rung(lambda new: new * gap if new else np.zeros(100), 0.0, 50, shortest)
     assert rung.beta == pytest.approx(1e-9)
     assert rung.log_mean == pytest.approx(math.log(0.1))
+
+
+def test_no_rung_lies_beyond_the_end():
+    """Where less is left than the shortest step and weights would still ask for one."""
+    gain = np.where(np.arange(8) == 0, 0.0, -np.inf)
+    rung = next_rung(lambda beta: gain, 1 - 1e-12, 4.0, Ladder(shortest=-20.0))
+    assert rung.beta == 1.0
