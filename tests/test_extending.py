@@ -116,7 +116,6 @@ def test_an_activation_is_trained_and_sampled(swish):
     assert fits.map.log_prob > fits.sgd.log_prob
     run = nnpost.sample(post, nsteps=40, start="fits", fits=fits, seed=0)
     np.testing.assert_allclose(run.log_prob[-1], post.log_prob(run.chain[-1]), rtol=1e-9)
-    assert run.acceptance > 0.05
 
 
 # A move.

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Table", "Tabled", "plain_label"]
+__all__ = ["Table", "Tabled", "TabledPairs", "plain_label"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,23 @@ class Tabled(ABC):
 
     def _repr_html_(self) -> str:
         return "".join(table.html() for table in self.tables())
+
+
+class TabledPairs(Tabled):
+    """A result that is one table of names and values: its ``rows``, under its ``title``."""
+
+    @property
+    def title(self) -> str:
+        """What stands above the table."""
+        return ""
+
+    @abstractmethod
+    def rows(self) -> list[tuple[str, str]]:
+        """What the table shows, as (name, value)."""
+
+    def tables(self) -> list[Table]:
+        """What it shows."""
+        return [Table(self.rows(), self.title)]
 
 
 def plain_label(label: str) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..common.errors import RequestError
-from ..common.tables import Table, Tabled
+from ..common.tables import TabledPairs
 from ..data.grids import prediction_grid
 from . import reasons
 from .criteria import STANDARD, Criteria
@@ -49,7 +49,7 @@ JUDGED_ROWS = JudgedRows()
 
 
 @dataclass(frozen=True, repr=False)
-class Verdict(Tabled):
+class Verdict(TabledPairs):
     """Converged or not, with the figures and the reasons.
 
     ``rhat`` and ``ess`` hold the worst value over each of "log_prob", "predictions" and "theta"
@@ -69,7 +69,6 @@ class Verdict(Tabled):
     steps_help: bool
 
     def rows(self) -> list[tuple[str, str]]:
-        """What the tables show, as (name, value)."""
         rows = [("verdict", "converged" if self.converged else "not converged")]
         rows += [("reason", reason) for reason in self.reasons]
         rows += [("note", note) for note in self.notes]
@@ -78,8 +77,8 @@ class Verdict(Tabled):
             rows.append((name, f"R-hat {_show(self.rhat[name], '.4f')}, {ess}"))
         return [*rows, ("tau", f"{_show(self.tau, ',.1f')} steps")]
 
-    def as_dict(self) -> dict[str, Any]:
-        """The same as plain values that JSON can hold."""
+    def to_tree(self) -> dict[str, Any]:
+        """A plain nested dict, which JSON can hold; None stands for what cannot be told."""
         return {
             "converged": self.converged,
             "reasons": list(self.reasons),
@@ -89,10 +88,6 @@ class Verdict(Tabled):
             "tau": self.tau,
             "steps_help": self.steps_help,
         }
-
-    def to_tree(self) -> dict[str, Any]:
-        """A plain nested dict of numbers and strings; None stands for what cannot be told."""
-        return self.as_dict()
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> Verdict:
@@ -104,10 +99,6 @@ class Verdict(Tabled):
         tau = _known(tree.get("tau"))
         helped = bool(tree["steps_help"])
         return cls(bool(tree["converged"]), reasons, notes, rhat, ess, tau, helped)
-
-    def tables(self) -> list[Table]:
-        """What it shows."""
-        return [Table(self.rows())]
 
 
 def judge(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,6 +111,7 @@ def write_report_of(
     target = Path("figures", Path(path).stem, "report.html") if out is None else Path(out)
     choose("kind of report", target.suffix, (".html",))
     result = load(path)
+    result = replace(result, judged=result.verdict)
     comparison, card = None, None
     if result.fits is not None:
         comparison = read_stage(path, Comparison) or compare(result.post, result.fits, result)

@@ -167,6 +167,7 @@ def compare_again(request: Request) -> Outcome:
 def conclude(request: Request, result: Run) -> Outcome:
     """The end of every request about a chain."""
     with stage("comparing", kept=True):
+        result = replace(result, judged=result.verdict)  # figures show a verdict, they make none
         comparison, card = compare_stage(request, result)
         files = picture_stage(request, result, comparison, card)
     return Outcome(result, comparison, card, request.path, files)

@@ -146,14 +146,15 @@ def ranks(run: Run) -> Figure:
     ranked among all of them; each ensemble should have its part of every twentieth (Vehtari et
     al. 2021, Bayesian Anal. 16, 667). The grey band holds what chance does with as many effective
     draws as the verdict gives an ensemble, or as are ranked where a thinned chain has fewer, two
-    standard deviations either way.
+    standard deviations either way. A run that has not been judged (``run.judged``) has no band.
     """
     kept = slice(run.burnin, None, -(-(len(run.chain) - run.burnin) // ROWS))
     series = _series(run, kept, ())
+    ess = {} if run.judged is None else run.judged.ess
     fig = new_figure(7.2, 4.4)
     panels = fig.subplots(2, 2, sharex=True, sharey=True)
     for ax, (label, values) in zip(panels.flat, series.items(), strict=False):
-        effective = run.verdict.ess["log_prob" if label == LOG_POSTERIOR else "predictions"]
+        effective = ess.get("log_prob" if label == LOG_POSTERIOR else "predictions")
         if effective is not None:
             independent = max(min(effective, values.size) / run.ensembles, 1)
             width = 2 * np.sqrt((RANKED - 1) / independent)
@@ -165,7 +166,8 @@ def ranks(run: Run) -> Figure:
     for ax in panels[:, 0]:
         ax.set_ylabel("share, 1 if even")
     handles = _ensemble_handles(run)[: min(run.ensembles, len(PALETTE))]
-    handles.append(Line2D([], [], color=LIGHT, lw=6, label="chance"))
+    if any(value is not None for value in ess.values()):
+        handles.append(Line2D([], [], color=LIGHT, lw=6, label="chance"))
     legend_below(fig, handles)
     return fig
 

@@ -66,7 +66,7 @@ def overview(path: str | os.PathLike[str]) -> dict[str, Any]:
             },
             "network": {"sizes": post.sizes, "activation": post.activation},
             "chain": chain(path),
-            "convergence": None if verdict is None else verdict.as_dict(),
+            "convergence": None if verdict is None else verdict.to_tree(),
             "evidence": evidence(read_stage(path, Tempering)),
             **models(fits, comparison),
             "posterior": None if comparison is None else posterior_part(comparison),

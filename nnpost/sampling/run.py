@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..common.errors import RequestError
-from ..common.tables import Table, Tabled
+from ..common.tables import TabledPairs
 from ..diagnostics.verdict import Verdict, judge
 from ..posterior.posterior import Posterior
 from ..tempering.map_evidence import log_z_around
@@ -24,7 +24,7 @@ __all__ = ["Run"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Run(Tabled):
+class Run(TabledPairs):
     """A chain of E independent ensembles side by side, and what belongs to it.
 
     ``chain`` (N, W, P) and ``log_prob`` (N, W) hold the rows that were kept, one for every
@@ -145,7 +145,6 @@ class Run(Tabled):
         return arviz.from_dict({"posterior": draws, "sample_stats": stats}, **names)
 
     def rows(self) -> list[tuple[str, str]]:
-        """What the tables show, as (name, value)."""
         size = f"{self.nsteps:,} steps of {self.nwalkers} walkers in {self.ensembles} ensembles"
         best = self.best_sample
         value = f"{best.log_prob:.3f} ({self.post.data.misfit} {best.mse:.4g})"
@@ -159,10 +158,6 @@ class Run(Tabled):
             error = self.tempering.error
             rows.append(("log evidence", f"{self.log_evidence:.3f} ± {error:.3f}"))
         return [*rows, ("verdict", "converged" if self.verdict.converged else "not converged")]
-
-    def tables(self) -> list[Table]:
-        """What it shows."""
-        return [Table(self.rows())]
 
 
 def _rows(values: np.ndarray, discard: int, thin: int, flat: bool) -> np.ndarray:

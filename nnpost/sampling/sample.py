@@ -11,7 +11,7 @@ import math
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import emcee
@@ -28,14 +28,15 @@ from ..posterior.posterior import Posterior
 from ..storage.backend import MemoryBackend
 from ..storage.dependents import made_from
 from ..storage.hdf_backend import RunFileBackend
-from ..storage.runfile import new_file, read_group, write_groups
-from ..storage.stage import as_groups, read_stage
+from ..storage.runfile import new_file, write_groups
+from ..storage.stage import as_groups, read_stage, write_stages
 from ..tempering.result import Tempering
 from ..tempering.settings import TemperSettings
 from ..tempering.temper import temper
 from ..training.fits import Fits
 from .load import describe, holds, load
 from .run import Run
+from .sampled import Sampled
 from .settings import SampleSettings
 from .start import starting_places
 
@@ -99,7 +100,7 @@ def sample(
     seed = checked("seed", seed, SEED)
     if resume and path is None:
         raise RequestError("resume: there is no path; give the run file to continue")
-    groups = {} if path is None else _groups(post, path, _kept(settings, seed), resume)
+    groups = {} if path is None else _groups(post, path, _made(settings, seed), resume)
     if start == "tempered":
         if tempering is None and resume and path is not None:
             tempering = read_stage(path, Tempering)
@@ -166,9 +167,9 @@ class _Chain:
                 self.move.set_state(backend.saved_moves)
                 _check_warmup(self.move, self.settings)
             self.advance(backend)
-        before = (read_group(path, "sampling") or {}).get("seconds", 0.0) if resume else 0.0
-        seconds = before + time.perf_counter() - began
-        write_groups(path, {"sampling": _kept(self.settings, self.seed) | {"seconds": seconds}})
+        before = read_stage(path, Sampled) if resume else None
+        seconds = time.perf_counter() - began + (before.spent if before else 0.0)
+        write_stages(path, replace(_made(self.settings, self.seed), seconds=seconds))
         return load(path, device=self.post.device)
 
     def advance(self, backend: MemoryBackend) -> None:
@@ -194,13 +195,13 @@ class _Chain:
                     progress(row, settings.rows, f"accepted {taken:.2f}")
 
 
-def _kept(settings: SampleSettings, seed: int) -> dict[str, Any]:
+def _made(settings: SampleSettings, seed: int) -> Sampled:
     """What the run file says of a chain, all choices written out."""
-    return settings.table() | {"discard": settings.discarded, "seed": seed}
+    return Sampled(**settings.table() | {"discard": settings.discarded, "seed": seed})
 
 
 def _groups(
-    post: Posterior, path: str | os.PathLike[str], kept: dict[str, Any], resume: bool
+    post: Posterior, path: str | os.PathLike[str], made: Sampled, resume: bool
 ) -> dict[str, Any]:
     """What is to be written before the chain: all about the posterior, too, if the file is new.
 
@@ -210,17 +211,16 @@ def _groups(
     about = describe(post)
     same = os.path.exists(path) and holds(path, post)
     if not resume:
-        return {"sampling": kept} if same else about | {"sampling": kept}
-    old = read_group(path, "sampling")
+        return as_groups(made) if same else about | as_groups(made)
+    old = read_stage(path, Sampled)
     if not same or old is None:
         raise RequestError(f"{path} holds no chain of this posterior; run without resume")
-    for key in kept:
-        if key not in ("nsteps", "discard") and old.get(key) != kept[key]:
-            raise RequestError(
-                f"{path} cannot be continued: {key} = {old.get(key)} in the file, {kept[key]} "
-                "asked for; run without resume"
-            )
-    return {"sampling": kept | {"seconds": old.get("seconds", 0.0)}}
+    for key, there, here in old.differences(made):
+        raise RequestError(
+            f"{path} cannot be continued: {key} = {there} in the file, {here} asked for; "
+            "run without resume"
+        )
+    return as_groups(replace(made, seconds=old.spent))
 
 
 def _prepare(

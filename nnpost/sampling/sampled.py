@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Self
 
@@ -30,9 +30,22 @@ class Sampled:
     seed: int
     seconds: float = math.nan
 
+    @property
+    def spent(self) -> float:
+        """The seconds, 0 where they are not known."""
+        return 0.0 if math.isnan(self.seconds) else self.seconds
+
+    def differences(self, other: Sampled) -> Iterator[tuple[str, Any, Any]]:
+        """Settings that keep ``other`` from being this chain made longer: (name, here, there)."""
+        for name, value in asdict(self).items():
+            theirs = getattr(other, name)
+            if name not in ("nsteps", "discard", "seconds") and value != theirs:
+                yield name, value, theirs
+
     def to_tree(self) -> dict[str, Any]:
-        """A plain dict of numbers and strings."""
-        return asdict(self)
+        """A plain dict of numbers and strings; seconds that are not known are absent."""
+        tree = asdict(self)
+        return {k: v for k, v in tree.items() if k != "seconds" or not math.isnan(v)}
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> Self:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import h5py
@@ -125,7 +124,6 @@ def thinned_copy(
     source: str | os.PathLike[str],
     target: str | os.PathLike[str],
     every: int,
-    drop: Collection[str] = (),
 ) -> None:
     """Write a small compressed copy of a run file with every ``every``-th row of its chain.
 
@@ -153,7 +151,7 @@ def thinned_copy(
             raise RequestError(f"{source} has {iteration} rows: cannot keep every {every}th")
         with lock(target), replacing(target) as new:
             for name in old:
-                if name not in {"mcmc", "resume", *drop}:
+                if name not in {"mcmc", "resume"}:
                     group = new.create_group(name, track_order=True)
                     copy_packed(old[name], group, **packed)
             kept, group = old["mcmc"], new.create_group("mcmc")

@@ -120,20 +120,19 @@ class MixtureParticles:
 
     They are :class:`~nnpost.tempering.ladder.Particles`. A sweep replaces a unit of each network,
     then makes steps along the curvature. Both treat all copies of a network alike, so a place
-    outside D may stand for its copy inside. Where β is 1 there need be no mixture.
+    outside D may stand for its copy inside.
     """
 
     def __init__(
         self,
         folded: FoldedPosterior,
-        mixture: StudentMixture | None,
+        mixture: StudentMixture,
         h: np.ndarray,
         sweeps: int,
         tuning: Annealing,
-        beta: float = 0.0,
     ) -> None:
         self.folded, self.mixture, self.sweeps, self.tuning = folded, mixture, sweeps, tuning
-        self.beta = beta
+        self.beta = 0.0
         self.h, self.posterior, self.start = self._densities(h)
         post = folded.layer.post
         self.replacement = NeuronGibbs(post, sharing=tuning.sharing)
@@ -197,6 +196,6 @@ class MixtureParticles:
         """m counts for nothing outside D, nor where β is 1."""
         posterior, start = self.folded.log_prob(h), np.zeros(len(h))
         inside = np.isfinite(posterior)
-        if self.beta < 1 and self.mixture is not None:
+        if self.beta < 1:
             start[inside] = self.mixture.log_prob(h[inside])
         return Densities(h, posterior, start)

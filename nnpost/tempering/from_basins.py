@@ -41,7 +41,7 @@ class FromBasins:
 
     search: Search = field(default_factory=Search)
     annealing: Annealing = field(default_factory=Annealing)
-    stages: int = 5  # times that all particles are annealed; the last gives the result
+    stages: int = 5  # times, at least one, that all are annealed; the last gives the result
     components: int = 200  # of the mixture fitted to the particles of all runs
     basins_share: float = 0.25  # of the basins' own mixture in what is tempered from
     draws: int = 4000  # importance draws of each run from the last mixture
@@ -64,36 +64,67 @@ def from_basins(
     Every four of ``steps`` are a sweep. ``progress`` is called with the number of a run, the share
     of its work that is done, and a few words. Raises NoBasins where the search fails.
     """
-    exact, folded = FoldedPosterior(layer), FoldedPosterior(layer.on_quadrature())
-    sweeps = max(1, steps // 4)
-    searching = tuning.search_share
+    runs = _Runs(
+        exact=FoldedPosterior(layer),
+        folded=FoldedPosterior(layer.on_quadrature()),
+        particles=particles,
+        sweeps=max(1, steps // 4),
+        rngs=rngs,
+        progress=progress,
+        tuning=tuning,
+    )
+    basins = pooled(side_by_side(runs.look), tuning.search.ascent)
+    mixture = start = basins.mixture(tuning.search.components)
+    for stage in range(tuning.stages):
+        words = f"{len(basins.h)} basins"
+        found = side_by_side(partial(runs.anneal, mixture, stage, words))
+        fit = fit_mixture(np.concatenate([run.h for run in found]), tuning.components, rngs[0])
+        mixture = start.joined(fit, tuning.basins_share)
+    return side_by_side(partial(runs.finish, fit, found))
 
-    def look(e: int) -> Basins:
+
+@dataclass(frozen=True, eq=False)
+class _Runs:
+    """All runs, and what each of them does; ``e`` is the number of one.
+
+    ``exact`` is the posterior, ``folded`` the same on fewer points, where there are fewer.
+    """
+
+    exact: FoldedPosterior
+    folded: FoldedPosterior
+    particles: int
+    sweeps: int
+    rngs: Sequence[np.random.RandomState]
+    progress: Callable[[int, float, str], None]
+    tuning: FromBasins
+
+    def look(self, e: int) -> Basins:
+        """Search for basins."""
+        part = self.tuning.search_share
         return search(
-            folded, rngs[e], tuning.search, lambda done: progress(e, searching * done, "search")
+            self.folded,
+            self.rngs[e],
+            self.tuning.search,
+            lambda done: self.progress(e, part * done, "search"),
         )
 
-    def annealed(stage: int, e: int) -> Annealed:
+    def anneal(self, mixture: StudentMixture, stage: int, words: str, e: int) -> Annealed:
+        """Bring new particles from the mixture to the posterior; ``words`` go with the progress."""
+        tuning, part = self.tuning, self.tuning.search_share
+
         def at(beta: float) -> None:
-            done = searching + (1 - searching) * (stage + beta) / tuning.stages
-            progress(e, done, f"{len(basins.h)} basins")
+            self.progress(e, part + (1 - part) * (stage + beta) / tuning.stages, words)
 
-        return anneal(folded, mixture, particles, sweeps, rngs[e], tuning.annealing, at)
+        return anneal(
+            self.folded, mixture, self.particles, self.sweeps, self.rngs[e], tuning.annealing, at
+        )
 
-    def finished(e: int) -> TemperedRun:
-        refined = _refined(exact, fit, tuning.draws, rngs[e])
-        run = _corrected(exact, runs[e], refined, rngs[e])
-        progress(e, 1.0, f"log Z {run.log_z:.1f}")
+    def finish(self, fit: StudentMixture, found: Sequence[Annealed], e: int) -> TemperedRun:
+        """What a run has come to, for all of the data, with importance draws from ``fit``."""
+        refined = _refined(self.exact, fit, self.tuning.draws, self.rngs[e])
+        run = _corrected(self.exact, found[e], refined, self.rngs[e])
+        self.progress(e, 1.0, f"log Z {run.log_z:.1f}")
         return run
-
-    basins = pooled(side_by_side(look), tuning.search.ascent)
-    start = basins.mixture(tuning.search.components)
-    mixture = start
-    for stage in range(tuning.stages):
-        runs = side_by_side(partial(annealed, stage))
-        fit = fit_mixture(np.concatenate([run.h for run in runs]), tuning.components, rngs[0])
-        mixture = start.joined(fit, tuning.basins_share)
-    return side_by_side(finished)
 
 
 def _corrected(

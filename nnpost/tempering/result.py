@@ -9,14 +9,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..common.tables import Table, Tabled
+from ..common.tables import TabledPairs
 from ..numerics.student_mixture import StudentMixture
 
 __all__ = ["Tempering"]
 
 
 @dataclass(frozen=True, eq=False)
-class Tempering(Tabled):
+class Tempering(TabledPairs):
     """E tempered runs of N particles: independent from the prior, with a mixture in common from
     basins.
 
@@ -59,7 +59,6 @@ class Tempering(Tabled):
         return float(np.std(z, ddof=1) / math.sqrt(len(z))) if len(z) > 1 else math.nan
 
     def rows(self) -> list[tuple[str, str]]:
-        """What the tables show, as (name, value)."""
         runs = "  ".join(f"{z:.2f}" for z in self.log_z)
         rungs = np.isfinite(self.betas).sum(axis=1) - 1
         size = f"{len(self.log_z)} of {self.theta.shape[1]} particles from {self.start}"
@@ -78,7 +77,3 @@ class Tempering(Tabled):
         stored = tree.get("mixtures", {})
         mixtures = tuple(StudentMixture(**stored[str(e)]) for e in range(len(stored)))
         return cls(**{**tree, "mixtures": mixtures})
-
-    def tables(self) -> list[Table]:
-        """What it shows."""
-        return [Table(self.rows())]

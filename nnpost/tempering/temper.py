@@ -72,10 +72,10 @@ def temper(
             of them are a sweep: a unit replaced, and five steps along the curvature.
         seed: run e depends on (seed, e) alone; from basins, on the number of ensembles too.
         progress: True for a bar, or a function called as ``progress(done, total, text)``.
-        start: "prior", "basins", or "auto", which takes "basins" for one hidden layer with 5 to
-            16 hidden parameters and given noise whose data outweigh the prior by more than
-            1,000 nats (τ/2 · Σ(y − ȳ)², from the best constant to a perfect fit). The result says
-            which it was.
+        start: "prior", "basins", or "auto", which takes "basins" for one hidden layer with given
+            noise, as many hidden parameters as ``TemperDetail.searched`` says, and data that
+            outweigh the prior by more than ``TemperDetail.sharp`` nats (τ/2 · Σ(y − ȳ)², from the
+            best constant to a perfect fit). The result says which it was.
         tuning: everything else, for those who study the method.
 
     Raises:
@@ -161,9 +161,9 @@ def choose_start(
     low, high = tuning.searched
     if not one or post.likelihood.infers_noise or not low <= layer.ndim <= high:
         return "prior"
-    flat = post.data.y if post.data.yerr is None else post.data.y / post.data.yerr
-    tau = post.likelihood.precision(post.data.n, None)
-    gain = 0.5 * float(tau) * post.data.n * float(np.var(flat))
+    _, y, inverse_errors = post.points
+    weighted = y if inverse_errors is None else y * inverse_errors
+    gain = 0.5 * float(post.precision()) * post.data.n * float(weighted.var(correction=0))
     return "basins" if gain > tuning.sharp else "prior"
 
 

@@ -9,14 +9,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..common.tables import Table, Tabled
+from ..common.tables import TabledPairs
 from .optimum import Optimum
 
 __all__ = ["Fits"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Fits(Tabled):
+class Fits(TabledPairs):
     """The end points of R training runs, their loss curves, and the MAP and MLE near them.
 
     A row of ``loss`` belongs to the epoch of the same row of ``epochs`` (counted from 1) and is
@@ -76,8 +76,11 @@ class Fits(Tabled):
             mle=Optimum.from_tree(tree["mle"]),
         )
 
+    @property
+    def title(self) -> str:
+        return "Fits"
+
     def rows(self) -> list[tuple[str, str]]:
-        """What the tables show, as (name, value)."""
         low, middle, high = np.quantile(self.mse, (0, 0.5, 1), method="nearest")
         lost = f", {self.diverged} diverged" if self.diverged else ""
         optima = [(o.kind, _summary(o)) for o in (self.sgd, self.map, self.mle)]
@@ -87,10 +90,6 @@ class Fits(Tabled):
             *optima,
             ("seconds", f"{self.seconds:.2f}"),
         ]
-
-    def tables(self) -> list[Table]:
-        """What it shows."""
-        return [Table(self.rows(), "Fits")]
 
 
 def _summary(o: Optimum) -> str:

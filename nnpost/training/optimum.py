@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..common.tables import Table, Tabled
+from ..common.tables import TabledPairs
 
 __all__ = ["Optimum"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Optimum(Tabled):
+class Optimum(TabledPairs):
     """One network that is best in some sense, and how it stands.
 
     ``gradient_norm`` is the Euclidean norm of the gradient of what was maximised (of the log
@@ -50,8 +50,11 @@ class Optimum(Tabled):
             misfit=str(tree.get("misfit", "mse")),
         )
 
+    @property
+    def title(self) -> str:
+        return f"Optimum ({self.kind})"
+
     def rows(self) -> list[tuple[str, str]]:
-        """What the tables show, as (name, value)."""
         return [
             (self.misfit, f"{self.mse:.6g}"),
             ("log posterior", f"{self.log_prob:.6g}"),
@@ -60,7 +63,3 @@ class Optimum(Tabled):
             ("converged", "yes" if self.converged else "no"),
             ("theta", np.array2string(self.theta, precision=4, threshold=12, max_line_width=72)),
         ]
-
-    def tables(self) -> list[Table]:
-        """What it shows."""
-        return [Table(self.rows(), f"Optimum ({self.kind})")]

@@ -389,6 +389,6 @@ def test_a_verdict_prints_itself(line):
 @pytest.mark.parametrize(("ensembles", "rows"), [(4, N), (2, N), (4, 2)])
 def test_a_verdict_goes_through_json_and_the_run_file(line, tmp_path, ensembles, rows):
     found = judged(line, independent(11, rows=rows), ensembles=ensembles)
-    assert json.loads(json.dumps(found.as_dict())) == found.as_dict()
+    assert json.loads(json.dumps(found.to_tree())) == found.to_tree()
     write_groups(tmp_path / "run.h5", {"experiment": {"seed": 0}, "verdict": found.to_tree()})
     assert Verdict.from_tree(read_group(tmp_path / "run.h5", "verdict")) == found

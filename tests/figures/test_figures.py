@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from nnpost import figures
 from nnpost.common.errors import RequestError
 from nnpost.data.dataset import Dataset
+from nnpost.diagnostics.verdict import Verdict
 from nnpost.figures.corner import unit_by_unit
 from nnpost.figures.style import MARKS
 from nnpost.network.align import align
@@ -28,6 +29,9 @@ NET = MLP(inputs=1, hidden=(2,), activation="sigmoid")
 CENTRE = np.array([1.2, 1.4, 4.0, -4.5, -27.0, 26.0, 27.0])  # folded: w > 0, sorted by −b/w
 WIDTH = np.array([0.2, 0.2, 0.5, 0.5, 2.0, 2.0, 2.0])
 N, W = 60, 32
+ESS = dict.fromkeys(("log_prob", "predictions", "theta"), 1000.0)
+RHAT = dict.fromkeys(ESS, 1.0)
+CONVERGED = Verdict(True, (), (), RHAT, ESS, tau=1.0, steps_help=True)
 
 
 def optimum(post, theta, kind):
@@ -53,10 +57,10 @@ def a_run(post, centre, width, seed=0, scatter=True):
         start="tempered",
         seed=0,
         seconds=1.0,
+        judged=CONVERGED,
     )
     row, walker = np.unravel_index(np.argmax(run.log_prob), run.log_prob.shape)
     run.__dict__["best_sample"] = optimum(post, chain[row, walker], "best sample")
-    run.__dict__["verdict"] = SimpleNamespace(converged=True)
     return run
 
 
@@ -194,10 +198,13 @@ def test_corner_legend_names_marks_and_facts(folded_corner):
 
 
 def test_corner_says_that_a_chain_has_not_converged(parabola):
-    run = dataclasses.replace(parabola.run)
-    run.__dict__["verdict"] = SimpleNamespace(converged=False)
-    title = figures.corner(run, parameters=["$c$"]).legends[0].get_title().get_text()
-    assert "NOT converged" in title
+    """Where it has been judged: a figure does not judge."""
+    wrong = dataclasses.replace(CONVERGED, converged=False)
+    for judged, told in ((wrong, True), (CONVERGED, False), (None, False)):
+        run = dataclasses.replace(parabola.run, judged=judged)
+        title = figures.corner(run, parameters=["$c$"]).legends[0].get_title().get_text()
+        assert ("NOT converged" in title) == told
+        assert "verdict" not in vars(run)
 
 
 def test_corner_of_chosen_parameters_and_without_fits(parabola):

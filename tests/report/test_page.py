@@ -197,12 +197,21 @@ def test_the_band_of_the_ranks_is_what_effective_draws_leave_to_chance(made, eff
     run = nnpost.load(made)
     names = ["log_prob", *["predictions"] * 3]
     more = {"log_prob": effective, "predictions": 2 * effective}
-    run.__dict__["verdict"] = dataclasses.replace(run.verdict, ess=more)
+    run = dataclasses.replace(run, judged=dataclasses.replace(run.verdict, ess=more))
     for ax, name in zip(figures.ranks(run).axes, names, strict=True):
         (band,) = [patch for patch in ax.patches if not hasattr(patch, "get_data")]
         draws = min(more[name], run.samples.shape[0]) / run.ensembles
         assert band.get_y() + band.get_height() == pytest.approx(1 + 2 * np.sqrt(19 / draws))
         assert ax.get_title().startswith("$f(" if name == "predictions" else "log posterior")
+
+
+def test_ranks_of_a_run_that_was_not_judged_have_no_band_and_judge_nothing(made):
+    run = dataclasses.replace(nnpost.load(made), judged=None)
+    fig = figures.ranks(run)
+    for ax in fig.axes:
+        assert [patch for patch in ax.patches if not hasattr(patch, "get_data")] == []
+    assert "chance" not in [text.get_text() for text in fig.legends[0].get_texts()]
+    assert "verdict" not in vars(run)
 
 
 def vars_of(run):

@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 
 import nnpost
+from nnpost.comparison.compare import compare
+from nnpost.comparison.detail import Detail
+from nnpost.comparison.result import Comparison
 from nnpost.posterior.description import Description
 from nnpost.report.export import export
 from nnpost.report.info import overview, summarise, table
 from nnpost.storage.runfile import read_group
+from nnpost.storage.stage import read_stage
 
 CHAINS = sorted((Path(__file__).parents[2] / "chains" / "reference").glob("*.h5"))
 
@@ -35,7 +39,7 @@ def test_info_says_what_the_run_says(run):
     chain = found["chain"]
     assert (chain["steps"], chain["walkers"]) == (run.nsteps, run.nwalkers)
     assert chain["acceptance"] == pytest.approx(run.acceptance)
-    assert found["convergence"] == run.verdict.as_dict()
+    assert found["convergence"] == run.verdict.to_tree()
     for name in ("sgd", "map", "mle"):
         theta = np.array(found[name]["theta"])
         # log posteriors of these files were found by earlier versions, in another order of sums
@@ -69,3 +73,23 @@ def test_the_description_says_which_entries_theta_has(run):
     described = Description.from_tree(tree)
     assert described.infers_noise == run.post.likelihood.infers_noise
     assert (described.labels, described.sizes) == (run.post.labels, run.post.net.sizes)
+
+
+def test_a_stored_chain_is_drawn_and_compared_anew():
+    """The draws of the thinned copy say what the whole chain said when it was made."""
+    run = nnpost.load(next(path for path in CHAINS if path.stem == "parabola"))
+    few = Detail(predicted=200, polished=1)
+    found = compare(run.post, run.fits, run, detail=few)
+    kept = read_stage(run.path, Comparison)
+    assert found.hpd_level == pytest.approx(kept.hpd_level, abs=1 / len(run.samples))
+    assert found.map.log_prob == pytest.approx(kept.map.log_prob, abs=1e-6)
+    independent = min(run.verdict.ess["theta"], len(run.samples))
+    shift = (found.theta.mean - kept.theta.mean) / kept.theta.sd
+    assert np.abs(shift).max() < 4 / np.sqrt(independent)
+    figure = nnpost.figures.corner(run, comparison=found, parameters=[0, 1])
+    drawn = np.array(figure.axes).reshape(2, 2)
+    assert [ax.get_xlabel() for ax in drawn[-1]] == run.post.labels[:2]
+    points = [line.get_xydata()[0] for line in drawn[1, 0].lines if len(line.get_xdata()) == 1]
+    assert any(np.allclose(point, found.folded[1, :2]) for point in points)  # the MAP
+    title = figure.legends[0].get_title().get_text()
+    assert ("NOT converged" in title) == (not run.verdict.converged)

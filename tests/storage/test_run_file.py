@@ -483,7 +483,7 @@ def test_a_thinned_copy_is_small_and_whole(path, tmp_path):
     job.resume(path, 403)
     write_groups(path, {"fits": {"theta": np.zeros((500, 7)), "labels": ["a", "b"]}})
     copy = tmp_path / "copy.h5"
-    thinned_copy(path, copy, 10, drop=("comparison",))
+    thinned_copy(path, copy, 10)
     whole, thin, view = read_chain(path), read_chain(copy), emcee_view(copy)
     assert (thin.iteration, thin.every) == (40, 10)
     np.testing.assert_array_equal(thin.chain, whole.chain[9::10])
@@ -493,7 +493,6 @@ def test_a_thinned_copy_is_small_and_whole(path, tmp_path):
     assert read_group(copy, "experiment") == EXPERIMENT
     assert read_group(copy, "fits")["theta"].shape == (500, 7)
     assert read_group(copy, "fits")["labels"] == ["a", "b"]
-    assert read_group(copy, "comparison") is None
     assert copy.stat().st_size < path.stat().st_size / 3
     with (
         pytest.raises(RequestError, match=r"copy\.h5 cannot be resumed"),

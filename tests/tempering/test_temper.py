@@ -97,7 +97,8 @@ def test_leaps_and_sweeps_leave_the_posterior_alone(activation):
         moments = np.stack([h, np.abs(h)], 1).reshape(size, -1).mean(axis=0)
         assert (abs(moments - mean) < 5 * sd / math.sqrt(size)).all()
     h = folded.fold(draws)
-    particles = MixtureParticles(folded, None, h, 8, Annealing(), beta=1.0)
+    particles = MixtureParticles(folded, mixture, h, 8, Annealing())
+    particles.go_on(np.arange(size), 1.0)
     particles.move(rng)
     np.testing.assert_allclose(particles.posterior, folded.log_prob(particles.h))
     h = folded.unfold(particles.h, rng)
@@ -159,42 +160,25 @@ def test_tempering_from_basins_is_tempering_from_the_prior():
     np.testing.assert_array_equal(again.mixtures[3].means, one.mixtures[3].means)
 
 
-def test_runs_from_basins_are_told_what_the_others_found(monkeypatch):
-    """Every stage starts all runs from one mixture, which has the tops and the fits of all."""
-    from nnpost.tempering import from_basins
-
+def test_runs_from_basins_are_told_what_the_others_found():
+    """All draw from one mixture, which is fitted to the particles of all, stage after stage."""
     post = curve(2, "sigmoid", sigma=0.2)
-    own, used, fitted = [], [], []
+    few = Search(restarts=12, ascent=Ascent(steps=30, rounds=1), hops=1, hoppers=8)
 
-    def search(folded, rng, *_):
-        own.append(folded.fold(rng.standard_normal((1, 4))))
-        return Basins(own[-1], np.zeros(1), np.eye(4)[None], np.zeros(1))
+    def tempered(runs, stages):
+        how = TemperDetail(basins=FromBasins(search=few, stages=stages, draws=200))
+        return temper(post, runs, particles=200, steps=4, seed=1, start="basins", tuning=how)
 
-    def recorded(folded, mixture, *args):
-        used.append(mixture)
-        return anneal(folded, mixture, *args)
-
-    monkeypatch.setattr(from_basins, "search", search)
-    monkeypatch.setattr(from_basins, "anneal", recorded)
-    fit = from_basins.fit_mixture
-    monkeypatch.setattr(
-        from_basins, "fit_mixture", lambda x, *more: fitted.append(x) or fit(x, *more)
-    )
-    three = TemperDetail(basins=FromBasins(stages=3))
-    found = temper(post, 3, particles=200, steps=4, seed=1, start="basins", tuning=three)
-    assert not np.allclose(own[0], own[1])
-    assert len(own) == 3
-    stages = [used[i : i + 3] for i in range(0, len(used), 3)]
-    assert len(stages) == 3
-    for stage in stages:
-        assert stage[0] is stage[1] is stage[2]
-        for top in own:
-            assert (np.abs(stage[0].means - top).max(axis=1) == 0).any()
-    assert len(stages[1][0].means) > len(stages[0][0].means)
-    for x in fitted:  # the particles of all runs
-        assert len(np.unique(x, axis=0)) > 2 * 200
-    again = temper(post, 3, particles=200, steps=4, seed=1, start="basins", tuning=three)
-    np.testing.assert_array_equal(again.theta, found.theta)
+    found, alone, short = tempered(3, 2), tempered(1, 2), tempered(3, 1)
+    for result in (found, short):
+        for mixture in result.mixtures:
+            np.testing.assert_array_equal(mixture.means, result.mixtures[0].means)
+            np.testing.assert_array_equal(mixture.weights, result.mixtures[0].weights)
+    assert not np.array_equal(found.theta[0], found.theta[1])
+    first, second, one = (result.mixtures[0].means for result in (short, found, alone))
+    assert not np.array_equal(first, second)  # a second stage fits again
+    assert not np.array_equal(second, one)  # run 0 alone knows of no other's particles
+    np.testing.assert_array_equal(tempered(3, 2).theta, found.theta)
 
 
 def test_tops_that_several_searches_found_are_kept_once():
