@@ -1,4 +1,4 @@
-"""How many threads torch uses while many small steps are made.
+"""How many threads are used while many small steps are made.
 
 Splitting a small batch over threads costs more than it saves, a lot more on a machine that is
 busy with other things, and the walkers of a usual run are a small batch.
@@ -10,16 +10,38 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import Event
+from threading import Event, local
 from typing import TypeVar
 
 import torch
 
-__all__ = ["SMALL", "SideBySide", "threads_for"]
+__all__ = ["SMALL", "SideBySide", "cores", "kernel_threads", "threads_for"]
 
 Result = TypeVar("Result")
 
 SMALL = 2**23  # numbers in one step, all walkers, points and units together
+SMALL_FOR_KERNELS = 200_000  # the same for compiled kernels, whose threads cost less
+
+_here = local()  # ``alone`` where calls already go side by side
+
+
+def cores() -> int:
+    """Threads that may be used: OMP_NUM_THREADS where that is set, else one a core."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return max(1, int(asked)) if asked.isdigit() else _available()
+
+
+def kernel_threads(numbers: int) -> int:
+    """Threads for compiled kernels that work on so many ``numbers``; no bit depends on it."""
+    if numbers < SMALL_FOR_KERNELS or getattr(_here, "alone", False):
+        return 1
+    return cores()
+
+
+def _available() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @contextmanager
@@ -41,8 +63,7 @@ class SideBySide:
     """
 
     def __init__(self, count: int) -> None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        self.count, self.workers = count, min(count, cores or 1)
+        self.count, self.workers = count, min(count, _available())
         self._over = Event()
 
     def __call__(self, work: Callable[[int], Result]) -> list[Result]:
@@ -60,4 +81,5 @@ class SideBySide:
 
 
 def _alone() -> None:
+    _here.alone = True
     torch.set_num_threads(1)

@@ -14,7 +14,7 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-__all__ = ["Progress", "bar", "open_progress", "silent"]
+__all__ = ["Progress", "bar", "note", "open_progress", "silent"]
 
 Progress = Callable[[float, float, str], None]
 
@@ -53,6 +53,14 @@ def open_progress(progress: Progress | bool, title: str) -> Iterator[Progress]:
             yield drawn
     else:
         yield silent
+
+
+def note(progress: Progress | bool, text: str) -> None:
+    """One line at once, before there is anything to measure: on stderr for True."""
+    if callable(progress):
+        progress(0.0, 1.0, text)
+    elif progress:
+        print(f"nnpost: {text}", file=sys.stderr, flush=True)
 
 
 def _lines(title: str, out: TextIO) -> Progress:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .errors import RequestError
 
-__all__ = ["BLOCK", "as_tensor", "check_device", "finite_or_never"]
+__all__ = ["BLOCK", "as_array", "as_tensor", "check_device", "finite_or_never"]
 
 # Numbers held at once by one block of walkers: large enough to keep torch busy, small enough
 # that a handful of temporaries stay near the processor.
@@ -37,6 +37,17 @@ def as_tensor(values: Any, device: str) -> Tensor:
     return shared if device == "cpu" else shared.to(device)
 
 
-def finite_or_never(log_density: Tensor) -> Tensor:
+def as_array(values: Any) -> np.ndarray:
+    """A float64 array; shares memory with ``values`` where that can be."""
+    given = values.numpy(force=True) if isinstance(values, Tensor) else values
+    return np.asarray(given, dtype=np.float64)
+
+
+Values = TypeVar("Values", np.ndarray, Tensor)
+
+
+def finite_or_never(log_density: Values) -> Values:
     """−inf wherever a log density is NaN or infinite: such a point is never accepted."""
-    return torch.nan_to_num(log_density, nan=-math.inf, posinf=-math.inf, neginf=-math.inf)
+    if isinstance(log_density, Tensor):
+        return torch.nan_to_num(log_density, nan=-math.inf, posinf=-math.inf, neginf=-math.inf)
+    return np.where(np.isfinite(log_density), log_density, -math.inf)

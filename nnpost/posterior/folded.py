@@ -18,7 +18,8 @@ A₀ = τ F Fᵀ + D without the prior of c, V = A₀⁻¹ and m = V τ F y, one
 
     log p(y | S h) = log p₀(y | h) + log N(u_S·m; 0, s² + u_Sᵀ V u_S)
 
-gives all 2^U terms for the price of one pass over the data.
+gives all 2^U terms for the price of one pass over the data. Given S, o is Gaussian again, of mean
+m − V u (u·m)/w and covariance V − V u uᵀV/w with w = s² + uᵀV u.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..common.tensors import as_tensor, finite_or_never
+from ..common.tensors import BLOCK, finite_or_never
 from ..network.neurons import flippable, neuron_blocks, symmetry_of
 from .density import Drawn
 from .output_layer import OutputLayer
@@ -41,13 +42,16 @@ __all__ = ["FoldedPosterior"]
 MOST_FLIPS = 8  # units up to which the flips of sigmoid units are summed: 2⁸ terms
 
 
-class _Summed(NamedTuple):
-    """The sum over flips at B hidden parts; moments of o in the coordinates of h itself."""
+class _Terms(NamedTuple):
+    """The sum over flips at B hidden parts, in the coordinates of h itself; with 2^U terms each."""
 
     log_prob: Tensor  # (B,)
-    mean: Tensor  # (B, K)
-    covariance: Tensor  # (B, K, K)
     terms: Tensor  # (B, 2^U)  log p(y, S h)
+    mean: Tensor  # (B, K)  m
+    cholesky: Tensor  # (B, K, K)  L of A₀
+    along: Tensor  # (B, 2^U)  u·m
+    width: Tensor  # (B, 2^U)  s² + uᵀV u
+    half: Tensor  # (B, K, 2^U)  L⁻¹ u
 
 
 class FoldedPosterior:
@@ -68,11 +72,10 @@ class FoldedPosterior:
         patterns = (
             list(product((0.0, 1.0), repeat=units)) if self.sums else [(0.0,) * (net.n_output - 1)]
         )
-        device = layer.post.device
         self._patterns = np.array(patterns)
-        self._u = as_tensor(np.c_[self._patterns, np.ones(len(patterns))], device)  # (2^U, K)
-        self._precisions = layer.precisions.clone()
-        self._precisions[-1] = 0.0
+        self._u = torch.tensor(np.c_[self._patterns, np.ones(len(patterns))])  # (2^U, K)
+        self._precisions = layer.precisions.copy()
+        self._precisions[-1] = 0.0  # p₀ has no prior of c: that comes with the terms
         self._variance = 1 / layer.precisions[-1]
         self._log_copies = self.log_size - (units * math.log(2) if self.sums else 0.0)
 
@@ -99,10 +102,7 @@ class FoldedPosterior:
         """A copy drawn with the probability of its term: draws from p̄ become draws from p(y, h)."""
         if not self.sums:
             return self.any_copy(h, rng)
-        t = as_tensor(h, self.layer.post.device)
-        with torch.no_grad():
-            parts = [self._summed(t[r])[0].terms for r in self.layer.blocks(len(t))]
-        terms = torch.cat(parts).numpy(force=True)
+        terms = np.concatenate([self._terms(part).terms.numpy() for part in self._blocks(h)])
         gumbel = -np.log(-np.log(rng.random_sample(terms.shape)))
         flipped = self._patterns[np.argmax(terms + gumbel, axis=1)] > 0
         return self._copy(h, flipped, rng)
@@ -145,10 +145,7 @@ class FoldedPosterior:
 
     def log_prob_anywhere(self, h: np.ndarray) -> np.ndarray:
         """log Σ_g p(y, g h), which is the same for all copies: (B, H) -> (B,)."""
-        t = as_tensor(h, self.layer.post.device)
-        with torch.no_grad():
-            parts = [self._summed(t[r])[0].log_prob for r in self.layer.blocks(len(t))]
-        return torch.cat(parts).numpy(force=True) if parts else np.empty(0)
+        return np.concatenate([self._terms(part).log_prob.numpy() for part in self._blocks(h)])
 
     def log_prob_and_grad(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """log p̄(h) and its gradient: (B, H) -> (B,), (B, H); −inf and zero outside D."""
@@ -159,65 +156,57 @@ class FoldedPosterior:
 
     def log_prob_and_grad_anywhere(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """:meth:`log_prob_anywhere` and its gradient: (B, H) -> (B,), (B, H)."""
-        t = as_tensor(h, self.layer.post.device)
-        if len(t) == 0:
-            return np.empty(0), np.empty((0, self.ndim))
-        parts = [self._value_and_grad(t[r]) for r in self.layer.blocks(len(t))]
-        value, grad = (torch.cat(part).numpy(force=True) for part in zip(*parts, strict=True))
+        parts = [self._value_and_grad(part) for part in self._blocks(h)]
+        value, grad = (np.concatenate(part) for part in zip(*parts, strict=True))
         return value, grad
 
-    def _summed(self, h: Tensor, features: Tensor | None = None) -> tuple[_Summed, Tensor, Tensor]:
+    def _blocks(self, h: np.ndarray) -> list[np.ndarray]:
+        """Rows whose terms fit into memory together; at least one part."""
+        return np.array_split(h, max(1, math.ceil(len(h) * self._u.numel() / BLOCK)))
+
+    def _terms(self, h: np.ndarray) -> _Terms:
         layer = self.layer
-        f = layer.features(h) if features is None else features
-        tau, constant = layer.precision(layer.post.log_sigma(h))
-        y, lost = layer.points.y, layer.points.lost
-        a = tau * (f @ f.mT) + torch.diag(self._precisions)
-        cholesky, failed = torch.linalg.cholesky_ex(a)
-        diagonal = cholesky.diagonal(dim1=-2, dim2=-1)
-        failed = (failed > 0) | ~((diagonal > 0) & torch.isfinite(diagonal)).all(1)
-        cholesky = torch.where(
-            failed[:, None, None], torch.eye(len(self._precisions)).to(a), cholesky
-        )
-        v = torch.cholesky_inverse(cholesky)
-        m = torch.cholesky_solve(tau * (f @ y).unsqueeze(-1), cholesky).squeeze(-1)
-        r = torch.baddbmm(y, m.unsqueeze(1), f, alpha=-1).squeeze(1)
-        misfit = tau.reshape(-1) * (torch.linalg.vecdot(r, r) + lost) + (
-            self._precisions * m**2
-        ).sum(-1)
-        volume = cholesky.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-        prior = 0.5 * self._precisions[:-1].log().sum() + layer.hidden_prior.log_prob(h)
-        prior = prior + self._log_copies
-        # p₀ has no prior of c, so neither its constant: that comes with the terms.
-        base = constant - 0.5 * misfit - volume + prior
-        vu = v @ self._u.T  # (B, K, 2^U)
-        width = self._variance + (self._u.T * vu).sum(1)
-        along = m @ self._u.T
-        terms = base.unsqueeze(1) - 0.5 * (along.square() / width + torch.log(width))
-        terms = torch.where(failed.unsqueeze(1), -torch.inf, terms)
-        log_prob = torch.logsumexp(terms, 1)
-        share = torch.exp(terms - log_prob.unsqueeze(1))
-        gain = along / width
-        means = m.unsqueeze(2) - vu * gain.unsqueeze(1)
+        noise = layer.post.noise(h)
+        found = layer.engine.collapsed(h, noise.tau, self._precisions)
+        with np.errstate(all="ignore"):
+            base = found.evidence + noise.constant + layer.hidden_prior.log_prob(h)
+            base += self._log_copies
+        mean, cholesky = torch.from_numpy(found.mean), torch.from_numpy(found.cholesky)
+        u = self._u.T.expand(len(h), -1, -1)
+        half = torch.linalg.solve_triangular(cholesky, u, upper=False)
+        width = self._variance + half.square().sum(1)
+        along = mean @ self._u.T
+        terms = torch.from_numpy(base).unsqueeze(1) - 0.5 * (along.square() / width + width.log())
+        terms = torch.where(torch.isfinite(terms), terms, -torch.inf)
+        log_prob = finite_or_never(torch.logsumexp(terms, 1))
+        return _Terms(log_prob, terms, mean, cholesky, along, width, half)
+
+    def _moments(self, s: _Terms) -> tuple[Tensor, Tensor]:
+        """Mean (B, K) and covariance (B, K, K) of o over all terms."""
+        vu = torch.linalg.solve_triangular(s.cholesky.mT, s.half, upper=True)
+        share = torch.exp(s.terms - s.log_prob.unsqueeze(1))
+        means = s.mean.unsqueeze(2) - vu * (s.along / s.width).unsqueeze(1)
         mean = (means * share.unsqueeze(1)).sum(2)
         apart = (means - mean.unsqueeze(2)) * share.sqrt().unsqueeze(1)
-        narrow = vu * (share / width).sqrt().unsqueeze(1)
-        covariance = v - narrow @ narrow.mT + apart @ apart.mT
-        return _Summed(finite_or_never(log_prob), mean, covariance, terms), f, tau
+        narrow = vu * (share / s.width).sqrt().unsqueeze(1)
+        inverse = torch.cholesky_inverse(s.cholesky)
+        return mean, inverse - narrow @ narrow.mT + apart @ apart.mT
 
-    def _value_and_grad(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        """∂/∂F log p(y | h) = τ (E[o] rᵀ − Cov[o] F), o over all copies, then back through F(h)."""
-        leaf = h.detach().requires_grad_()
-        with torch.enable_grad():
-            features = self.layer.features(leaf)
-        with torch.no_grad():
-            s, f, tau = self._summed(h, features.detach())
-            r = self.layer.points.y - (s.mean.unsqueeze(1) @ f).squeeze(1)
-            slope = tau * (s.mean.unsqueeze(2) * r.unsqueeze(1) - s.covariance @ f)
-        (grad,) = torch.autograd.grad(features, leaf, slope)
-        grad = grad + self.layer.hidden_prior.grad(h)
-        if self.layer.post.likelihood.infers_noise:
-            misfit = r.square().sum(-1) + self.layer.points.lost
-            misfit = misfit + (s.covariance * (f @ f.mT)).sum((1, 2))
-            grad[:, -1] += self.layer.grad_log_sigma(misfit, tau)
-        good = torch.isfinite(s.log_prob).unsqueeze(1)
-        return s.log_prob, torch.where(good, grad, 0.0)
+    def _value_and_grad(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """∂/∂F log p(y | h) = τ (E[o] rᵀ − Cov[o] F), o over all copies, then back through F(h).
+
+        For log σ it is τ E[SSE] − n, where τ tr(Cov F Fᵀ) = tr(Cov (A₀ − D₀)).
+        """
+        layer, terms = self.layer, self._terms(h)
+        mean, covariance = self._moments(terms)
+        tau = layer.post.noise(h).tau
+        slope, sse = layer.engine.expected_grad(h, tau, mean.numpy(), covariance.numpy())
+        value, grad = terms.log_prob.numpy(), layer.hidden_prior.grad(h)
+        with np.errstate(all="ignore"):
+            grad[:, : layer.post.net.n_hidden] += slope
+            if layer.post.likelihood.infers_noise:
+                freedom = ((covariance @ terms.cholesky) * terms.cholesky).sum((1, 2)).numpy()
+                freedom -= covariance.diagonal(dim1=1, dim2=2).numpy() @ self._precisions
+                grad[:, -1] += tau * sse + freedom - layer.post.data.n
+        grad[value == -np.inf] = 0.0
+        return value, grad

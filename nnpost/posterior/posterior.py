@@ -8,32 +8,41 @@ the output layer out exactly.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..common.errors import RequestError
-from ..common.tensors import BLOCK, as_tensor, check_device, finite_or_never
+from ..common.progress import Progress, note
+from ..common.tensors import BLOCK, as_array, as_tensor, check_device, finite_or_never
 from ..data.dataset import Dataset
 from ..network.mlp import MLP
 from .density import Drawn
 from .description import LOG_SIGMA
+from .engine import Engine, engine_for
 from .likelihood import (
-    LOG_2PI,
     MSE,
     Likelihood,
     check_inferred_noise,
     likelihood_from_tree,
     likelihood_to_tree,
 )
-from .points import Points
+from .points import Points, WeightedPoints
 from .prior import GaussianPrior, Normals, Prior, prior_from_tree, prior_to_tree
 
-__all__ = ["Posterior"]
+__all__ = ["Noise", "Posterior"]
+
+
+class Noise(NamedTuple):
+    """τ and the constant of log L = −τ/2 · SSE + constant: (B,) each if the noise is inferred."""
+
+    tau: Any
+    constant: Any
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +52,9 @@ class Posterior:
     numpy in, numpy out; a torch tensor in, a tensor on the same device out. Everything is float64.
     Whatever is not finite has log probability −inf, never NaN and never +inf.
 
-    ``device`` is "cpu" or a CUDA device. The walkers are worked through in blocks, so that memory
-    stays within a few times ``block`` numbers (or of the data's own size, if that is larger).
+    ``device`` is "cpu" or a CUDA device. Compiled kernels sum over the data, a walker at a time, or
+    torch does (engine.py): in blocks, so that memory stays within a few times ``block`` numbers (or
+    of the data's own size, if that is larger).
 
     ``likelihood`` and ``prior`` may be of classes of one's own (likelihood.py, prior.py).
     """
@@ -58,9 +68,9 @@ class Posterior:
     labels: list[str] = field(init=False, repr=False)
     scales: np.ndarray = field(init=False, repr=False)
     points: Points = field(init=False, repr=False)
+    engine: Engine = field(init=False, repr=False)
     prior_density: Normals = field(init=False, repr=False)
     _log_yerr: float = field(init=False, repr=False)
-    _widest: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._check_kinds()
@@ -75,13 +85,12 @@ class Posterior:
         keep = object.__setattr__
         keep(self, "labels", [*self.net.labels, *([LOG_SIGMA] if noise else [])])
         keep(self, "scales", self._prior_scales())
-        keep(self, "_widest", max(self.net.sizes) + 1)
         errors = self.data.yerr
         weights = None if errors is None else self._move(1 / errors)
         keep(self, "points", Points(self._move(self.data.x), self._move(self.data.y), weights))
+        keep(self, "engine", self.engine_on(WeightedPoints.of(self.points)))
         keep(self, "_log_yerr", 0.0 if errors is None else float(np.log(errors).sum()))
-        size = -float(np.log(self.scales).sum() + self.ndim / 2 * LOG_2PI)
-        keep(self, "prior_density", Normals(self._move(-0.5 / self.scales**2), size))
+        keep(self, "prior_density", Normals.of(self.scales))
 
     def _check_kinds(self) -> None:
         fits = {
@@ -145,26 +154,27 @@ class Posterior:
 
     def mse(self, theta: Any) -> Any:
         """Mean of r² (of (r/yerr)² where the data bring errors), (..., P) -> (...,)."""
-        return self._mapped(lambda t: self._sse(t) / self.data.n, theta)
+        return self._mapped(lambda t: self.engine.sse(t) / self.data.n, theta)
 
     def predict(self, theta: Any, x: Any = None) -> Any:
         """Outputs f(x), (..., P) -> (..., n).
 
         ``x`` is (n, d), or (n,) for one input; by default that of the data.
         """
-        places = self._places(x)
-        return self._mapped(lambda t: self.net.forward(t, places), theta, len(places))
+        places = None if x is None else self._places(x)
+        return self._mapped(lambda t: self.engine.outputs(t, places), theta)
 
     def log_prob_and_grad(self, theta: Any) -> tuple[Any, Any]:
         """Log probability and its gradient, (..., P) -> (...,) and (..., P).
 
         The gradient is zero where the log probability is −inf.
         """
-        flat, restore = self._enter(theta)
-        value, grad = torch.empty_like(flat[:, 0]), torch.empty_like(flat)
-        for rows in self.blocks(len(flat)):
-            value[rows], grad[rows] = self._value_and_grad(flat[rows])
-        return restore(value), restore(grad)
+        both: tuple[Any, Any] = self._mapped(self._value_and_grad, theta)
+        return both
+
+    def make_ready(self, progress: Progress | bool = True) -> None:
+        """Compile now what a first use would take long for, if anything; ``progress`` hears it."""
+        self.engine.make_ready(partial(note, progress))
 
     # -- as a Density: all parameters move, and nothing is left to draw ----------------------------
 
@@ -178,6 +188,44 @@ class Posterior:
         """The vectors themselves, (B, P); ``density`` (B,) is taken where it is known."""
         known = self.log_prob(x) if density is None else density
         return Drawn(x, known, known)
+
+    # -- on flat arrays (B, P) ---------------------------------------------------------------------
+
+    def noise(self, flat: np.ndarray, beta: float = 1.0) -> Noise:
+        """τ and the constant at power ``beta`` of the likelihood; log σ, if any, ends each row."""
+        if not self.likelihood.infers_noise:
+            tau: Any = self.likelihood.precision(self.data.n, None)
+            return Noise(
+                beta * tau, beta * self.likelihood.constant(self.data.n, tau, self._log_yerr)
+            )
+        log_sigma = as_tensor(flat[:, -1], "cpu")
+        tau = self.likelihood.precision(self.data.n, log_sigma)
+        constant = self.likelihood.constant(self.data.n, tau, self._log_yerr)
+        return Noise(beta * np.asarray(tau), beta * np.asarray(constant))
+
+    def engine_on(self, points: WeightedPoints) -> Engine:
+        """What sums over other points than the data's own."""
+        return engine_for(self.net, points, self.device, self.block)
+
+    def _log_prob(self, theta: np.ndarray) -> np.ndarray:
+        return finite_or_never(self._log_likelihood(theta) + self.prior_density.log_prob(theta))
+
+    def _log_likelihood(self, theta: np.ndarray) -> np.ndarray:
+        noise = self.noise(theta)
+        value: np.ndarray = self.engine.sse(theta) * (-0.5 * noise.tau) + noise.constant
+        return value
+
+    def _value_and_grad(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        noise = self.noise(theta)
+        sse, slope = self.engine.sse_and_grad(theta)
+        value = sse * (-0.5 * noise.tau) + noise.constant + self.prior_density.log_prob(theta)
+        grad = self.prior_density.grad(theta)
+        grad[:, : self.net.ndim] += np.reshape(-0.5 * noise.tau, (-1, 1)) * slope
+        if self.likelihood.infers_noise:
+            grad[:, -1] += noise.tau * sse - self.data.n
+        value = finite_or_never(value)
+        grad[value == -np.inf] = 0.0
+        return value, grad
 
     # -- the pieces, on flat float64 tensors (B, P) on the device; autograd goes through them ------
 
@@ -204,48 +252,10 @@ class Posterior:
         """Log likelihood of Σ r² (B,), r the :meth:`residuals`, not yet held to be finite."""
         return sse * (-0.5 * self.precision(log_sigma)) + self.log_constant(log_sigma)
 
-    def _log_prob(self, theta: Tensor) -> Tensor:
-        return finite_or_never(self._log_likelihood(theta) + self.prior_density.log_prob(theta))
+    # -- the border to whatever is given -----------------------------------------------------------
 
-    def _log_likelihood(self, theta: Tensor) -> Tensor:
-        return self.log_likelihood_from(self._sse(theta), self.log_sigma(theta))
-
-    def _sse(self, theta: Tensor) -> Tensor:
-        r = self.residuals(theta)
-        return torch.linalg.vecdot(r, r)
-
-    def _value_and_grad(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        leaf = theta.detach().requires_grad_()
-        with torch.enable_grad():
-            sse = self._sse(leaf)
-            (slope,) = torch.autograd.grad(sse.sum(), leaf)
-        sse, log_sigma = sse.detach(), self.log_sigma(theta)
-        tau = self.precision(log_sigma)
-        grad = -0.5 * tau.unsqueeze(1) * slope
-        if log_sigma is not None:
-            grad[:, -1] = tau * sse - self.data.n
-        grad += self.prior_density.grad(theta)
-        log_likelihood = self.log_likelihood_from(sse, log_sigma)
-        value = finite_or_never(log_likelihood + self.prior_density.log_prob(theta))
-        return value, torch.where(torch.isfinite(value).unsqueeze(1), grad, 0.0)
-
-    # -- the border between numpy and torch ----------------------------------------------------
-
-    def blocks(self, rows: int, points: int | None = None) -> Iterator[slice]:
-        """Slices of ``rows`` walkers that keep every temporary within about ``block`` numbers."""
-        size = max(1, self.block // ((points or self.data.n) * self._widest))
-        return (slice(i, min(i + size, rows)) for i in range(0, rows, size))
-
-    def _mapped(self, function: Any, theta: Any, points: int | None = None) -> Any:
-        flat, restore = self._enter(theta)
-        blocks = list(self.blocks(len(flat), points))
-        with torch.no_grad():
-            if len(blocks) <= 1:
-                return restore(function(flat))
-            return restore(torch.cat([function(flat[rows]) for rows in blocks]))
-
-    def _enter(self, theta: Any) -> tuple[Tensor, Any]:
-        """theta as a (B, P) tensor on the device, and the way back to its kind and shape."""
+    def _mapped(self, function: Callable[[np.ndarray], Any], theta: Any) -> Any:
+        """What ``function`` makes of theta as a (B, P) array, in the kind and shape of theta."""
         given = theta if isinstance(theta, Tensor) else np.asarray(theta)
         if given.ndim == 0 or given.shape[-1] != self.ndim:
             raise RequestError(
@@ -253,23 +263,15 @@ class Posterior:
                 f"{self.ndim} parameters of {self.net}"
                 + (" and log sigma" if self.likelihood.infers_noise else "")
             )
-        shape = tuple(given.shape[:-1])
-        flat = as_tensor(given, self.device)
-        flat = flat if len(shape) == 1 else flat.reshape(-1, self.ndim)
+        with np.errstate(all="ignore"):  # what is not finite is dealt with
+            found = function(as_array(given).reshape(-1, self.ndim))
+        if isinstance(found, tuple):
+            return tuple(_like(given, part) for part in found)
+        return _like(given, found)
 
-        def restore(out: Tensor) -> Any:
-            out = out if len(shape) == 1 else out.reshape((*shape, *out.shape[1:]))
-            if isinstance(theta, Tensor):
-                return out.to(theta.device)
-            return out.numpy(force=True) if shape or out.ndim else float(out)
-
-        return flat, restore
-
-    def _places(self, x: Any) -> Tensor:
-        if x is None:
-            return self.points.x
-        points = as_tensor(x, self.device)
-        points = points.unsqueeze(1) if points.ndim == 1 and self.net.inputs == 1 else points
+    def _places(self, x: Any) -> np.ndarray:
+        points = as_array(x)
+        points = points[:, None] if points.ndim == 1 and self.net.inputs == 1 else points
         if points.ndim != 2 or points.shape[1] != self.net.inputs:
             raise RequestError(
                 f"x has shape {tuple(np.shape(x))}, expected (n, {self.net.inputs}): a row a point"
@@ -278,6 +280,14 @@ class Posterior:
 
     def _move(self, values: np.ndarray) -> Tensor:
         return torch.tensor(values, dtype=torch.float64, device=self.device)
+
+
+def _like(theta: np.ndarray | Tensor, rows: np.ndarray) -> Any:
+    """``rows`` (B, ...), those of theta (..., P), in its shape and kind."""
+    out = rows.reshape((*theta.shape[:-1], *rows.shape[1:]))
+    if isinstance(theta, Tensor):
+        return torch.from_numpy(out).to(theta.device)
+    return out if out.ndim else float(out)
 
 
 def _has(part: object, *names: str) -> bool:

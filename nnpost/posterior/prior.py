@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from torch import Tensor
 from ..common.errors import RequestError, choose, nearest
 from ..common.settings import checked
 from .kept import kind_kept
+from .likelihood import LOG_2PI
 from .rules import SCALE
 
 __all__ = ["PRIORS", "GaussianPrior", "Normals", "Prior", "prior_from_tree", "prior_to_tree"]
@@ -31,19 +32,33 @@ class Prior(Protocol):
         the noise is inferred."""
 
 
-class Normals(NamedTuple):
-    """The density Π N(t_k; 0, s_k²) of independent parameters, on tensors (B, K)."""
+Values = TypeVar("Values", np.ndarray, Tensor)
 
-    slopes: Tensor  # (K,)  −1/2s²
+
+class Normals(NamedTuple):
+    """The density Π N(t_k; 0, s_k²) of independent parameters, (B, K), arrays or tensors."""
+
+    slopes: np.ndarray  # (K,)  −1/2s²
     constant: float  # −Σ log s − K/2 log 2π
 
-    def log_prob(self, t: Tensor) -> Tensor:
-        """(B, K) -> (B,)"""
-        return torch.mv(t.square(), self.slopes).add_(self.constant)
+    @classmethod
+    def of(cls, scales: np.ndarray) -> Normals:
+        """From s (K,)."""
+        size = -float(np.log(scales).sum() + len(scales) / 2 * LOG_2PI)
+        return cls(-0.5 / scales**2, size)
 
-    def grad(self, t: Tensor) -> Tensor:
+    def log_prob(self, t: Values) -> Values:
+        """(B, K) -> (B,); a row's does not depend on what else there is, as a product would."""
+        return (t * t * self._like(t)).sum(-1) + self.constant
+
+    def grad(self, t: Values) -> Values:
         """−t/s²: (B, K) -> (B, K)."""
-        return 2 * self.slopes * t
+        return 2 * self._like(t) * t
+
+    def _like(self, t: Values) -> Values:
+        return (
+            torch.as_tensor(self.slopes, device=t.device) if isinstance(t, Tensor) else self.slopes
+        )
 
 
 @dataclass(frozen=True)

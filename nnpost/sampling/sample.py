@@ -101,6 +101,7 @@ def sample(
     if resume and path is None:
         raise RequestError("resume: there is no path; give the run file to continue")
     groups = {} if path is None else _groups(post, path, _made(settings, seed), resume)
+    post.make_ready(progress)
     if start == "tempered":
         if tempering is None and resume and path is not None:
             tempering = read_stage(path, Tempering)

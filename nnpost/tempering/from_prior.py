@@ -80,7 +80,7 @@ class PriorParticles:
         statistics = self.layer.statistics(self.h)
 
         def log_prob(beta: float) -> np.ndarray:
-            return self.layer.from_statistics(statistics, beta).log_prob.numpy(force=True)
+            return self.layer.from_statistics(statistics, beta)
 
         now = log_prob(self.beta)
 

@@ -85,6 +85,7 @@ def temper(
     TemperSettings(particles=particles, steps=steps, start=start).checked_for(post)
     ensembles = checked("ensembles", ensembles, COUNT)
     seed = checked("seed", seed, SEED)
+    post.make_ready(progress)
     layer = OutputLayer(post)
     start = choose_start(post, layer, start, tuning)
     began = time.perf_counter()

@@ -65,7 +65,6 @@ def train(
     Raises RequestError for settings that cannot be used, as :class:`TrainSettings` does, and where
     every restart diverged.
     """
-    begun = time.perf_counter()
     settings = TrainSettings(
         optimizer=optimizer, lr=lr, epochs=epochs, restarts=restarts, batch_size=batch_size,
         momentum=momentum, loss=loss, batches=batches, init=init, dtype=dtype,
@@ -73,6 +72,8 @@ def train(
     seed = checked("seed", seed, SEED)
     if validation is not None:
         _check_validation(post.data, validation)
+    post.make_ready(progress)
+    begun = time.perf_counter()
     start = post.net.initial(settings.restarts, seed, settings.init)
     trained = run_restarts(post, settings, seed, start, validation, progress)
     theta, mse = end_points(post, trained.theta)

@@ -248,7 +248,9 @@ def test_a_relu_network_of_another_scale_is_the_same_function():
     layer, rng = OutputLayer(post), np.random.RandomState(0)
     s = rng.standard_normal((1, 50, layer.ndim))
     q, _ = NeuronScale(neuron_blocks(post.net)).propose(s, s[:, :0], rng)
-    before, after = (layer.features(torch.from_numpy(h[0]))[:, :3].numpy() for h in (s, q))
+    before, after = (
+        post.net.features(torch.from_numpy(h[0]), post.points.x)[:, :3].numpy() for h in (s, q)
+    )
     alpha = (q / s)[0][:, :3]  # of the weights; the biases follow
     assert (abs(np.log(alpha)) > 0.01).mean() > 0.9
     np.testing.assert_allclose(after, alpha[..., None] * before, rtol=1e-12, atol=1e-12)

@@ -8,6 +8,8 @@ from scipy.stats import kstest
 from nnpost.posterior.folded import FoldedPosterior
 from nnpost.posterior.output_layer import OutputLayer
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 
 def densities(activation, sigma=0.2):
     post = curve(units=2, activation=activation, sigma=sigma)

@@ -10,6 +10,8 @@ from scipy.special import logsumexp
 from nnpost.posterior.folded import FoldedPosterior
 from nnpost.posterior.output_layer import OutputLayer
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
 @pytest.mark.parametrize("sigma", [0.2, "infer"])

@@ -1,7 +1,5 @@
 """The integrated output layer against quadrature-free algebra: the joint Gaussian, and draws."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -18,6 +16,8 @@ LIKELIHOODS = [MSE(), Gaussian(0.7), Gaussian("infer")]
 NETS = [MLP(1, ()), MLP(3, ()), MLP(1, (2,)), MLP(2, (3,), "tanh"), MLP(2, (2, 3), "relu")]
 PRIOR = GaussianPrior(2.0, log_sigma_std=1.5)
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 
 def make(net=None, likelihood=None, yerr=False, n=17, prior=PRIOR):
     net, likelihood = net or MLP(1, (2,)), likelihood or MSE()
@@ -30,8 +30,7 @@ def make(net=None, likelihood=None, yerr=False, n=17, prior=PRIOR):
 
 def peak(layer, h):
     """Full vectors for h with the output layer at its most probable value."""
-    t = torch.tensor(h)
-    return layer.join(h, layer.collapsed(layer.features(t), t).mean.numpy())
+    return layer.join(h, layer.collapsed(h, layer.post.noise(h)).mean)
 
 
 def hidden(layer, count, seed=0):
@@ -112,7 +111,7 @@ def test_gradient_equals_finite_differences_at_every_temperature(net, likelihood
 def test_statistics_give_the_same_density_without_the_data(likelihood, beta):
     layer = OutputLayer(make(MLP(1, (3,)), likelihood, yerr=True))
     h = hidden(layer, 5)
-    short = layer.from_statistics(layer.statistics(h), beta).log_prob.numpy()
+    short = layer.from_statistics(layer.statistics(h), beta)
     np.testing.assert_allclose(short, layer.log_prob(h, beta), rtol=1e-10)
 
 
@@ -155,18 +154,6 @@ def test_a_network_without_hidden_layer_has_the_closed_form_evidence():
     expected = multivariate_normal(np.zeros(post.data.n), cov).logpdf(post.data.y)
     assert layer.ndim == 0
     assert layer.log_prob(np.empty((1, 0)))[0] == pytest.approx(expected, rel=1e-12)
-
-
-def test_blocks_change_nothing():
-    layer = OutputLayer(make(MLP(1, (2,)), Gaussian("infer")))
-    h = hidden(layer, 9)
-    whole = layer.draw(h, np.random.default_rng(3)), layer.log_prob_and_grad(h)
-    small = OutputLayer(replace(layer.post, block=120))
-    assert len(list(small.blocks(9))) > 4
-    parts = small.draw(h, np.random.default_rng(3)), small.log_prob_and_grad(h)
-    for one, other in zip(whole, parts, strict=True):
-        for a, b in zip(one, other, strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11)
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS, ids=str)

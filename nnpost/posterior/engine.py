@@ -1,0 +1,96 @@
+"""What computes the sums over the data: compiled kernels where they can be had, torch elsewhere.
+
+Everything that is not a sum over the data (precision, constants, priors) is the same for both and
+stands with the densities. :func:`engine_for` is the one place that chooses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from typing import Protocol
+
+import numpy as np
+
+from ..common.tensors import BLOCK
+from ..network.mlp import MLP
+from .kernels.results import EvidenceGrad, OutputGaussian
+from .kernels.shape import ACTIVATIONS
+from .points import WeightedPoints
+from .torch_engine import TorchEngine
+
+__all__ = ["Engine", "engine_for", "without_kernels"]
+
+
+class Engine(Protocol):
+    """Sums over the data of one network, numpy in and out, float64.
+
+    ``theta`` is (B, ≥P) and ``h`` (B, ≥H), further columns do not matter; τ is one number or (B,);
+    r = (y − f)/yerr. Rows that are not finite come out as NaN or infinite, each by itself.
+    """
+
+    def sse(self, theta: np.ndarray) -> np.ndarray:
+        """Σ r²: (B,)."""
+
+    def sse_and_grad(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Σ r² and its gradient: (B,), (B, P)."""
+
+    def outputs(self, theta: np.ndarray, x: np.ndarray | None = None) -> np.ndarray:
+        """f at x (m, d), or at the data: (B, m)."""
+
+    def collapsed(
+        self,
+        h: np.ndarray,
+        tau: float | np.ndarray,
+        precisions: np.ndarray,
+        normals: np.ndarray | None = None,
+    ) -> OutputGaussian:
+        """The output layer integrated out under prior ``precisions`` (K,), 0 for none, and drawn by
+        standard ``normals`` (B, K)."""
+
+    def collapsed_and_grad(
+        self, h: np.ndarray, tau: float | np.ndarray, precisions: np.ndarray
+    ) -> EvidenceGrad:
+        """The same as a function of h, with its gradient."""
+
+    def expected_grad(
+        self, h: np.ndarray, tau: float | np.ndarray, mean: np.ndarray, covariance: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The gradient in h of −τ/2 E[Σ r²] over output layers of this mean (B, K) and covariance
+        (B, K, K), and Σ r² of the mean: (B, H), (B,)."""
+
+    def statistics(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """F Fᵀ (B, K, K) and F y (B, K) of the weighted features F (K, n)."""
+
+    def make_ready(self, say: Callable[[str], None]) -> None:
+        """Do now what a first use would take long for; ``say`` gets a line if there is anything."""
+
+
+def engine_for(net: MLP, points: WeightedPoints, device: str = "cpu", block: int = BLOCK) -> Engine:
+    """Kernels for this network and these points, or torch (see :func:`without_kernels`)."""
+    if without_kernels(net, device):
+        return TorchEngine(net, points, device, block)
+    from .kernel_engine import KernelEngine
+
+    return KernelEngine(net, points)
+
+
+def without_kernels(net: MLP | None = None, device: str = "cpu") -> str | None:
+    """Why torch computes the densities, in words; None where the kernels do."""
+    if not device.startswith("cpu"):
+        return f"the device is {device}"
+    if net is not None and (type(net) is not MLP or net.activation not in ACTIVATIONS):
+        return f"there are kernels for {', '.join(ACTIVATIONS)} alone"
+    return _no_numba()
+
+
+@cache
+def _no_numba() -> str | None:
+    try:
+        import_module("numba")
+    except ModuleNotFoundError:
+        return "numba is not installed"
+    except ImportError as error:  # one that does not know this Python or this numpy
+        return f"numba cannot be used here: {error}"
+    return None

@@ -1,0 +1,47 @@
+"""Compile all kernels ahead of their first use, and say so.
+
+    python -m nnpost.posterior.kernels.ready
+
+does it by hand, for processes that start side by side and would each compile the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from . import collapsed, collapsed_grad, jacobian, misfit
+from .points import Points
+from .shape import Shape
+
+__all__ = ["KERNELS", "NOTICE", "make_ready", "uncompiled"]
+
+KERNELS = {**misfit.KERNELS, **collapsed.KERNELS, **collapsed_grad.KERNELS, **jacobian.KERNELS}
+NOTICE = "compiling the densities for this machine, once: about half a minute"
+
+
+def uncompiled() -> list[str]:
+    """What neither this process has compiled nor an earlier one left on disk."""
+    return [name for name, kernel in KERNELS.items() if not (kernel.signatures or kernel.stored())]
+
+
+def make_ready(say: Callable[[str], None] = lambda _: None) -> None:
+    """Compile what has not been compiled yet; ``say`` gets a line if there is anything."""
+    if not uncompiled():
+        return
+    say(NOTICE)
+    shape = Shape((1, 1, 1))
+    points, theta = Points.of(shape, np.zeros((1, 1))), np.zeros((1, shape.ndim))
+    misfit.sse(shape, theta, points)
+    misfit.sse_and_grad(shape, theta, points)
+    misfit.outputs(shape, theta, points)
+    collapsed.collapsed(shape, theta, points, 1.0, np.ones(2), np.zeros((1, 2)))
+    collapsed.statistics(shape, theta, points)
+    collapsed_grad.collapsed_and_grad(shape, theta, points, 1.0, np.ones(2))
+    collapsed_grad.expected_grad(shape, theta, points, 1.0, np.zeros((1, 2)), np.zeros((1, 2, 2)))
+    jacobian.jacobian(shape, theta, points)
+
+
+if __name__ == "__main__":
+    make_ready(print)

@@ -1,0 +1,184 @@
+"""Sums over the data by torch: the oracle of the kernels, and what runs on a GPU.
+
+The formulas are those of ``kernels``, each written as it stands in the books; their gradients are
+autograd's, or go by autograd through the features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..common.tensors import BLOCK, as_tensor
+from ..network.mlp import MLP
+from .kernels.results import EvidenceGrad, OutputGaussian
+from .points import WeightedPoints
+
+__all__ = ["TorchEngine"]
+
+
+class TorchEngine:
+    """An :class:`~.engine.Engine`.
+
+    The rows are worked through in blocks, so that every temporary stays within about ``block``
+    numbers (or the data's own size, if that is larger).
+    """
+
+    def __init__(
+        self, net: MLP, points: WeightedPoints, device: str = "cpu", block: int = BLOCK
+    ) -> None:
+        self.net, self.points, self.device, self.block = net, points, device, block
+        self._widest = max(net.sizes) + 1
+
+    def sse(self, theta: np.ndarray) -> np.ndarray:
+        return self._mapped(lambda t: (self._sse(t),), theta)[0]
+
+    def sse_and_grad(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        value, grad = self._mapped(self._sse_and_grad, theta[:, : self.net.ndim])
+        return value, grad
+
+    def outputs(self, theta: np.ndarray, x: np.ndarray | None = None) -> np.ndarray:
+        places = self.points.x if x is None else as_tensor(x, self.device)
+        return self._mapped(lambda t: (self.net.forward(t, places),), theta, points=len(places))[0]
+
+    def collapsed(
+        self,
+        h: np.ndarray,
+        tau: float | np.ndarray,
+        precisions: np.ndarray,
+        normals: np.ndarray | None = None,
+    ) -> OutputGaussian:
+        d = as_tensor(precisions, self.device)
+        z = np.zeros((len(h), self.net.n_output)) if normals is None else normals
+
+        def of(h: Tensor, tau: Tensor, z: Tensor) -> tuple[Tensor, ...]:
+            return self._collapsed(self._features(h), tau, d, z)
+
+        return OutputGaussian(*self._mapped(of, h, _column(tau, h), z))
+
+    def collapsed_and_grad(
+        self, h: np.ndarray, tau: float | np.ndarray, precisions: np.ndarray
+    ) -> EvidenceGrad:
+        d = as_tensor(precisions, self.device)
+
+        def of(h: Tensor, tau: Tensor) -> tuple[Tensor, ...]:
+            features, back = self._differentiable(h)
+            zero = features.new_zeros(len(h), len(d))
+            evidence, mean, cholesky, sse, _, _ = self._collapsed(features, tau, d, zero)
+            inverse = torch.cholesky_inverse(cholesky)
+            grad = back(self._slope(features, tau, mean, inverse))
+            freedom = len(d) - (inverse.diagonal(dim1=1, dim2=2) * d).sum(1)
+            return evidence, grad, sse, freedom
+
+        return EvidenceGrad(*self._mapped(of, h, _column(tau, h)))
+
+    def expected_grad(
+        self, h: np.ndarray, tau: float | np.ndarray, mean: np.ndarray, covariance: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        def of(h: Tensor, tau: Tensor, mean: Tensor, covariance: Tensor) -> tuple[Tensor, ...]:
+            features, back = self._differentiable(h)
+            r = self._residuals(features, mean.unsqueeze(1)).squeeze(1)
+            sse = torch.linalg.vecdot(r, r) + self.points.lost
+            return back(self._slope(features, tau, mean, covariance)), sse
+
+        grad, sse = self._mapped(of, h, _column(tau, h), mean, covariance)
+        return grad, sse
+
+    def statistics(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        def of(h: Tensor) -> tuple[Tensor, ...]:
+            features = self._features(h)
+            return features @ features.mT, features @ self.points.y
+
+        gram, moment = self._mapped(of, h)
+        return gram, moment
+
+    def make_ready(self, say: Callable[[str], None]) -> None:
+        pass  # nothing is compiled
+
+    # -- on tensors -------------------------------------------------------------------------------
+
+    def _sse(self, theta: Tensor) -> Tensor:
+        r = self.points.y - self.points.weighted(self.net.forward(theta, self.points.x))
+        return torch.linalg.vecdot(r, r) + self.points.lost
+
+    def _sse_and_grad(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        leaf = theta.detach().requires_grad_()
+        with torch.enable_grad():
+            sse = self._sse(leaf)
+            (grad,) = torch.autograd.grad(sse.sum(), leaf)
+        return sse.detach(), grad
+
+    def _features(self, h: Tensor) -> Tensor:
+        """F, weighted as the points are: (B, ≥H) -> (B, K, n)."""
+        return self.points.weighted(self.net.features(h, self.points.x))
+
+    def _differentiable(self, h: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """F, and what takes ∂/∂F (B, K, n) to ∂/∂h (B, H)."""
+        leaf = h[:, : self.net.n_hidden].detach().requires_grad_()
+        with torch.enable_grad():
+            features = self._features(leaf)
+
+        def back(slope: Tensor) -> Tensor:
+            if not self.net.hidden:  # the features are the inputs, whatever h is
+                return torch.zeros_like(leaf)
+            (grad,) = torch.autograd.grad(features, leaf, slope)
+            return grad
+
+        return features.detach(), back
+
+    def _residuals(self, features: Tensor, layers: Tensor) -> Tensor:
+        """y − Fᵀo for layers (B, L, K): (B, L, n)."""
+        return torch.baddbmm(self.points.y, layers, features, alpha=-1)
+
+    def _slope(self, features: Tensor, tau: Tensor, mean: Tensor, covariance: Tensor) -> Tensor:
+        """∂/∂F of −τ/2 E[Σ r²]: τ (m rᵀ − C F)."""
+        r = self._residuals(features, mean.unsqueeze(1))
+        return tau.reshape(-1, 1, 1) * (mean.unsqueeze(2) * r - covariance @ features)
+
+    def _collapsed(self, features: Tensor, tau: Tensor, d: Tensor, z: Tensor) -> tuple[Tensor, ...]:
+        """The fields of OutputGaussian."""
+        scale = tau.reshape(-1, 1, 1)
+        a = scale * (features @ features.mT) + torch.diag(d)
+        cholesky, failed = torch.linalg.cholesky_ex(a)
+        cholesky = torch.where((failed > 0).reshape(-1, 1, 1), torch.nan, cholesky)
+        moment = scale * (features @ self.points.y).unsqueeze(-1)
+        mean = torch.cholesky_solve(moment, cholesky).squeeze(-1)
+        shift = torch.linalg.solve_triangular(cholesky.mT, z.unsqueeze(-1), upper=True)
+        drawn = mean + shift.squeeze(-1)
+        r = self._residuals(features, torch.stack([mean, drawn], 1))
+        sse = torch.linalg.vecdot(r, r) + self.points.lost
+        misfit = tau * sse[:, 0] + (d * mean**2).sum(-1)
+        volume = cholesky.diagonal(dim1=1, dim2=2).log().sum(-1)
+        evidence = -0.5 * misfit - volume + 0.5 * d[d > 0].log().sum()
+        return evidence, mean, cholesky, sse[:, 0], drawn, sse[:, 1]
+
+    # -- between numpy and torch ------------------------------------------------------------------
+
+    def _mapped(
+        self,
+        function: Callable[..., tuple[Tensor, ...]],
+        *arrays: np.ndarray,
+        points: int | None = None,
+    ) -> tuple[np.ndarray, ...]:
+        """What ``function`` makes of rows of ``arrays``, block by block."""
+        tensors = [as_tensor(array, self.device) for array in arrays]
+        with torch.no_grad():
+            parts = [
+                function(*(t[rows] for t in tensors))
+                for rows in self.blocks(len(arrays[0]), points)
+            ]
+        return tuple(torch.cat(part).numpy(force=True) for part in zip(*parts, strict=True))
+
+    def blocks(self, rows: int, points: int | None = None) -> Iterator[slice]:
+        """Slices of ``rows`` networks that are worked through together; at least one."""
+        size = max(1, self.block // ((points or len(self.points.x)) * self._widest))
+        return (slice(i, min(i + size, rows)) for i in range(0, max(rows, 1), size))
+
+
+def _column(tau: float | np.ndarray, h: np.ndarray) -> np.ndarray[Any, Any]:
+    """τ of every row, (B,)."""
+    return np.array(np.broadcast_to(tau, len(h)))

@@ -1,0 +1,264 @@
+"""The kernels against torch through the one interface that both have, and which one is chosen."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional as F
+
+import nnpost
+from nnpost.common import parallel
+from nnpost.data.dataset import Dataset
+from nnpost.network.mlp import ACTIVATIONS, MLP, Activation
+from nnpost.posterior import engine as choice
+from nnpost.posterior.engine import engine_for, without_kernels
+from nnpost.posterior.folded import FoldedPosterior
+from nnpost.posterior.likelihood import MSE, Gaussian
+from nnpost.posterior.output_layer import OutputLayer
+from nnpost.posterior.points import Points, WeightedPoints
+from nnpost.posterior.posterior import Posterior
+from nnpost.posterior.prior import GaussianPrior
+from nnpost.posterior.torch_engine import TorchEngine
+
+pytest.importorskip("numba")
+
+from nnpost.posterior import kernel_engine
+from nnpost.posterior.kernel_engine import KernelEngine
+
+quick = settings(max_examples=40, deadline=None, derandomize=True, database=None)
+
+
+def make(inputs=1, hidden=(2,), activation="sigmoid", sigma=0.5, yerr=False, n=40, seed=0):
+    rng = np.random.default_rng([seed, n])
+    x, y = rng.normal(size=(n, inputs)), rng.normal(size=n)
+    data = Dataset(x, y, rng.uniform(0.5, 2, n) if yerr else None)
+    likelihood = MSE() if sigma == "mse" else Gaussian(sigma)
+    return Posterior(MLP(inputs, hidden, activation), data, likelihood, GaussianPrior(2.0, 1.5))
+
+
+def on_torch(post, **options):
+    """The same posterior with torch for its engine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(choice, "without_kernels", lambda *_: "a test asks for torch")
+        made = replace(post, **options)
+    assert isinstance(made.engine, TorchEngine)
+    return made
+
+
+posteriors = st.builds(
+    make,
+    st.integers(1, 3),
+    st.lists(st.integers(1, 5), max_size=2).map(tuple),
+    st.sampled_from(list(ACTIVATIONS)),
+    st.sampled_from([0.5, "mse", "infer"]),
+    st.booleans(),
+    st.sampled_from([3, 40, 700]),
+    st.integers(0, 5),
+)
+
+
+def close(found, expected, tolerance=1e-11):
+    """Equal within ``tolerance`` of the largest entry of each row, or of one."""
+    found, expected = np.asarray(found), np.asarray(expected)
+    assert found.shape == expected.shape
+    size = np.abs(expected).max(axis=tuple(range(1, expected.ndim)), keepdims=True, initial=1.0)
+    assert (np.abs(found - expected) <= tolerance * size).all()
+
+
+@quick
+@given(posteriors)
+def test_posteriors_are_the_same(post):
+    assert isinstance(post.engine, KernelEngine)
+    other, theta = on_torch(post), np.random.default_rng(1).normal(size=(5, post.ndim))
+    for name in ("log_prob", "log_likelihood", "mse", "predict"):
+        close(getattr(post, name)(theta), getattr(other, name)(theta))
+    x = np.linspace(-2, 2, 9 * post.net.inputs).reshape(9, -1)
+    close(post.predict(theta, x), other.predict(theta, x))
+    for found, expected in zip(*(p.log_prob_and_grad(theta) for p in (post, other)), strict=True):
+        close(found, expected)
+
+
+@quick
+@given(posteriors, st.sampled_from([0.0, 0.1, 1.0]))
+def test_output_layers_are_the_same(post, beta):
+    layers = OutputLayer(post), OutputLayer(on_torch(post))
+    h = np.random.default_rng(1).normal(size=(5, layers[0].ndim))
+    ours, theirs = (layer.log_prob_and_grad(h, beta) for layer in layers)
+    close(layers[0].log_prob(h, beta), layers[1].log_prob(h, beta))
+    close(ours[0], theirs[0])
+    close(ours[1], theirs[1], 1e-8)
+    draws = [layer.draw(h, np.random.default_rng(0)) for layer in layers]
+    close(draws[0].density, draws[1].density)
+    for statistics in zip(*(layer.statistics(h) for layer in layers), strict=True):
+        close(*statistics)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
+@pytest.mark.parametrize("sigma", [0.2, "infer"])
+def test_folded_posteriors_are_the_same(activation, sigma):
+    post = make(2, (3,), activation, sigma, yerr=True)
+    both = [FoldedPosterior(OutputLayer(p)) for p in (post, on_torch(post))]
+    h = np.random.default_rng(1).normal(size=(5, both[0].ndim))
+    for found, expected in zip(*(f.log_prob_and_grad_anywhere(h) for f in both), strict=True):
+        close(found, expected, 1e-9)
+    draws = [f.unfold(h, np.random.RandomState(0)) for f in both]
+    np.testing.assert_array_equal(*draws)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
+def test_a_quadrature_has_an_engine_of_its_own(activation):
+    post = make(n=500, activation=activation)
+    few = [OutputLayer(p).on_quadrature() for p in (post, on_torch(post))]
+    h = np.random.default_rng(1).normal(size=(5, few[0].ndim))
+    close(few[0].log_prob(h), few[1].log_prob(h))
+    assert len(few[0].points.x) == 100
+
+
+# Blocks of torch.
+
+
+def test_blocks_of_walkers_change_nothing():
+    post = make(2, (3,), sigma="infer", yerr=True)
+    whole, small = on_torch(post), on_torch(post, block=400)  # two walkers at a time
+    assert len(list(small.engine.blocks(20))) == 10
+    theta = np.random.default_rng(0).normal(size=(20, post.ndim))
+    for a, b in zip(whole.log_prob_and_grad(theta), small.log_prob_and_grad(theta), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11)
+    layers = OutputLayer(whole), OutputLayer(small)
+    h = layers[0].split(theta)
+    for method in (lambda o: o.draw(h, np.random.default_rng(3)), lambda o: o.log_prob_and_grad(h)):
+        for a, b in zip(*(method(layer) for layer in layers), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11)
+    assert [len(part) for part in small.log_prob_and_grad(theta[:0])] == [0, 0]
+
+
+def test_memory_stays_bounded_whatever_the_walkers_times_points(monkeypatch):
+    post = on_torch(make(n=1000))
+    largest = 0
+    plain = MLP.forward
+
+    def watched(self, theta, x):
+        nonlocal largest
+        largest = max(largest, len(theta) * len(x) * (max(self.sizes) + 1))
+        return plain(self, theta, x)
+
+    monkeypatch.setattr(MLP, "forward", watched)
+    theta = np.random.default_rng(0).normal(size=(3000, post.ndim))
+    post.log_prob(theta)
+    post.predict(theta[:300], np.linspace(-1, 1, 40_000))
+    assert 0 < largest <= post.block
+
+
+# Which one.
+
+
+def test_kernels_where_they_can_be_had():
+    assert without_kernels() is None
+    assert "device is cuda:1" in without_kernels(MLP(1, (2,)), "cuda:1")
+
+
+def test_torch_for_an_activation_that_there_is_no_kernel_for(monkeypatch):
+    monkeypatch.setitem(ACTIVATIONS, "swish", Activation("swish", F.silu, nn.SiLU, "none"))
+    assert "kernels for sigmoid, tanh" in without_kernels(MLP(1, (2,), "swish"))
+    post = make(activation="swish")
+    assert isinstance(post.engine, TorchEngine)
+
+
+def test_torch_for_a_network_of_ones_own():
+    class Shifted(MLP):
+        def forward(self, theta, x):
+            return super().forward(theta, x) + 1.0
+
+    data = Dataset(np.zeros(3), np.zeros(3))
+    post = Posterior(Shifted(1, (2,)), data, MSE())
+    assert post.mse(np.zeros(7)) == 1.0
+
+
+def test_torch_where_numba_is_missing():
+    """In a process of its own: nothing of the package needs numba, and the numbers are the same."""
+    code = (
+        "import sys; sys.modules['numba'] = None\n"
+        "import numpy as np, nnpost\n"
+        "from nnpost.posterior.engine import without_kernels\n"
+        "post = nnpost.Posterior(nnpost.MLP(1, (2,)), nnpost.datasets.parabola(30))\n"
+        "print(without_kernels(), '|', type(post.engine).__name__, '|', post.log_prob(np.ones(7)))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    why, name, value = out.stdout.split(" | ")
+    assert (why, name) == ("numba is not installed", "TorchEngine")
+    from nnpost import datasets
+
+    expected = Posterior(MLP(1, (2,)), datasets.parabola(30)).log_prob(np.ones(7))
+    assert float(value) == pytest.approx(expected, rel=1e-13)
+
+
+# Threads.
+
+
+@pytest.mark.parametrize("sigma", [0.5, "infer"])
+def test_threads_change_no_bit(sigma, monkeypatch):
+    post = make(sigma=sigma, n=500)
+    layer = OutputLayer(post)
+    theta = np.random.default_rng(0).normal(size=(1000, post.ndim))
+    found = []
+    for threads in ("1", "2", "3"):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        assert parallel.kernel_threads(len(theta) * 1500) == int(threads)
+        draws = layer.draw(layer.split(theta), np.random.default_rng(0))
+        found.append([post.log_prob(theta), *post.log_prob_and_grad(theta), *draws])
+    for other in found[1:]:
+        for a, b in zip(found[0], other, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_a_row_does_not_depend_on_its_neighbours():
+    post = make(sigma="infer", n=500)
+    theta = np.random.default_rng(0).normal(size=(300, post.ndim))
+    np.testing.assert_array_equal(post.log_prob(theta)[7:9], post.log_prob(theta[7:9]))
+
+
+NOTICE = "compiling the densities for this machine, once: about half a minute"
+
+
+@pytest.fixture
+def uncompiled(monkeypatch):
+    """As on a machine where nothing has been compiled yet."""
+    monkeypatch.setattr(kernel_engine.ready, "uncompiled", lambda: ["sum of squares"])
+    kernel_engine.first_use.cache_clear()
+
+
+def test_a_first_use_says_what_is_compiled(uncompiled, capsys):
+    post = make()
+    post.log_prob(np.zeros(7))
+    post.log_prob(np.ones(7))
+    assert capsys.readouterr().err == f"nnpost: {NOTICE}\n"
+
+
+@pytest.mark.parametrize("stage", ["train", "temper", "sample"])
+def test_stages_say_what_is_compiled_to_their_progress(uncompiled, capsys, stage):
+    post, heard = make(), []
+    work = {
+        "train": lambda p: nnpost.train(post, restarts=4, epochs=2, progress=p),
+        "temper": lambda p: nnpost.temper(post, ensembles=2, particles=50, steps=1, progress=p),
+        "sample": lambda p: nnpost.sample(post, nsteps=4, start="prior", moves="de", progress=p),
+    }[stage]
+    work(lambda done, total, text: heard.append(text))
+    assert heard[0] == NOTICE
+    kernel_engine.first_use.cache_clear()
+
+
+def test_engines_take_points_with_weights_and_without():
+    post = make(yerr=True)
+    x, y, weights = post.points
+    points = WeightedPoints.of(Points(x, y * weights, None))
+    theta = np.random.default_rng(0).normal(size=(3, 7))
+    for engine in (engine_for(post.net, points), TorchEngine(post.net, points)):
+        f = post.net.forward(torch.tensor(theta), x).numpy()
+        expected = ((post.data.y / post.data.yerr - f) ** 2).sum(1)
+        np.testing.assert_allclose(engine.sse(theta), expected, rtol=1e-12)
