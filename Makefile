@@ -23,7 +23,9 @@ $(STAMP): pyproject.toml constraints.txt
 parabola: $(STAMP) ## train, sample and draw the parabola: chains/parabola.h5, figures/parabola/
 	$(BIN)/nnpost run parabola
 
+# The densities are compiled before the processes start that would each compile the same.
 test: $(STAMP)  ## run all tests
+	@! $(BIN)/python -c 'import numba' 2> /dev/null || $(BIN)/python -m nnpost.posterior.kernels.ready
 	$(PYTEST)
 
 lint: $(STAMP)  ## check style and types
@@ -40,8 +42,8 @@ docs-settings: $(STAMP) ## write the tables of docs/settings.md from the setting
 	sed -n '/^## Why/,$$p' docs/settings.md >> docs/settings.new
 	mv docs/settings.new docs/settings.md
 
-bench: $(STAMP) ## measure speeds, as ratios within one run
-	$(BIN)/python benchmarks/speed.py
+bench: $(STAMP) ## measure what is to be fast beside its goals (some ten minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/speed.py
 
 exactness: $(STAMP) ## print what the statistical tests found beside what is exact
 	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -q -s tests/statistical

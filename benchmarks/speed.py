@@ -1,12 +1,24 @@
-"""Speeds as ratios, each pair measured in turn in one run: `make bench`.
+"""What has to be fast, beside what it is to reach: `make bench`.
 
-The machine's own speed cancels in a ratio; the seconds are there for orientation. Every figure is
-the best of several turns, on one thread.
+    python benchmarks/speed.py [TURNS]
+
+Every figure is a ratio within one run, on one thread: the jobs of a table take turns, and what is
+given is the median over the turns of the ratio within each, so that the machine's own speed and
+what else it does cancel. Densities are in multiples of numpy's exp over as many numbers as there
+are sigmoids. numpy's exp is vectorised where the processor has AVX-512, and takes several times as
+long elsewhere; torch's is vectorised everywhere, so the same in its multiples stands beside it.
+
+The table is printed and written, with the machine, to benchmarks/results/speed.json.
 """
 
+import json
+import platform
+import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import emcee
@@ -15,75 +27,238 @@ import torch
 from torch import nn
 
 import nnpost
+from nnpost.posterior.output_layer import OutputLayer
 
-TURNS = 3
-STEPS, WALKERS = 1000, 28  # of the article's chain, a tenth of its length
-EPOCHS, RESTARTS = 300, 64
+TURNS = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+RESULTS = Path(__file__).parent / "results" / "speed.json"
+SIZES = [(14, 2, 500), (512, 2, 500), (512, 6, 1000)]  # walkers, units, points
+STEPS, SHORT, WALKERS = 10_000, 1_000, 28  # of the article's chain; SHORT of those that are slow
+RESTARTS, FEW, EPOCHS = 1000, 4, 1000
 
-torch.set_num_threads(1)
-data = nnpost.datasets.parabola()
-post = nnpost.Posterior(nnpost.MLP(1, (2,)), data)
-folder = Path(tempfile.mkdtemp())
-ball = 1e-4 * np.random.default_rng(0).standard_normal((WALKERS, post.ndim))
+Job = Callable[[], object]
 
 
-def in_turn(*jobs: Callable[[], object]) -> list[float]:
-    """Best time of every job, the jobs taking turns."""
-    best = [float("inf")] * len(jobs)
-    for _ in range(TURNS):
-        for k, job in enumerate(jobs):
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; a figure is to be at most, or at least, its goal."""
+
+    what: str
+    unit: str
+    before: tuple[float, ...] | None  # version 0.1.0, on a processor with AVX-512
+    goal: tuple[float, ...]
+    found: tuple[float, ...]
+    note: str = ""
+
+    @property
+    def reached(self) -> bool:
+        less = self.unit.startswith("in ")
+        pairs = zip(self.found, self.goal, strict=True)
+        return all(f <= g if less else f >= g for f, g in pairs)
+
+    def cells(self) -> tuple[str, ...]:
+        parts = (_figures(part) for part in (self.before, self.goal, self.found))
+        return (f"{self.what}, {self.unit}", *parts, "yes" if self.reached else "no", self.note)
+
+
+def _figures(values: tuple[float, ...] | None) -> str:
+    return "–" if values is None else " / ".join(f"{value:.3g}" for value in values)
+
+
+def in_turn(turns: int, **jobs: Job) -> dict[str, np.ndarray]:
+    """Seconds of every job, turn by turn; each is done once before."""
+    seconds: dict[str, list[float]] = {name: [] for name in jobs}
+    for job in jobs.values():
+        job()
+    for _ in range(turns):
+        for name, job in jobs.items():
             began = time.perf_counter()
             job()
-            best[k] = min(best[k], time.perf_counter() - began)
-    return best
+            seconds[name].append(time.perf_counter() - began)
+    return {name: np.array(turn) for name, turn in seconds.items()}
 
 
-def ours() -> None:
-    nnpost.sample(
-        post, folder / "ours.h5", ensembles=1, nwalkers=WALKERS, nsteps=STEPS, moves="stretch",
-        start="ball",
-    )  # fmt: skip
+def repeated(job: Job, calls: int) -> Job:
+    def many() -> None:
+        for _ in range(calls):
+            job()
+
+    return many
 
 
-def theirs(vectorize: bool) -> None:
-    """emcee's own stretch move with its own file, on our log density, batched or one by one."""
-    backend = emcee.backends.HDFBackend(str(folder / "emcee.h5"))
-    backend.reset(WALKERS, post.ndim)
-    sampler = emcee.EnsembleSampler(
-        WALKERS, post.ndim, post.log_prob, vectorize=vectorize, backend=backend
+# The densities.
+
+DENSITIES = {  # name: figures of 0.1.0, goals
+    "log density": ((7.0, 2.6, 1.7), (1.4, 1.2, 1.0)),
+    "value and gradient": ((27.0, 12.8, 5.3), (2.0, 2.0, 2.0)),
+    "collapsed density with draw": ((21.0, 5.8, 4.6), (3.5, 3.5, 3.5)),
+    "collapsed gradient": (None, (6.0, 6.0, 6.0)),
+}
+
+
+def densities() -> list[Row]:
+    """Their public functions, in multiples of exp, for all sizes."""
+    found = [ratios_of(*size) for size in SIZES]
+    sizes = ", ".join("×".join(map(str, size)) for size in SIZES)
+    return [
+        Row(
+            f"{name} at {sizes}",
+            "in numpy's exp",
+            before,
+            goal,
+            tuple(part["numpy"][name] for part in found),
+            "in torch's: " + _figures(tuple(part["torch"][name] for part in found)),
+        )
+        for name, (before, goal) in DENSITIES.items()
+    ]
+
+
+def ratios_of(walkers: int, units: int, n: int) -> dict[str, dict[str, float]]:
+    """Of numpy's and of torch's exp, each density at a size."""
+    rng = np.random.default_rng(0)
+    x = np.linspace(-5, 5, n)
+    data = nnpost.Dataset(x, x**2 + 0.5 * rng.random(n))
+    post = nnpost.Posterior(nnpost.MLP(1, (units,)), data)
+    layer, theta = OutputLayer(post), 5 * rng.standard_normal((walkers, post.ndim))
+    h, z = layer.split(theta), rng.standard_normal(walkers * units * n)
+    room, tensor, other = np.empty_like(z), torch.tensor(z), torch.empty(z.size).double()
+    jobs: dict[str, Job] = {
+        "numpy": lambda: np.exp(z, out=room),
+        "torch": lambda: torch.exp(tensor, out=other),
+        "log density": lambda: post.log_prob(theta),
+        "value and gradient": lambda: post.log_prob_and_grad(theta),
+        "collapsed density with draw": lambda: layer.draw(h, rng),
+        "collapsed gradient": lambda: layer.log_prob_and_grad(h),
+    }
+    calls = max(1, round(2e6 / z.size))
+    seconds = in_turn(5 * TURNS, **{name: repeated(job, calls) for name, job in jobs.items()})
+    return {
+        exp: {name: float(np.median(seconds[name] / seconds[exp])) for name in DENSITIES}
+        for exp in ("numpy", "torch")
+    }
+
+
+# The article's chain.
+
+
+def article_chain(folder: Path) -> list[Row]:
+    """28 walkers, stretch steps from a ball at zero, in a file that can be continued."""
+    data = nnpost.datasets.parabola()
+    post = nnpost.Posterior(nnpost.MLP(1, (2,)), data)
+    ball = 1e-4 * np.random.default_rng(0).standard_normal((WALKERS, post.ndim))
+    x, y = torch.tensor(data.x[:, 0]), torch.tensor(data.y)
+
+    def ours() -> None:
+        nnpost.sample(
+            post, folder / "ours.h5", ensembles=1, nwalkers=WALKERS, nsteps=STEPS,
+            moves="stretch", start="ball",
+        )  # fmt: skip
+
+    def with_its_file() -> None:
+        """emcee's own move and file, on our log density, all walkers at once."""
+        backend = emcee.backends.HDFBackend(str(folder / "emcee.h5"))
+        backend.reset(WALKERS, post.ndim)
+        emcee.EnsembleSampler(
+            WALKERS, post.ndim, post.log_prob, vectorize=True, backend=backend
+        ).run_mcmc(ball, SHORT, skip_initial_state_check=True)
+
+    def one_by_one() -> None:
+        """As the article samples: a network at a time, unit by unit, nothing stored."""
+
+        def log_prob(theta: np.ndarray) -> float:
+            f = torch.full_like(x, theta[6])
+            for w, b, a in zip(theta[:2], theta[2:4], theta[4:6], strict=True):
+                f += a / (1 + torch.exp(-(w * x + b)))
+            prior = 0.0
+            for t in theta:
+                prior += -0.5 * t**2 / 30**2 - np.log(np.sqrt(2 * np.pi) * 30)
+            value = -((y - f).pow(2).sum() / len(y)).item() + prior
+            return value if np.isfinite(value) else -np.inf
+
+        emcee.EnsembleSampler(WALKERS, post.ndim, log_prob).run_mcmc(
+            ball, SHORT, skip_initial_state_check=True
+        )
+
+    seconds = in_turn(TURNS, ours=ours, file=with_its_file, loop=one_by_one)
+    what = f"the article's chain, {WALKERS} × {STEPS:,} stretch steps, stored"
+    note = f"{np.median(seconds['ours']):.2g} s"
+    return [
+        Row(
+            what,
+            f"times as fast as {against}",
+            before,
+            goal,
+            (float(np.median(seconds[name] * STEPS / SHORT / seconds["ours"])),),
+            note,
+        )
+        for name, against, before, goal in (
+            ("file", "emcee with its own HDF5 file", (6.6,), (15.0,)),
+            ("loop", "the article's loop", (4.2,), (10.0,)),
+        )
+    ]
+
+
+# Training.
+
+
+def training() -> Row:
+    """All restarts as one batch, the search for MAP and MLE included, against a plain loop."""
+    post = nnpost.Posterior(nnpost.MLP(1, (2,)), nnpost.datasets.parabola())
+    x, y = torch.tensor(post.data.x), torch.tensor(post.data.y)[:, None]
+
+    def loop() -> None:
+        for start in post.net.initial(FEW, seed=0):
+            module, loss = post.net.to_torch(start), nn.MSELoss()
+            optimizer = torch.optim.Adam(module.parameters(), lr=0.03)
+            for _ in range(EPOCHS):
+                optimizer.zero_grad()
+                loss(module(x), y).backward()
+                optimizer.step()
+
+    seconds = in_turn(
+        max(1, TURNS // 2),
+        ours=lambda: nnpost.train(post, restarts=RESTARTS, epochs=EPOCHS),
+        loop=loop,
     )
-    sampler.run_mcmc(ball, STEPS, skip_initial_state_check=True)
+    ratio = float(np.median(seconds["loop"] / FEW * RESTARTS / seconds["ours"]))
+    what = f"{RESTARTS:,} restarts × {EPOCHS:,} epochs, MAP and MLE included"
+    note = f"{np.median(seconds['ours']):.2g} s"
+    return Row(what, "times as fast as a torch loop", (15.0,), (80.0,), (ratio,), note)
 
 
-def together() -> None:
-    """All restarts as one batch, the search for MAP and MLE included."""
-    nnpost.train(post, restarts=RESTARTS, epochs=EPOCHS)
+# What it ran on, and the tables.
 
 
-def one_by_one() -> None:
-    """The plain torch loop, over an eighth of the restarts."""
-    x, y = torch.tensor(data.x), torch.tensor(data.y)[:, None]
-    for start in post.net.initial(RESTARTS // 8, seed=0):
-        module = post.net.to_torch(start)
-        optimizer, loss = torch.optim.Adam(module.parameters(), lr=0.03), nn.MSELoss()
-        for _ in range(EPOCHS):
-            optimizer.zero_grad()
-            loss(module(x), y).backward()
-            optimizer.step()
+def machine() -> dict[str, object]:
+    info = Path("/proc/cpuinfo")
+    text = info.read_text("utf-8") if info.exists() else ""
+    names = [line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line]
+    return {
+        "processor": names[0] if names else platform.processor(),
+        "avx512": "avx512f" in text,
+        "cores": len(names),
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("nnpost", "numpy", "torch", "numba", "emcee")},
+    }
 
 
-def collapsed() -> None:
-    nnpost.sample(post, ensembles=4, nwalkers=32, nsteps=200, start="prior")
+def table(rows: list[Row]) -> str:
+    """In Markdown, as in docs/benchmarks.md."""
+    head = ("what", "0.1.0", "goal", "found", "reached", "")
+    lines = [head, ("---",) * len(head), *(row.cells() for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def row(what: str, seconds: float, against: str, other: float) -> None:
-    print(f"{what:<44}{seconds:>8.2f} s   {other / seconds:>6.1f} times as fast as {against}")
+def main() -> None:
+    torch.set_num_threads(1)
+    on = machine()
+    print(f"{on['processor']}, {'with' if on['avx512'] else 'without'} AVX-512, one thread\n")
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [*densities(), *article_chain(Path(folder)), training()]
+    print(table(rows))
+    RESULTS.parent.mkdir(exist_ok=True)
+    kept = {"machine": on, "rows": [asdict(row) | {"reached": row.reached} for row in rows]}
+    RESULTS.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
-chain, batched, single = in_turn(ours, lambda: theirs(True), lambda: theirs(False))
-row(f"{STEPS} stretch steps, file on disk", chain, "emcee, its own file, batched", batched)
-row("", chain, "emcee, its own file, one by one", single)
-batch, loop = in_turn(together, one_by_one)
-row(f"{RESTARTS} restarts of {EPOCHS} epochs, MAP and MLE", batch, "a torch loop", 8 * loop)
-(steps,) = in_turn(collapsed)
-print(f"{'200 collapsed steps of 4 ensembles':<44}{steps:>8.2f} s")
+if __name__ == "__main__":
+    main()

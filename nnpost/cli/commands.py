@@ -177,12 +177,22 @@ def settings(args: argparse.Namespace, line: str) -> int:
 
 
 def info(args: argparse.Namespace, line: str) -> int:
+    if args.system:
+        return _info_system(args)
     from ..report import info
 
     if args.json:
         print(dumped(info.summarise(args.file)))
     else:
         print(info.table(info.overview(args.file)))
+    return DONE
+
+
+def _info_system(args: argparse.Namespace) -> int:
+    from ..report import system
+
+    found = system.overview()
+    print(dumped(found) if args.json else system.table(found))
     return DONE
 
 

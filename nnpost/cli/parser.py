@@ -190,9 +190,18 @@ def settings(parser: Parser) -> None:
     form.add_argument("--markdown", action="store_true", help="the page of the documentation")
 
 
-@command("show what a run file holds", "info chains/parabola.h5", "info chains/parabola.h5 --json")
+@command(
+    "show what a run file holds, or what computes on this machine",
+    "info chains/parabola.h5",
+    "info chains/parabola.h5 --json",
+    "info --system",
+)
 def info(parser: Parser) -> None:
-    add_file(parser)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("file", nargs="?", metavar="FILE", help="a run file")
+    what.add_argument(
+        "--system", action="store_true", help="versions, devices, and what computes the densities"
+    )
     parser.add_argument("--json", action="store_true", help="as one JSON object")
 
 

@@ -20,7 +20,7 @@ from .kernels.shape import ACTIVATIONS
 from .points import WeightedPoints
 from .torch_engine import TorchEngine
 
-__all__ = ["Engine", "engine_for", "without_kernels"]
+__all__ = ["Engine", "engine_for", "no_numba", "without_kernels"]
 
 
 class Engine(Protocol):
@@ -82,11 +82,12 @@ def without_kernels(net: MLP | None = None, device: str = "cpu") -> str | None:
         return f"the device is {device}"
     if net is not None and (type(net) is not MLP or net.activation not in ACTIVATIONS):
         return f"there are kernels for {', '.join(ACTIVATIONS)} alone"
-    return _no_numba()
+    return no_numba()
 
 
 @cache
-def _no_numba() -> str | None:
+def no_numba() -> str | None:
+    """Why numba cannot be had, in words."""
     try:
         import_module("numba")
     except ModuleNotFoundError:

@@ -19,6 +19,7 @@ from nnpost.network.mlp import ACTIVATIONS, MLP, Activation
 from nnpost.posterior import engine as choice
 from nnpost.posterior.engine import engine_for, without_kernels
 from nnpost.posterior.folded import FoldedPosterior
+from nnpost.posterior.kernels.shape import ACTIVATIONS as COMPILED
 from nnpost.posterior.likelihood import MSE, Gaussian
 from nnpost.posterior.output_layer import OutputLayer
 from nnpost.posterior.points import Points, WeightedPoints
@@ -55,7 +56,7 @@ posteriors = st.builds(
     make,
     st.integers(1, 3),
     st.lists(st.integers(1, 5), max_size=2).map(tuple),
-    st.sampled_from(list(ACTIVATIONS)),
+    st.sampled_from(COMPILED),
     st.sampled_from([0.5, "mse", "infer"]),
     st.booleans(),
     st.sampled_from([3, 40, 700]),
