@@ -11,8 +11,8 @@ import nnpost
 
 PACKAGE = Path(nnpost.__file__).parent
 # What each package may import, one row a package, from the ground up: every row names packages of
-# earlier rows alone, and none that it has no use for. A package inside another may have a row of its
-# own, and then belongs to no other. docs/architecture.md says what each is for.
+# earlier rows alone, and none that it has no use for. A package inside another may have a row of
+# its own, and then belongs to no other. docs/architecture.md says what each is for.
 MAY_IMPORT = {
     "common": "",
     "numerics": "",

@@ -20,7 +20,7 @@ from .kernels.shape import ACTIVATIONS
 from .points import WeightedPoints
 from .torch_engine import TorchEngine
 
-__all__ = ["Engine", "engine_for", "no_numba", "without_kernels"]
+__all__ = ["Engine", "engine_for", "without_kernels"]
 
 
 class Engine(Protocol):

@@ -11,7 +11,7 @@ import torch
 from ..common.parallel import cores
 from ..posterior.engine import without_kernels
 
-__all__ = ["PACKAGES", "overview", "table"]
+__all__ = ["overview", "table"]
 
 PACKAGES = ("nnpost", "torch", "numpy", "scipy", "numba", "emcee", "h5py")
 

@@ -15,7 +15,7 @@ from . import collapsed, collapsed_grad, jacobian, misfit
 from .points import Points
 from .shape import Shape
 
-__all__ = ["KERNELS", "NOTICE", "make_ready", "uncompiled"]
+__all__ = ["KERNELS", "make_ready", "uncompiled"]
 
 KERNELS = {**misfit.KERNELS, **collapsed.KERNELS, **collapsed_grad.KERNELS, **jacobian.KERNELS}
 NOTICE = "compiling the densities for this machine, once: about half a minute"
