@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnpost.comparison.detail import ConstantSGDDetail, Detail, ModesDetail
+from nnpost.comparison.effort import ConstantSGDDetail, Detail, ModesDetail
 from nnpost.diagnostics.mixing import effective_size
 
 QUICK = [

@@ -19,7 +19,7 @@ from ..common.errors import Interrupted, RequestError, choose
 from .parser import parse
 
 if TYPE_CHECKING:
-    from ..comparison.detail import Detail
+    from ..comparison.effort import Detail
     from ..experiment.experiment import Experiment
     from ..experiment.request import Request
     from ..experiment.stages import Outcome
@@ -164,15 +164,15 @@ def list_(args: argparse.Namespace, line: str) -> int:
 
 
 def settings(args: argparse.Namespace, line: str) -> int:
-    from ..experiment import reference
+    from ..experiment import settings_pages
 
     if args.json:
-        print(dumped(reference.json_schema(args.section)))
+        print(dumped(settings_pages.json_schema(args.section)))
     elif args.markdown:
-        print(reference.markdown_page(), end="")
+        print(settings_pages.markdown_page(), end="")
     else:
-        sections = reference.sections_named(args.section)
-        print("\n\n".join(map(reference.text_table, sections)))
+        sections = settings_pages.sections_named(args.section)
+        print("\n\n".join(map(settings_pages.text_table, sections)))
     return DONE
 
 

@@ -17,7 +17,7 @@ from ..sampling.run import Run
 from ..training.fits import Fits
 from ..training.maximise import maximise
 from ..training.optimum import Optimum
-from .detail import FULL, Detail
+from .effort import FULL, Detail
 from .result import Comparison, Predictions, Summary
 
 __all__ = ["compare"]

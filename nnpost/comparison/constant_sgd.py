@@ -27,8 +27,8 @@ from ..posterior.posterior import Posterior
 from ..training.fits import Fits
 from ..training.objective import Objective
 from .approximation import Curves
-from .detail import FULL, ConstantSGDDetail
 from .distance import Reference
+from .effort import FULL, ConstantSGDDetail
 
 __all__ = ["constant_sgd", "curves", "descend", "rates"]
 

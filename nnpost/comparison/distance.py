@@ -17,7 +17,7 @@ from ..numerics.covariance import mahalanobis, mcd
 from ..numerics.monte_carlo import chain_batches, jackknife, left_out_error, spread_out
 from ..posterior.posterior import Posterior
 from ..sampling.run import Run
-from .detail import FULL, Detail
+from .effort import FULL, Detail
 from .scorecard import MEASURES
 
 __all__ = ["Measured", "Reference", "measure", "shifts"]

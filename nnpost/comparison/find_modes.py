@@ -22,7 +22,7 @@ from ..posterior.posterior import Posterior
 from ..sampling.run import Run
 from ..training.fits import Fits
 from ..training.maximise import tops_from
-from .detail import FULL, ModesDetail
+from .effort import FULL, ModesDetail
 from .modes import Mode, Modes
 
 __all__ = ["find_modes"]

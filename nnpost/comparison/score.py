@@ -15,8 +15,8 @@ from ..posterior.posterior import Posterior
 from ..sampling.run import Run
 from ..training.fits import Fits
 from .approximations import approximations
-from .detail import FULL, Detail
 from .distance import Measured, Reference, measure, shifts
+from .effort import FULL, Detail
 from .find_modes import find_modes
 from .result import Comparison
 from .scorecard import QUANTILES, Profile, ScoreCard, Spread

@@ -16,8 +16,8 @@ from ..comparison.score import score
 from ..comparison.scorecard import ScoreCard
 from ..sampling.load import load
 from ..sampling.run import Run
+from ..storage.results import read_stage
 from ..storage.runfile import read_group
-from ..storage.stage import read_stage
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from ..common.errors import RequestError, choose
 from ..common.progress import Progress
-from ..comparison.detail import FULL, Detail
+from ..comparison.effort import FULL, Detail
 from ..data.dataset import Dataset
 from ..posterior.posterior import Posterior
 from ..sampling.load import describe, load_posterior

@@ -1,7 +1,7 @@
 """All stages of an experiment, into one run file: train → temper → sample → compare → picture.
 
 Each stage is one function: it computes, writes its result to the run file, and returns it. What
-depended on an older result goes with it (storage/dependents.py).
+depended on an older result goes with it (storage/made_from.py).
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from ..comparison.score import score
 from ..comparison.scorecard import ScoreCard
 from ..posterior.prior_check import prior_check
 from ..sampling.load import load
+from ..sampling.provenance import Sampled
 from ..sampling.run import Run
 from ..sampling.sample import sample
-from ..sampling.sampled import Sampled
 from ..sampling.until import Budget, until_converged
-from ..storage.dependents import made_from
+from ..storage.made_from import made_from
 from ..storage.read_chain import thinned_by
+from ..storage.results import Stage, as_groups, read_stage, write_stages
 from ..storage.runfile import lock, new_file, write_groups
-from ..storage.stage import Stage, as_groups, read_stage, write_stages
 from ..tempering.result import Tempering
 from ..tempering.temper import temper
 from ..training.fits import Fits

@@ -26,9 +26,9 @@ from ..data.grids import grid
 from ..network.mlp import MLP
 from ..posterior.posterior import Posterior
 from ..tempering.map_evidence import log_z_around
-from ..tempering.runs import NoBasins
 from ..tempering.settings import TemperSettings
 from ..tempering.temper import TEMPER_DETAIL, TemperDetail, temper
+from ..tempering.tempered_run import NoBasins
 from ..training.settings import TrainSettings
 from ..training.train import train
 from .result import Scan, Size

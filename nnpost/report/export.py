@@ -16,9 +16,9 @@ from ..common.errors import RequestError, choose
 from ..comparison.result import Comparison
 from ..posterior.description import Description
 from ..sampling.about import read_about
-from ..sampling.sampled import Sampled, burnin
+from ..sampling.provenance import Sampled, burnin
 from ..storage.read_chain import chain_size, read_chain
-from ..storage.stage import read_stage
+from ..storage.results import read_stage
 from ..training.fits import Fits
 
 __all__ = ["export"]

@@ -14,9 +14,9 @@ from ..comparison.scorecard import ScoreCard
 from ..diagnostics.verdict import Verdict
 from ..posterior.description import Description
 from ..sampling.about import read_about
-from ..sampling.sampled import Sampled
+from ..sampling.provenance import Sampled
 from ..storage.read_chain import chain_size
-from ..storage.stage import read_stage
+from ..storage.results import read_stage
 from ..tempering.result import Tempering
 from ..training.fits import Fits
 from ..training.optimum import Optimum

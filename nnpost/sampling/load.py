@@ -15,12 +15,12 @@ from ..common.errors import RequestError
 from ..diagnostics.verdict import Verdict
 from ..posterior.posterior import Posterior
 from ..storage.read_chain import read_chain
-from ..storage.stage import read_stage
+from ..storage.results import read_stage
 from ..tempering.result import Tempering
 from ..training.fits import Fits
 from .about import read_about
+from .provenance import Sampled
 from .run import Run
-from .sampled import Sampled
 
 __all__ = ["describe", "holds", "load", "load_posterior"]
 

@@ -18,7 +18,7 @@ from ..tempering.result import Tempering
 from ..training.fits import Fits
 from ..training.maximise import evaluate
 from ..training.optimum import Optimum
-from .sampled import burnin
+from .provenance import burnin
 
 __all__ = ["Run"]
 

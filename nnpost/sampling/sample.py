@@ -26,17 +26,17 @@ from ..moves.names import WARMUP
 from ..moves.registry import make_move
 from ..posterior.posterior import Posterior
 from ..storage.backend import MemoryBackend
-from ..storage.dependents import made_from
 from ..storage.hdf_backend import RunFileBackend
+from ..storage.made_from import made_from
+from ..storage.results import as_groups, read_stage, write_stages
 from ..storage.runfile import new_file, write_groups
-from ..storage.stage import as_groups, read_stage, write_stages
 from ..tempering.result import Tempering
 from ..tempering.settings import TemperSettings
 from ..tempering.temper import temper
 from ..training.fits import Fits
 from .load import describe, holds, load
+from .provenance import Sampled
 from .run import Run
-from .sampled import Sampled
 from .settings import SampleSettings
 from .start import starting_places
 

@@ -30,7 +30,7 @@ from ..moves.proposal import decide
 from ..numerics.student_mixture import StudentMixture
 from ..posterior.folded import FoldedPosterior
 from .ladder import Ladder, LogWeights, Rungs, run_ladder
-from .runs import NoBasins
+from .tempered_run import NoBasins
 
 __all__ = ["Annealed", "Annealing", "MixtureParticles", "anneal", "draw_inside"]
 

@@ -24,7 +24,7 @@ from ..moves.neuron_gibbs import NeuronGibbs
 from ..numerics.bfgs import bfgs
 from ..numerics.student_mixture import StudentMixture
 from ..posterior.folded import FoldedPosterior
-from .runs import NoBasins
+from .tempered_run import NoBasins
 
 __all__ = ["Ascent", "Basins", "Search", "pooled", "search", "tops_above"]
 

@@ -30,7 +30,7 @@ from ..posterior.output_layer import OutputLayer
 from .annealing import Annealed, Annealing, anneal, draw_inside
 from .basin_hopping import Basins, Search, pooled, search
 from .importance import Refined, weigh
-from .runs import Preference, TemperedRun
+from .tempered_run import Preference, TemperedRun
 
 __all__ = ["FromBasins", "from_basins"]
 

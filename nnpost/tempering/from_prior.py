@@ -22,7 +22,7 @@ from ..moves.registry import collapsed_proposals
 from ..posterior.output_layer import OutputLayer
 from .importance import Importance, refine
 from .ladder import Ladder, LogWeights, run_ladder
-from .runs import Preference, TemperedRun
+from .tempered_run import Preference, TemperedRun
 
 __all__ = ["FromPrior", "from_prior"]
 

@@ -31,8 +31,8 @@ from ..posterior.posterior import Posterior
 from .from_basins import FromBasins, from_basins
 from .from_prior import FromPrior, from_prior
 from .result import Tempering
-from .runs import Preference, TemperedRun
 from .settings import TemperSettings
+from .tempered_run import Preference, TemperedRun
 
 __all__ = ["TEMPER_DETAIL", "TemperDetail", "choose_start", "temper"]
 

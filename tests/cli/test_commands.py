@@ -22,7 +22,7 @@ from nnpost.common.errors import Interrupted
 from nnpost.experiment import stages
 from nnpost.experiment.experiment import load_experiment
 from nnpost.experiment.request import Request, make_request, reopen
-from nnpost.storage.dependents import MADE_FROM
+from nnpost.storage.made_from import MADE_FROM
 from nnpost.storage.read_chain import committed_rows, read_chain
 from nnpost.storage.runfile import read_group
 from nnpost.training.fits import Fits

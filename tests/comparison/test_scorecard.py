@@ -9,8 +9,8 @@ import pytest
 from scipy.stats import chi2, norm
 
 from nnpost.comparison.compare import compare
-from nnpost.comparison.detail import ConstantSGDDetail, Detail, ModesDetail
 from nnpost.comparison.distance import Reference, measure
+from nnpost.comparison.effort import ConstantSGDDetail, Detail, ModesDetail
 from nnpost.comparison.find_modes import find_modes
 from nnpost.comparison.score import profile_between, score
 from nnpost.comparison.scorecard import ScoreCard

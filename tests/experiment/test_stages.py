@@ -8,8 +8,8 @@ from conftest import QUICK
 from nnpost.experiment.experiment import load_experiment
 from nnpost.experiment.request import make_request, reopen
 from nnpost.experiment.stages import keep, train_stage
-from nnpost.storage.dependents import MADE_FROM
-from nnpost.storage.stage import read_stage
+from nnpost.storage.made_from import MADE_FROM
+from nnpost.storage.results import read_stage
 from nnpost.training.fits import Fits
 
 

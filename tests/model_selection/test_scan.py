@@ -16,8 +16,8 @@ from nnpost.model_selection.result import Scan, Size
 from nnpost.model_selection.scan import inner_half
 from nnpost.tempering.basin_hopping import Search
 from nnpost.tempering.from_basins import FromBasins
-from nnpost.tempering.runs import NoBasins
 from nnpost.tempering.temper import TemperDetail
+from nnpost.tempering.tempered_run import NoBasins
 
 TRAINING = {"restarts": 6, "epochs": 200, "lr": 0.05, "loss": "sum"}
 TEMPERING = {"particles": 200, "steps": 4}

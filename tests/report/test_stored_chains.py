@@ -8,13 +8,13 @@ import pytest
 
 import nnpost
 from nnpost.comparison.compare import compare
-from nnpost.comparison.detail import Detail
+from nnpost.comparison.effort import Detail
 from nnpost.comparison.result import Comparison
 from nnpost.posterior.description import Description
 from nnpost.report.export import export
 from nnpost.report.info import overview, summarise, table
+from nnpost.storage.results import read_stage
 from nnpost.storage.runfile import read_group
-from nnpost.storage.stage import read_stage
 
 CHAINS = sorted((Path(__file__).parents[2] / "chains" / "reference").glob("*.h5"))
 

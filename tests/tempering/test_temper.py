@@ -19,8 +19,8 @@ from nnpost.tempering.from_basins import FromBasins
 from nnpost.tempering.from_prior import FromPrior
 from nnpost.tempering.importance import Refined
 from nnpost.tempering.result import Tempering
-from nnpost.tempering.runs import NoBasins, Preference, TemperedRun
 from nnpost.tempering.temper import TemperDetail, choose_start, temper
+from nnpost.tempering.tempered_run import NoBasins, Preference, TemperedRun
 
 FEW = Search(restarts=30, ascent=Ascent(steps=40), hops=2, hoppers=20)
 

@@ -8,9 +8,9 @@ import pytest
 from nnpost.comparison.result import Comparison
 from nnpost.comparison.scorecard import ScoreCard
 from nnpost.diagnostics.verdict import Verdict
-from nnpost.sampling.sampled import Sampled
+from nnpost.sampling.provenance import Sampled
+from nnpost.storage.results import as_groups, read_stage, write_stages
 from nnpost.storage.runfile import new_file, read_group
-from nnpost.storage.stage import as_groups, read_stage, write_stages
 from nnpost.tempering.result import Tempering
 from nnpost.training.fits import Fits
 

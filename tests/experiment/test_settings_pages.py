@@ -10,7 +10,7 @@ import pytest
 from nnpost.cli.commands import main
 from nnpost.data.datasets import GENERATORS
 from nnpost.experiment.experiment import SECTIONS, builtin_text, builtins, load_experiment
-from nnpost.experiment.reference import json_schema, markdown_page
+from nnpost.experiment.settings_pages import json_schema, markdown_page
 from nnpost.network.mlp import ACTIVATIONS, MLP
 from nnpost.posterior.likelihood import LIKELIHOODS
 

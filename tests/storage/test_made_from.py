@@ -4,7 +4,7 @@ import h5py
 import pytest
 
 import nnpost
-from nnpost.storage.dependents import MADE_FROM, made_from
+from nnpost.storage.made_from import MADE_FROM, made_from
 
 JUDGED = {"verdict", "comparison", "scorecard"}
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from nnpost.sampling.sampled import Sampled
+from nnpost.sampling.provenance import Sampled
 
 MADE = Sampled(4, 32, 100, 20, 1, "collapsed", "tempered", 0)
 
