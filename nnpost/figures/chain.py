@@ -146,11 +146,11 @@ def ranks(run: Run) -> Figure:
     ranked among all of them; each ensemble should have its part of every twentieth (Vehtari et
     al. 2021, Bayesian Anal. 16, 667). The grey band holds what chance does with as many effective
     draws as the verdict gives an ensemble, or as are ranked where a thinned chain has fewer, two
-    standard deviations either way. A run that has not been judged (``run.judged``) has no band.
+    standard deviations either way. A run that has not been judged (``run.verdict``) has no band.
     """
     kept = slice(run.burnin, None, -(-(len(run.chain) - run.burnin) // ROWS))
     series = _series(run, kept, ())
-    ess = {} if run.judged is None else run.judged.ess
+    ess = {} if run.known_verdict is None else run.known_verdict.ess
     fig = new_figure(7.2, 4.4)
     panels = fig.subplots(2, 2, sharex=True, sharey=True)
     for ax, (label, values) in zip(panels.flat, series.items(), strict=False):

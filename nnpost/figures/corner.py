@@ -58,8 +58,8 @@ def corner(
     ``parameters`` are indices into theta or labels. Without it all are drawn, unit by unit, or
     as many whole units as make at most 12 panels a side, and the output bias.
 
-    Axes hold 98 % of the draws. A mark beyond them is drawn hollow at the border. Of a run that has
-    been judged (``run.judged``) it is said where it has not converged.
+    Axes hold 98 % of the draws. A mark beyond them is drawn hollow at the border. It is said
+    where a run has not converged, and where nobody has asked (``run.verdict``) so far.
     """
     if laplace is not None and not isinstance(laplace, Mapping):
         raise RequestError(
@@ -302,7 +302,9 @@ def _explain(
         facts.append("folded" if math.isinf(copies) else f"folded: one of {copies:,} copies")
     if shown < run.post.ndim:
         facts.append(f"{shown} of {run.post.ndim} parameters")
-    if run.judged is not None and not run.judged.converged:
+    if run.known_verdict is None:
+        facts.append("convergence has not been judged")
+    elif not run.known_verdict.converged:
         facts.append("the chain has NOT converged")
     legend = fig.legend(
         handles=handles,

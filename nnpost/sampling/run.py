@@ -101,6 +101,11 @@ class Run(TabledPairs):
         """Converged or not, with the reasons: as it was judged before, or else as it stands."""
         return self.judged or self._judge()
 
+    @property
+    def known_verdict(self) -> Verdict | None:
+        """The verdict where it has been reached already, by whoever asked for it first."""
+        return self.judged or vars(self).get("verdict")
+
     def _judge(self) -> Verdict:
         log_z, log_z_at_map = None, None
         if self.tempering is not None:

@@ -204,6 +204,7 @@ def test_corner_says_that_a_chain_has_not_converged(parabola):
         run = dataclasses.replace(parabola.run, judged=judged)
         title = figures.corner(run, parameters=["$c$"]).legends[0].get_title().get_text()
         assert ("NOT converged" in title) == told
+        assert ("has not been judged" in title) == (judged is None)
         assert "verdict" not in vars(run)
 
 
