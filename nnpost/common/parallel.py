@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 SMALL = 2**23  # numbers in one step, all walkers, points and units together
 SMALL_FOR_KERNELS = 200_000  # the same for compiled kernels, whose threads cost less
 
-_here = local()  # ``alone`` where calls already go side by side
+_here = local()  # ``beside_others`` in threads whose calls go side by side
 
 
 def cores() -> int:
@@ -33,7 +33,7 @@ def cores() -> int:
 
 def kernel_threads(numbers: int) -> int:
     """Threads for compiled kernels that work on so many ``numbers``; no bit depends on it."""
-    if numbers < SMALL_FOR_KERNELS or getattr(_here, "alone", False):
+    if numbers < SMALL_FOR_KERNELS or getattr(_here, "beside_others", False):
         return 1
     return cores()
 
@@ -67,7 +67,8 @@ class SideBySide:
         self._over = Event()
 
     def __call__(self, work: Callable[[int], Result]) -> list[Result]:
-        with ThreadPoolExecutor(self.workers, initializer=_alone) as pool:
+        several = self.workers > 1
+        with ThreadPoolExecutor(self.workers, initializer=_settle, initargs=(several,)) as pool:
             try:
                 return list(pool.map(work, range(self.count)))
             except BaseException:
@@ -80,6 +81,6 @@ class SideBySide:
             raise KeyboardInterrupt
 
 
-def _alone() -> None:
-    _here.alone = True
+def _settle(beside_others: bool) -> None:
+    _here.beside_others = beside_others
     torch.set_num_threads(1)

@@ -3,7 +3,7 @@ import time
 import pytest
 import torch
 
-from nnpost.common.parallel import SMALL, SideBySide, threads_for
+from nnpost.common.parallel import SMALL, SideBySide, cores, kernel_threads, threads_for
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +29,26 @@ def test_small_batches_take_one_thread_and_the_number_comes_back(numbers, thread
 def test_work_side_by_side_comes_back_in_order_on_one_thread_each():
     every = SideBySide(5)
     assert every(lambda i: (i * i, torch.get_num_threads())) == [(i * i, 1) for i in range(5)]
+
+
+def test_kernels_take_the_threads_that_are_allowed_where_there_is_work(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    assert cores() == 5
+    assert (kernel_threads(199_999), kernel_threads(200_000)) == (1, 5)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3,2")  # the first is that of the outermost level
+    assert cores() == 3
+    for nothing in ("", "many", "0"):
+        monkeypatch.setenv("OMP_NUM_THREADS", nothing)
+        assert cores() >= 1
+
+
+def test_kernels_take_one_thread_beside_others_and_all_alone(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    every = SideBySide(3)
+    every.workers = 2
+    assert every(lambda i: kernel_threads(10**9)) == [1, 1, 1]
+    assert SideBySide(1)(lambda i: kernel_threads(10**9)) == [4]
+    assert kernel_threads(10**9) == 4
 
 
 def test_work_that_nobody_waits_for_any_more_ends():

@@ -48,6 +48,11 @@ def test_info_says_what_the_run_says(run):
         assert found["evidence"]["log_z"] == pytest.approx(run.log_evidence)
 
 
+def test_stored_log_probs_are_those_of_the_posterior(run):
+    """Whatever computed them then, and whatever computes them now."""
+    np.testing.assert_allclose(run.post.log_prob(run.chain), run.log_prob, rtol=1e-9)
+
+
 def test_the_table_needs_no_score_card(run):
     found = overview(run.path)
     assert {**summarise(run.path), "scorecard": 0} == {**found, "scorecard": 0}
