@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..common.errors import RequestError
-from ..common.tables import Table, Tabled
+from ..common.tables import TabledPairs, plain_label
 from .likelihood import LOG_2PI
 from .posterior import Posterior
 
@@ -27,7 +27,7 @@ __all__ = ["ClosedForm", "closed_form"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ClosedForm(Tabled):
+class ClosedForm(TabledPairs):
     """The exact Gaussian posterior of a linear network.
 
     ``mean`` (P,) and ``covariance`` (P, P) are those of theta, in torch's order: the weights of
@@ -60,13 +60,8 @@ class ClosedForm(Tabled):
     def rows(self) -> list[tuple[str, str]]:
         """What the tables show, as (name, value)."""
         pairs = zip(self.labels, self.mean, self.sd, strict=True)
-        bare = str.maketrans("", "", "$_{}")
-        rows = [(label.translate(bare), f"{m:.5f} ± {s:.5f}") for label, m, s in pairs]
+        rows = [(plain_label(label), f"{m:.5f} ± {s:.5f}") for label, m, s in pairs]
         return [*rows, ("log evidence", f"{self.log_evidence:.3f}")]
-
-    def tables(self) -> list[Table]:
-        """What it shows."""
-        return [Table(self.rows())]
 
 
 def closed_form(post: Posterior) -> ClosedForm:
