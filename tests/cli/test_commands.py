@@ -206,7 +206,7 @@ def test_article_recipe_is_told_that_it_did_not_converge(tmp_path, capsys):
 def test_interrupted_run_says_how_to_go_on_and_does(tmp_path, capsys):
     """Ctrl-C, as a terminal sends it, to a process that samples."""
     out, whole = tmp_path / "parabola.h5", tmp_path / "whole.h5"
-    more = ["sample.nsteps=600", "train.restarts=2", "train.epochs=2"]
+    more = ["sample.nsteps=1500", "train.restarts=2", "train.epochs=2"]
     argv = ["run", "parabola", *quick(out, *more)]
     assert stopped(argv, out, signal.SIGINT) == (
         130,
@@ -214,7 +214,7 @@ def test_interrupted_run_says_how_to_go_on_and_does(tmp_path, capsys):
         f"{shlex.join(['nnpost', *argv, '--quiet', '--resume'])}\n",
     )
     rows = committed_rows(out)
-    assert 0 < rows < 600
+    assert 0 < rows < 1500
     assert json_info(out, capsys)["chain"]["steps"] == rows
     assert json_info(out, capsys)["convergence"] is None
     assert main([*argv, "--resume"]) in (0, 1)
@@ -222,10 +222,17 @@ def test_interrupted_run_says_how_to_go_on_and_does(tmp_path, capsys):
     assert np.array_equal(read_chain(out).chain, read_chain(whole).chain)
 
 
+# The command, even where the tests themselves were started with interrupts ignored.
+LISTENING = (
+    "import signal\nfrom nnpost.cli.commands import entry\n"
+    "signal.signal(signal.SIGINT, signal.default_int_handler)\nentry()"
+)
+
+
 def stopped(argv: list[str], out: Path, how: signal.Signals) -> tuple[int, str]:
     """Exit status and stderr of a command that gets a signal when the first rows are on disk."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "nnpost", *argv, "--quiet"],
+        [sys.executable, "-c", LISTENING, *argv, "--quiet"],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         stderr=subprocess.PIPE,
         text=True,
@@ -348,10 +355,10 @@ def test_interrupts_are_told_in_one_line(argv, interrupt, line, capsys, monkeypa
 
 def test_killed_process_is_resumed_to_the_same_chain(tmp_path):
     whole, killed = tmp_path / "whole.h5", tmp_path / "killed.h5"
-    more = ["sample.nsteps=600", "train.restarts=2", "train.epochs=2"]
+    more = ["sample.nsteps=1500", "train.restarts=2", "train.epochs=2"]
     argv = ["run", "parabola", *quick(killed, *more)]
     assert stopped(argv, killed, signal.SIGKILL) == (-signal.SIGKILL, "")
-    assert 0 < committed_rows(killed) < 600
+    assert 0 < committed_rows(killed) < 1500
     assert main([*argv, "--quiet", "--resume"]) in (0, 1)
     only_chain(whole, *more)
     assert np.array_equal(read_chain(killed).chain, read_chain(whole).chain)
