@@ -13,7 +13,7 @@ import emcee
 import h5py
 import numpy as np
 import pytest
-from conftest import QUICK, main, quick
+from small import QUICK, main, quick
 
 import nnpost
 from nnpost.cli import commands

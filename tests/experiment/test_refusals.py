@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from conftest import QUICK, quick
+from small import QUICK, quick
 
 import nnpost
 from nnpost.cli.commands import main

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import h5py
-from conftest import QUICK
+from small import QUICK
 
 from nnpost.experiment.experiment import load_experiment
 from nnpost.experiment.request import make_request, reopen

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from conftest import main
+from small import main
 
 import nnpost
 from nnpost import figures

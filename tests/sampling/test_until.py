@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import main
+from small import main
 
 from nnpost.common.errors import RequestError
 from nnpost.diagnostics.verdict import Verdict
