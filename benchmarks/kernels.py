@@ -16,9 +16,9 @@ import numpy as np
 import torch
 
 import nnpost
-from nnpost.network.jacobian import jacobian as torch_jacobian
+from nnpost.network.jacobian import hidden_jacobian as torch_jacobian
 from nnpost.posterior.kernel_engine import KernelEngine
-from nnpost.posterior.kernels.jacobian import jacobian
+from nnpost.posterior.kernels.jacobian import hidden_jacobian
 from nnpost.posterior.kernels.ready import make_ready
 from nnpost.posterior.points import WeightedPoints
 from nnpost.posterior.torch_engine import TorchEngine
@@ -78,7 +78,7 @@ def table(number: int, walkers: int, units: int, n: int) -> None:
         "statistics": lambda e=engine: e.statistics(h),
         "outputs": lambda e=engine: e.outputs(theta),
     } for engine in (kernels, by_torch))  # fmt: skip
-    ours["Jacobian"] = lambda: jacobian(kernels.shape, theta, kernels.points)
+    ours["Jacobian"] = lambda: hidden_jacobian(kernels.shape, theta, kernels.points)
     theirs["Jacobian"] = lambda: torch_jacobian(post.net, t, post.points.x)
     calls = max(1, int(2e5 / z.size))
     found = in_turn(

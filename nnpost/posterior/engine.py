@@ -60,6 +60,9 @@ class Engine(Protocol):
         """The gradient in h of −τ/2 E[Σ r²] over output layers of this mean (B, K) and covariance
         (B, K, K), and Σ r² of the mean: (B, H), (B,)."""
 
+    def hidden_jacobian(self, theta: np.ndarray) -> np.ndarray:
+        """∂f(x_i)/∂h at the data: (B, H, n)."""
+
     def statistics(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """F Fᵀ (B, K, K) and F y (B, K) of the weighted features F (K, n)."""
 

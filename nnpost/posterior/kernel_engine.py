@@ -14,6 +14,7 @@ from ..network.mlp import MLP
 from .kernels import ready
 from .kernels.collapsed import collapsed, statistics
 from .kernels.collapsed_grad import collapsed_and_grad, expected_grad
+from .kernels.jacobian import hidden_jacobian
 from .kernels.misfit import outputs, sse, sse_and_grad
 from .kernels.points import Points
 from .kernels.results import EvidenceGrad, OutputGaussian
@@ -65,6 +66,9 @@ class KernelEngine:
         return expected_grad(
             self.shape, h, self.points, tau, mean, covariance, _threads(h, self.points)
         )
+
+    def hidden_jacobian(self, theta: np.ndarray) -> np.ndarray:
+        return hidden_jacobian(self.shape, theta, self.points, _threads(theta, self.points))
 
     def statistics(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return statistics(self.shape, h, self.points, _threads(h, self.points))

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..common.tensors import BLOCK, as_tensor
+from ..network.jacobian import hidden_jacobian
 from ..network.mlp import MLP
 from .kernels.results import EvidenceGrad, OutputGaussian
 from .points import WeightedPoints
@@ -87,6 +88,9 @@ class TorchEngine:
 
         grad, sse = self._mapped(of, h, _column(tau, h), mean, covariance)
         return grad, sse
+
+    def hidden_jacobian(self, theta: np.ndarray) -> np.ndarray:
+        return self._mapped(lambda t: (hidden_jacobian(self.net, t, self.points.x),), theta)[0]
 
     def statistics(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         def of(h: Tensor) -> tuple[Tensor, ...]:

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from ..common.tensors import BLOCK, as_tensor, finite_or_never
-from ..network.jacobian import hidden_jacobian
 from ..posterior.points import WeightedPoints
 from ..posterior.posterior import Posterior
 from .least_squares import LeastSquares
@@ -105,7 +104,8 @@ class Objective:
         problem = self._output_problem(theta)
         outputs = theta.clone()
         outputs[:, self.output] = problem.solution
-        jacobian = hidden_jacobian(self.net, outputs, self.post.points.x)
+        found = self.post.engine.hidden_jacobian(outputs.numpy(force=True))
+        jacobian = as_tensor(found, self.post.device)
         jacobian = (jacobian * self.root_precision(theta).unsqueeze(1)).mT
         jacobian = torch.nn.functional.pad(jacobian, (0, 0, 0, self.net.n_output))
         jacobian = jacobian - problem.q @ (problem.q.mT @ jacobian)

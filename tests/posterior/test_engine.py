@@ -83,6 +83,7 @@ def test_posteriors_are_the_same(post):
     close(post.predict(theta, x), other.predict(theta, x))
     for found, expected in zip(*(p.log_prob_and_grad(theta) for p in (post, other)), strict=True):
         close(found, expected)
+    close(post.engine.hidden_jacobian(theta), other.engine.hidden_jacobian(theta))
 
 
 @quick

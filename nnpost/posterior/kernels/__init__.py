@@ -8,7 +8,7 @@ numpy in, numpy out, float64; only numpy and numba are imported, and numba by th
     collapsed       collapsed, statistics: the output layer integrated out
     collapsed_grad  collapsed_and_grad, expected_grad: its gradient in the hidden part
     results         what these return
-    jacobian        jacobian, hidden_jacobian
+    jacobian        hidden_jacobian
     rows            walkers split over threads
     ready           everything compiled ahead of its first use
 

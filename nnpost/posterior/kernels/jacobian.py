@@ -1,4 +1,4 @@
-"""Derivatives of the output at every point, ∂f(x_i)/∂θ, by the chain rule."""
+"""Derivatives of the output at every point by the hidden part, ∂f(x_i)/∂h, by the chain rule."""
 
 from __future__ import annotations
 
@@ -14,31 +14,22 @@ from .rows import as_rows, split
 from .shape import Shape
 from .vectors import slopes
 
-__all__ = ["KERNELS", "hidden_jacobian", "jacobian"]
-
-
-def jacobian(shape: Shape, theta: np.ndarray, points: Points, threads: int = 1) -> np.ndarray:
-    """∂f/∂θ, (B, ≥P) -> (B, P, n)."""
-    return _run(shape, theta, points, threads, shape.ndim)
+__all__ = ["KERNELS", "hidden_jacobian"]
 
 
 def hidden_jacobian(
     shape: Shape, theta: np.ndarray, points: Points, threads: int = 1
 ) -> np.ndarray:
-    """∂f/∂h, (B, ≥P) -> (B, H, n)."""
-    return _run(shape, theta, points, threads, shape.n_hidden)
-
-
-def _run(shape: Shape, theta: np.ndarray, points: Points, threads: int, rows: int) -> np.ndarray:
+    """∂f/∂h of the outputs as they are, no weights in them: (B, ≥P) -> (B, H, n)."""
     theta = as_rows(theta, shape.ndim)
-    out = np.empty((len(theta), rows, points.n))
+    out = np.empty((len(theta), shape.n_hidden, points.n))
     shared = (shape.widths, shape.code, shape.units, points.arrays(shape)[0], shape.ndim)
-    split(_jacobian, threads, rows * points.n, (theta, out), shared)
+    split(_hidden_jacobian, threads, shape.n_hidden * points.n, (theta, out), shared)
     return out
 
 
 @kernel
-def _jacobian(theta, out, sizes, code, count, x, ndim):
+def _hidden_jacobian(theta, out, sizes, code, count, x, ndim):
     n, m = out.shape[2], x.shape[2]
     width = sizes[-2]
     units, delta, work = np.empty((count, m)), np.empty((count, m)), np.ones((1, m))
@@ -53,11 +44,6 @@ def _jacobian(theta, out, sizes, code, count, x, ndim):
                     slopes(code, t[at + u], one, 0, units, count - width + u, delta)
                 earlier(t, at - width * (sizes[-3] + 1), sizes, code, units, delta, work)
                 _hidden_rows(sizes, x[k], units, delta, j, lo, hi)
-            if j.shape[0] == ndim:
-                last = units[count - width :] if count > 0 else x[k]
-                for u in range(width):
-                    _store(last, u, one, 0, j, at + u, lo, hi)
-                _store(one, 0, one, 0, j, at + width, lo, hi)
         if not finite(t, ndim):
             j[:] = math.nan
 
@@ -88,4 +74,4 @@ def _store(left, a, right, b, out, o, lo, hi):
         row[i] = left[a, i] * right[b, i]
 
 
-KERNELS = {"Jacobian": _jacobian}
+KERNELS = {"Jacobian": _hidden_jacobian}

@@ -40,7 +40,7 @@ def make_ready(say: Callable[[str], None] = lambda _: None) -> None:
     collapsed.statistics(shape, theta, points)
     collapsed_grad.collapsed_and_grad(shape, theta, points, 1.0, np.ones(2))
     collapsed_grad.expected_grad(shape, theta, points, 1.0, np.zeros((1, 2)), np.zeros((1, 2, 2)))
-    jacobian.jacobian(shape, theta, points)
+    jacobian.hidden_jacobian(shape, theta, points)
 
 
 if __name__ == "__main__":
