@@ -56,14 +56,14 @@ def threads_for(numbers: int) -> Iterator[None]:
 
 
 class SideBySide:
-    """Calls of one function for 0 … count − 1, as many at once as there are cores, a thread each.
+    """Calls of one function for 0 … count − 1, as many at once as :func:`cores`, a thread each.
 
     A call that takes long asks :meth:`check` now and then, which ends it where the others failed or
     were interrupted.
     """
 
     def __init__(self, count: int) -> None:
-        self.count, self.workers = count, min(count, _available())
+        self.count, self.workers = count, min(count, cores())
         self._over = Event()
 
     def __call__(self, work: Callable[[int], Result]) -> list[Result]:

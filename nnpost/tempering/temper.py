@@ -12,6 +12,10 @@ One run for each ensemble, all in the collapsed space.
 exp(log Z) of a run is consistent, with a bias that falls with the number of particles; by
 importance sampling it is unbiased. Which of the two it is, one rule chooses (``Preference``)
 by what the draws are worth.
+
+:func:`temper` makes all runs in one process. Those from the prior know nothing of each other until
+the end: :func:`temper_apart` makes one of them, wherever that is, and :func:`together` makes of all
+what :func:`temper` would have made, bit for bit.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -34,7 +39,14 @@ from .result import Tempering
 from .settings import TemperSettings
 from .tempered_run import Preference, TemperedRun
 
-__all__ = ["TEMPER_DETAIL", "TemperDetail", "choose_start", "temper"]
+__all__ = [
+    "TEMPER_DETAIL",
+    "TemperDetail",
+    "choose_start",
+    "temper",
+    "temper_apart",
+    "together",
+]
 
 
 @dataclass(frozen=True)
@@ -89,9 +101,8 @@ def temper(
     layer = OutputLayer(post)
     start = choose_start(post, layer, start, tuning)
     began = time.perf_counter()
-    numbers = particles * post.data.n * (max(post.net.sizes) + 1)
     rngs = [_generator(seed, e) for e in range(ensembles)]
-    with threads_for(numbers), open_progress(progress, "temper") as whole:
+    with threads_for(_numbers(post, particles)), open_progress(progress, "temper") as whole:
         side_by_side = SideBySide(ensembles)
         part = _progress_of_runs(whole, side_by_side)
         if start == "basins":
@@ -106,6 +117,63 @@ def temper(
             rule = tuning.prior.preference
         seconds = time.perf_counter() - began
     return _result(layer, start, runs, rule, rngs, seconds)
+
+
+class Apart(NamedTuple):
+    """One run from the prior, made by itself, with its generator as the run has left it."""
+
+    run: TemperedRun
+    rng: np.random.RandomState
+    seconds: float
+
+
+def temper_apart(
+    post: Posterior,
+    e: int,
+    *,
+    particles: int = TemperSettings.particles,
+    steps: int = TemperSettings.steps,
+    seed: int = 0,
+    progress: Progress | bool = False,
+    start: str = TemperSettings.start,
+    tuning: TemperDetail = TEMPER_DETAIL,
+) -> Apart | None:
+    """Run ``e`` of :func:`temper` by itself, with the same arguments; None where the runs start
+    from basins, and so have to be made together.
+
+    Raises:
+        RequestError: settings that cannot be used, as of :class:`TemperSettings`.
+    """
+    TemperSettings(particles=particles, steps=steps, start=start).checked_for(post)
+    layer = OutputLayer(post)
+    if choose_start(post, layer, start, tuning) == "basins":
+        return None
+    post.make_ready(progress)
+    rng, began = _generator(checked("seed", seed, SEED), e), time.perf_counter()
+    with threads_for(_numbers(post, particles)), open_progress(progress, "temper") as told:
+        run = from_prior(
+            layer, particles, steps, rng, lambda beta, text: told(beta, 1.0, text), tuning.prior
+        )
+    return Apart(run, rng, time.perf_counter() - began)
+
+
+def together(
+    post: Posterior, runs: Sequence[Apart], tuning: TemperDetail = TEMPER_DETAIL
+) -> Tempering:
+    """What runs 0 … E − 1, each made apart, come to; ``seconds`` are those of all of them."""
+    return _result(
+        OutputLayer(post),
+        "prior",
+        [one.run for one in runs],
+        tuning.prior.preference,
+        [one.rng for one in runs],
+        sum(one.seconds for one in runs),
+    )
+
+
+def _numbers(post: Posterior, particles: int) -> int:
+    """How many numbers one move of all particles works on."""
+    return particles * post.data.n * (max(post.net.sizes) + 1)
 
 
 def _result(

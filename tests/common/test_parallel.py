@@ -31,6 +31,11 @@ def test_work_side_by_side_comes_back_in_order_on_one_thread_each():
     assert every(lambda i: (i * i, torch.get_num_threads())) == [(i * i, 1) for i in range(5)]
 
 
+def test_no_more_work_goes_side_by_side_than_threads_are_allowed(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert (SideBySide(2).workers, SideBySide(8).workers) == (2, 3)
+
+
 def test_kernels_take_the_threads_that_are_allowed_where_there_is_work(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
     assert cores() == 5

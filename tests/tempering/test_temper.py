@@ -1,6 +1,7 @@
 """Tempered runs against exact evidences, and the pieces that a start from basins is made of."""
 
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -19,7 +20,13 @@ from nnpost.tempering.from_basins import FromBasins
 from nnpost.tempering.from_prior import FromPrior
 from nnpost.tempering.importance import Refined
 from nnpost.tempering.result import Tempering
-from nnpost.tempering.temper import TemperDetail, choose_start, temper
+from nnpost.tempering.temper import (
+    TemperDetail,
+    choose_start,
+    temper,
+    temper_apart,
+    together,
+)
 from nnpost.tempering.tempered_run import NoBasins, Preference, TemperedRun
 
 FEW = Search(restarts=30, ascent=Ascent(steps=40), hops=2, hoppers=20)
@@ -199,6 +206,27 @@ def test_a_run_depends_on_seed_and_number_alone():
     np.testing.assert_array_equal(both.theta[:1], one.theta)
     assert not np.array_equal(both.theta[0], both.theta[1])
     assert not np.array_equal(temper(post, 1, particles=200, steps=2, seed=5).theta, one.theta)
+
+
+def test_runs_made_apart_are_those_of_one_process():
+    """Bit for bit, after a way through other processes, refined and weighed together."""
+    post = curve(2, "tanh")
+    asked = {"particles": 200, "steps": 2, "seed": 5}
+    whole = temper(post, 3, **asked)
+    apart = [temper_apart(post, e, **asked) for e in (2, 0, 1)]
+    parts = together(post, [pickle.loads(pickle.dumps(apart[i])) for i in (1, 2, 0)])
+    assert parts.seconds == pytest.approx(sum(one.seconds for one in apart))
+    tree, other = whole.to_tree(), parts.to_tree()
+    for name in tree.keys() - {"mixtures", "seconds", "start"}:
+        assert np.array_equal(tree[name], other[name], equal_nan=True), name
+    assert parts.start == "prior"
+    assert len(tree["mixtures"]) == len(other["mixtures"])
+    for e, mixture in tree["mixtures"].items():
+        assert all(np.array_equal(mixture[key], other["mixtures"][e][key]) for key in mixture)
+
+
+def test_runs_from_basins_are_not_made_apart():
+    assert temper_apart(curve(2, "tanh"), 0, particles=100, start="basins") is None
 
 
 def test_a_tempering_comes_back_from_its_tree():
