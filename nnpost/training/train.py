@@ -1,9 +1,7 @@
-"""Hundreds of restarts of SGD or Adam, trained together as one batch, and the maxima behind them.
+"""Hundreds of restarts of SGD or Adam, and the maxima behind them.
 
-The restarts are the rows of one leaf tensor (R, P). The losses are summed over the rows before
-the gradient is taken, so a row's gradient is its own, and torch's SGD and Adam act on each number
-by itself: every restart moves exactly as it would alone. Its start and its mini-batches are drawn
-from (seed, restart), so it is also the same whatever R is.
+Every restart moves exactly as it would alone. Its start and its mini-batches are drawn from
+(seed, restart), so it is also the same whatever their number is.
 """
 
 from __future__ import annotations

@@ -189,15 +189,17 @@ def test_torch_where_numba_is_missing():
         "import numpy as np, nnpost\n"
         "from nnpost.posterior.engine import without_kernels\n"
         "post = nnpost.Posterior(nnpost.MLP(1, (2,)), nnpost.datasets.parabola(30))\n"
-        "print(without_kernels(), '|', type(post.engine).__name__, '|', post.log_prob(np.ones(7)))"
+        "fits = nnpost.train(post, restarts=2, epochs=3)\n"
+        "print(without_kernels(), type(post.engine).__name__, post.log_prob(np.ones(7)),"
+        " fits.mse[1], sep=' | ')"
     )
     out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    why, name, value = out.stdout.split(" | ")
+    why, name, value, mse = out.stdout.split(" | ")
     assert (why, name) == ("numba is not installed", "TorchEngine")
-    from nnpost import datasets
-
-    expected = Posterior(MLP(1, (2,)), datasets.parabola(30)).log_prob(np.ones(7))
-    assert float(value) == pytest.approx(expected, rel=1e-13)
+    post = Posterior(MLP(1, (2,)), nnpost.datasets.parabola(30))
+    assert float(value) == pytest.approx(post.log_prob(np.ones(7)), rel=1e-13)
+    expected = nnpost.train(post, restarts=2, epochs=3).mse[1]
+    assert float(mse) == pytest.approx(expected, rel=1e-11)
 
 
 # Threads.

@@ -20,6 +20,7 @@ pytest.importorskip("numba")
 from nnpost.posterior.kernels import ready, rows
 from nnpost.posterior.kernels.collapsed import collapsed, statistics
 from nnpost.posterior.kernels.collapsed_grad import collapsed_and_grad, expected_grad
+from nnpost.posterior.kernels.descent import Moments, Rule, descend
 from nnpost.posterior.kernels.jacobian import hidden_jacobian
 from nnpost.posterior.kernels.misfit import outputs, sse, sse_and_grad
 from nnpost.posterior.kernels.points import Points
@@ -455,4 +456,7 @@ def test_each_kernel_is_compiled_once_for_whatever_comes():
     case.theta, case.normals = np.asfortranarray(case.theta), case.normals.astype(np.float32)
     case.tau = 1
     case.everything(threads=2)
-    assert [len(kernel.signatures) for kernel in ready.KERNELS.values()] == [1] * 8
+    for orders in (None, np.zeros((3, 1, 5), dtype=np.int32)):
+        rule = Rule(adam=True, lr=1, momentum=0, mean=np.True_)
+        descend(case.shape, Moments.at(case.theta), case.points, rule, 0, 1, orders, 5, threads=2)
+    assert [len(kernel.signatures) for kernel in ready.KERNELS.values()] == [1] * 9

@@ -13,9 +13,10 @@ from nnpost.network.mlp import ACTIVATIONS, MLP
 from nnpost.posterior.likelihood import MSE, Gaussian
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
+from nnpost.training.batches import Batches
 from nnpost.training.fits import Fits
 from nnpost.training.settings import TrainSettings
-from nnpost.training.sgd import Work, epoch_steps, run_restarts
+from nnpost.training.sgd import Work, run_restarts
 from nnpost.training.train import end_points, train
 
 
@@ -60,7 +61,7 @@ def orders_of(restart, n, epochs, batch_size, how, seed):
         return [np.arange(n)] * epochs
     rng = np.random.default_rng([seed, restart, 1])
     if how == "windows":
-        first = rng.integers(0, n - batch_size, Work().lot, endpoint=True)[:epochs]
+        first = rng.integers(0, n - batch_size, epochs, endpoint=True)
         return [np.arange(i, i + batch_size) for i in first]
     passes = [rng.permutation(n) for _ in range(epochs)]
     return [p[i : i + batch_size] for p in passes for i in range(0, n, batch_size)]
@@ -123,26 +124,29 @@ def test_a_restart_is_the_same_whatever_their_number(how):
     assert not np.isclose(other.theta, few.theta).any()
 
 
-def test_windows_are_drawn_on_beyond_the_first_lot():
-    settings = TrainSettings("sgd", epochs=8, batch_size=4, batches="windows")
-    steps = [batch for epoch in epoch_steps(settings, 0, range(2), 23, 3) for batch in epoch]
-    assert len(steps) == 8
-    for batch in steps:
-        assert batch.shape == (2, 4)
-        assert (np.diff(batch) == 1).all()
-        assert batch.min() >= 0
-        assert batch.max() < 23
-    assert len({tuple(b[0]) for b in steps}) > 3
-    at_once = [batch for epoch in epoch_steps(settings, 0, range(2), 23, 1000) for batch in epoch]
-    np.testing.assert_array_equal(at_once, steps)
+def test_windows_are_runs_of_neighbours_wherever_they_fit():
+    settings = TrainSettings("sgd", epochs=200, batch_size=4, batches="windows")
+    drawn = Batches(settings, 0, range(2), 23).draw(200)
+    assert drawn.shape == (2, 200, 4)
+    assert (np.diff(drawn) == 1).all()
+    assert set(drawn[0, :, 0]) == set(range(20))
+    assert not np.array_equal(drawn[0], drawn[1])
 
 
 def test_every_epoch_passes_over_all_points_once_in_an_order_of_its_own():
     settings = TrainSettings("sgd", epochs=3, batch_size=5)
-    passes = [np.concatenate(e, axis=1) for e in epoch_steps(settings, 0, range(4), 23, 1000)]
-    rows = np.concatenate(passes)
+    rows = Batches(settings, 0, range(4), 23).draw(3).reshape(12, 23)
     np.testing.assert_array_equal(np.sort(rows, 1), np.tile(np.arange(23), (12, 1)))
     assert len(np.unique(rows, axis=0)) == 12
+
+
+@pytest.mark.parametrize("batches", ["shuffled", "windows"])
+def test_batches_are_the_same_however_many_are_drawn_at_a_time(batches):
+    settings = TrainSettings("sgd", epochs=7, batch_size=4, batches=batches)
+    at_once = Batches(settings, 1, range(3, 6), 23).draw(7)
+    some = Batches(settings, 1, range(4, 6), 23)
+    parts = [some.draw(epochs) for epochs in (1, 4, 2)]
+    np.testing.assert_array_equal(np.concatenate(parts, axis=1), at_once[1:])
 
 
 @pytest.mark.parametrize("loss", ["mean", "sum"])
@@ -354,7 +358,7 @@ def test_progress_counts_every_epoch_of_every_block():
         said.append((done, total))
 
     settings, start = TrainSettings(epochs=3), post.net.initial(2)
-    run_restarts(post, settings, 0, start, progress=progress, work=Work(block=23 * 3))
+    run_restarts(post, settings, 0, start, progress=progress, work=Work(block=1))
     assert said == [(k, 6) for k in range(1, 7)]  # one restart after the other
     train(post, restarts=2, epochs=3, progress=progress)
     assert said[6:] == [(1, 3), (2, 3), (3, 3)]

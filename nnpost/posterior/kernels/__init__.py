@@ -9,6 +9,7 @@ numpy in, numpy out, float64; only numpy and numba are imported, and numba by th
     collapsed_grad  collapsed_and_grad, expected_grad: its gradient in the hidden part
     results         what these return
     jacobian        hidden_jacobian
+    descent         descend: SGD and Adam
     rows            walkers split over threads
     ready           everything compiled ahead of its first use
 

@@ -7,14 +7,14 @@ import math
 import numpy as np
 
 from .backward import accumulate, earlier
-from .compiling import kernel
+from .compiling import kernel, loop
 from .forward import finite, hidden, output
 from .points import Points
 from .rows import as_rows, split
 from .shape import Shape
 from .vectors import dots, pulls, slopes, squares
 
-__all__ = ["KERNELS", "outputs", "sse", "sse_and_grad"]
+__all__ = ["KERNELS", "outputs", "pull", "sse", "sse_and_grad"]
 
 
 def sse(shape: Shape, theta: np.ndarray, points: Points, threads: int = 1) -> np.ndarray:
@@ -83,29 +83,37 @@ def _outputs(theta, out, sizes, code, count, x, ndim):
 @kernel
 def _sse_and_grad(theta, out, grad, sizes, code, count, x, y, root, lost):
     blocks, m = y.shape
-    width, ndim = sizes[-2], grad.shape[1]
+    ndim = grad.shape[1]
     units, delta, work = np.empty((count, m)), np.empty((count, m)), np.empty((2, m))
     for w in range(theta.shape[0]):
         t, g = theta[w], grad[w]
         g[:] = 0.0
         total = lost
         for k in range(blocks):
-            at = hidden(t, sizes, code, x[k], units, work)
-            output(t, at, sizes, x[k], units, work, 0)
-            total += pulls(y[k], root[k], work, 0, work, 1)
-            last = count - width
-            if count == 0:
-                g[ndim - 1] += dots(work, 1, x[k], 0, width, g, at)
-                continue
-            g[ndim - 1] += dots(work, 1, units, last, width, g, at)
-            for u in range(width):
-                slopes(code, t[at + u], work, 1, units, last + u, delta)
-            earlier(t, at - width * (sizes[-3] + 1), sizes, code, units, delta, work)
-            accumulate(sizes, x[k], units, delta, g)
+            total += pull(t, sizes, code, x[k], y[k], root[k], units, delta, work, g)
         known = finite(t, ndim)
         out[w] = total if known else math.nan
         for i in range(ndim):
             g[i] = -2.0 * g[i] if known else math.nan
+
+
+@loop
+def pull(t, sizes, code, x, y, root, units, delta, work, grad):
+    """Add −½ ∂/∂θ Σ r² of one block to ``grad`` (P,); returns Σ r²."""
+    width, last = sizes[-2], grad.size - 1
+    at = hidden(t, sizes, code, x, units, work)
+    output(t, at, sizes, x, units, work, 0)
+    total = pulls(y, root, work, 0, work, 1)
+    if sizes.size == 2:
+        grad[last] += dots(work, 1, x, 0, width, grad, at)
+        return total
+    first = units.shape[0] - width
+    grad[last] += dots(work, 1, units, first, width, grad, at)
+    for u in range(width):
+        slopes(code, t[at + u], work, 1, units, first + u, delta)
+    earlier(t, at - width * (sizes[-3] + 1), sizes, code, units, delta, work)
+    accumulate(sizes, x, units, delta, grad)
+    return total
 
 
 KERNELS = {"sum of squares": _sse, "its gradient": _sse_and_grad, "outputs": _outputs}

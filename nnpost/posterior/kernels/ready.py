@@ -11,13 +11,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from . import collapsed, collapsed_grad, jacobian, misfit
+from . import collapsed, collapsed_grad, descent, jacobian, misfit
 from .points import Points
 from .shape import Shape
 
 __all__ = ["KERNELS", "make_ready", "uncompiled"]
 
-KERNELS = {**misfit.KERNELS, **collapsed.KERNELS, **collapsed_grad.KERNELS, **jacobian.KERNELS}
+KERNELS = {
+    **misfit.KERNELS, **collapsed.KERNELS, **collapsed_grad.KERNELS, **jacobian.KERNELS,
+    **descent.KERNELS,
+}  # fmt: skip
 NOTICE = "compiling the densities for this machine, once: about half a minute"
 
 
@@ -41,6 +44,8 @@ def make_ready(say: Callable[[str], None] = lambda _: None) -> None:
     collapsed_grad.collapsed_and_grad(shape, theta, points, 1.0, np.ones(2))
     collapsed_grad.expected_grad(shape, theta, points, 1.0, np.zeros((1, 2)), np.zeros((1, 2, 2)))
     jacobian.hidden_jacobian(shape, theta, points)
+    rule = descent.Rule(adam=False, lr=0.1, momentum=0.0, mean=True)
+    descent.descend(shape, descent.Moments.at(theta), points, rule, 0, 1)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-__all__ = ["ACTIVATIONS", "Shape"]
+__all__ = ["ACTIVATIONS", "LANES", "Shape"]
 
 ACTIVATIONS = ("sigmoid", "tanh", "softsign", "relu", "identity")
 
