@@ -8,28 +8,28 @@ predictions, and the log likelihood. A chi-squared test on ten bins judges each:
 
     python benchmarks/calibration.py --datasets 200 --seed 0
 
-It prints the table, draws docs/images/calibration.png, and leaves with 1 if any p is below 0.01,
-which happens by chance to about one in ten correct programs.
+The data sets are shared out among processes of this machine or, with --scheduler, among the workers
+of a Dask cluster; ranks depend on the seed alone. It prints the table, draws
+docs/images/calibration.png, and leaves with 1 if any p is below 0.01, which happens by chance to
+about one in ten correct programs.
 """
 
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-import os
 import sys
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
 import numpy as np
 from scipy.stats import binom, chi2
 
 from nnpost import MLP, Dataset, Gaussian, GaussianPrior, Posterior, Run, sample, symmetry, temper
+from nnpost.common.progress import open_progress
 from nnpost.diagnostics.mixing import autocorr_time
+from nnpost.sweep.cluster import Workers
 
 NET = MLP(1, (2,), "tanh")
 SIGMA, PRIOR = 0.5, GaussianPrior(2.0)
@@ -98,6 +98,17 @@ def p_values(ranks: np.ndarray) -> np.ndarray:
     return chi2(BINS - 1).sf(((counts - expected) ** 2 / expected).sum(axis=1))
 
 
+def all_ranks(seed: int, datasets: int, workers: Workers) -> np.ndarray:
+    """Ranks (S, Q) of as many truths, each a task of its own."""
+    from distributed import as_completed
+
+    with workers.client() as client, open_progress(True, "data sets") as told:
+        futures = client.map(partial(rank, seed), range(datasets), pure=False)
+        for done, _ in enumerate(as_completed(futures), 1):
+            told(done, datasets, f"{done} of {datasets}")
+        return np.stack(client.gather(futures))
+
+
 def draw_figure(ranks: np.ndarray, p: np.ndarray, path: Path) -> None:
     """Rank histograms with the band that holds 99 % of the bars of a correct program."""
     from matplotlib.figure import Figure
@@ -124,17 +135,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--datasets", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--processes", type=int, help="of this machine (default: one a core)")
+    parser.add_argument("--scheduler", help="of a Dask cluster")
     parser.add_argument("--figure", type=Path, default=FIGURE)
     options = parser.parse_args()
     began = time.perf_counter()
-    with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
-        found = []
-        for row in pool.imap(partial(rank, options.seed), range(options.datasets)):
-            found.append(row)
-            if len(found) % 20 == 0:
-                print(f"{len(found)} of {options.datasets}", file=sys.stderr)
-    ranks = np.stack(found)
+    workers = Workers(options.scheduler, options.processes)
+    ranks = all_ranks(options.seed, options.datasets, workers)
     p = p_values(ranks)
     for name, value in zip(names(), p, strict=True):
         print(f"{name:12} p = {value:.3f}")

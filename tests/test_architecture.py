@@ -33,7 +33,9 @@ MAY_IMPORT = {
     "report": "common storage posterior training diagnostics tempering sampling comparison",
     "experiment": "common data network storage posterior training tempering sampling "
     "model_selection comparison figures report",
-    "cli": "common storage sampling comparison report experiment",
+    "sweep": "common data network storage posterior training diagnostics tempering sampling "
+    "comparison experiment",
+    "cli": "common storage sampling comparison report experiment sweep",
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 TOP = ("nnpost", "nnpost.__main__")  # the face of the package, above all rooms

@@ -62,3 +62,13 @@ def test_no_arrow_of_the_picture_points_upwards():
     for package in BOXES:
         for other in set(MAY_IMPORT[package].split()) & set(BOXES):
             assert height[package] < height[other], (package, other)
+
+
+def test_the_sweep_that_is_shown_can_be_asked_for():
+    """The page shows the file that stands beside it, whole but for its first line."""
+    from nnpost.sweep.grid import load_sweep
+
+    docs = ROOT / "docs"
+    assert len(load_sweep(docs / "sweep.toml").cells) == 4
+    shown = (docs / "sweep.md").read_text("utf-8").partition("```toml\n")[2].partition("```")[0]
+    assert (docs / "sweep.toml").read_text("utf-8").partition("\n")[2] == shown

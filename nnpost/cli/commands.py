@@ -12,7 +12,7 @@ import os
 import shlex
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from ..common.errors import Interrupted, RequestError, choose
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from ..experiment.request import Request
     from ..experiment.stages import Outcome
     from ..sampling.until import Budget
+    from ..sweep.grid import Sweep
+    from ..sweep.sweep import Failure
+    from ..sweep.table import SweepTable
 
 __all__ = ["COMMANDS", "asked_experiment", "entry", "main", "run"]
 
@@ -215,6 +218,51 @@ def units(args: argparse.Namespace, line: str) -> int:
     return DONE if found.trusted else NOT_CONVERGED
 
 
+def sweep(args: argparse.Namespace, line: str) -> int:
+    from ..sweep.cluster import Workers
+    from ..sweep.grid import load_sweep
+    from ..sweep.sweep import run_sweep
+    from ..sweep.table import gather
+
+    workers = Workers(args.scheduler, args.workers, args.threads)
+    asked = load_sweep(args.sweep, args.set, args.out)
+    failed = run_sweep(
+        asked,
+        workers,
+        device=args.device,
+        command=line,
+        progress=not args.quiet,
+        detail=args.detail,
+    )
+    found = gather(asked.folder, [cell.name for cell in asked.cells])
+    print_unless_quiet(args, f"{found}\n\ncells     {asked.folder}")
+    return _status_of_sweep(asked, failed, found)
+
+
+def _status_of_sweep(asked: Sweep, failed: Mapping[str, Failure], found: SweepTable) -> int:
+    """One failed cell is told on stderr, whatever else is told of all of them."""
+    if not failed:
+        done = all(row["verdict"] == "converged" for row in found.rows)
+        return DONE if done else NOT_CONVERGED
+    name, first = next(iter(failed.items()))
+    print(first.details, end="", file=sys.stderr)
+    fail(
+        f"{len(failed)} of {len(asked.cells)} cells failed, {name}: {first.message}; the others "
+        f"are kept, `nnpost table {asked.folder}` shows all"
+    )
+    return INTERNAL if any(one.details for one in failed.values()) else UNUSABLE
+
+
+def table(args: argparse.Namespace, line: str) -> int:
+    from ..sweep.table import as_json, gather, write_table
+
+    found = gather(args.folder)
+    if args.out is not None:
+        write_table(found, args.out)
+    print_unless_quiet(args, dumped(as_json(found)) if args.json else str(found))
+    return DONE
+
+
 def export(args: argparse.Namespace, line: str) -> int:
     from ..report.export import export as write
 
@@ -241,6 +289,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, str], int]] = {
     "settings": settings,
     "info": info,
     "units": units,
+    "sweep": sweep,
+    "table": table,
     "export": export,
     "thin": thin,
 }

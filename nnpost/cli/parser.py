@@ -228,6 +228,41 @@ def units(parser: Parser) -> None:
 
 
 @command(
+    "run a grid of experiments, side by side, on this machine or a Dask cluster",
+    "sweep sweep.toml",
+    "sweep sweep.toml --set sample.nsteps=500 --out chains/quick",
+    "sweep sweep.toml --workers 4 --threads 2",
+    "sweep sweep.toml --scheduler tcp://10.0.0.1:8786",
+)
+def sweep(parser: Parser) -> None:
+    parser.add_argument("sweep", metavar="SWEEP.toml", help="an experiment with a section [sweep]")
+    parser.add_argument("--out", metavar="DIR", help="the cells (default: chains/NAME)")
+    parser.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of a Dask cluster (default: processes of our own)"
+    )
+    parser.add_argument("--workers", metavar="N", type=int, help="processes (default: one a core)")
+    parser.add_argument(
+        "--threads", metavar="N", type=int, help="threads of each process (default: 1)"
+    )
+    add_set(parser)
+    add_work(parser)
+
+
+@command(
+    "show what a sweep has found, one row a cell, or write it to a file",
+    "table chains/sweep",
+    "table chains/sweep --out sweep.csv",
+    "table chains/sweep --out sweep.parquet",
+    "table chains/sweep --json",
+)
+def table(parser: Parser) -> None:
+    parser.add_argument("folder", metavar="DIR", help="the folder that a sweep has written")
+    parser.add_argument("--out", metavar="FILE", help="write a .csv or .parquet file, too")
+    parser.add_argument("--json", action="store_true", help="as one JSON object")
+    add_quiet(parser)
+
+
+@command(
     "write flat parameter vectors to a file that other programs read",
     "export chains/parabola.h5 --what map --to map.csv",
     "export chains/parabola.h5 --what samples --to samples.npz",

@@ -34,6 +34,7 @@ __all__ = [
     "one_of",
     "section",
     "setting",
+    "shown",
     "table_of",
     "to_toml",
     "whole",

@@ -26,7 +26,16 @@ if TYPE_CHECKING:
     from ..data.dataset import Dataset
     from ..posterior.posterior import Posterior
 
-__all__ = ["SECTIONS", "Experiment", "builtin_text", "builtins", "load_experiment"]
+__all__ = [
+    "NOT_COMPARED",
+    "SECTIONS",
+    "Experiment",
+    "builtin_text",
+    "builtins",
+    "flat",
+    "load_experiment",
+    "read_toml",
+]
 
 NOT_COMPARED = ("name", "description")  # they determine nothing about a run
 
@@ -57,6 +66,8 @@ class Experiment(Section):
         known = cls.names()
         for name, value in table.items():
             if name not in known:
+                if name == "sweep":
+                    raise RequestError("[sweep] makes this a grid: run it with `nnpost sweep`")
                 if isinstance(value, Mapping):
                     raise RequestError(f"unknown section '{name}'{hint(name, known)}")
                 raise RequestError(f"unknown key '{name}'{key_hint(name)}")
@@ -65,10 +76,9 @@ class Experiment(Section):
     @classmethod
     def from_toml(cls, text: str, source: str = "the experiment") -> Self:
         """Read TOML text. ``source`` is what messages call it."""
+        tables = parse_toml(text, source)
         try:
-            return cls.read(tomllib.loads(text))
-        except tomllib.TOMLDecodeError as error:
-            raise RequestError(f"{source}: not TOML ({error}); correct that line") from None
+            return cls.read(tables)
         except RequestError as error:
             raise RequestError(f"{source}: {error}") from None
 
@@ -172,6 +182,28 @@ def toml_value(text: str) -> Any:
     return table["value"] if len(table) == 1 else text
 
 
+def parse_toml(text: str, source: str) -> dict[str, Any]:
+    """The tables of TOML text. ``source`` is what messages call it."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RequestError(f"{source}: not TOML ({error}); correct that line") from None
+
+
+def text_of(path: str | os.PathLike[str]) -> str:
+    """What is in a file of TOML."""
+    try:
+        return Path(path).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not a text file"
+        raise RequestError(f"{os.fspath(path)}: {reason}; give an experiment in TOML") from None
+
+
+def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The tables of a TOML file. Raises RequestError for what is none."""
+    return parse_toml(text_of(path), os.fspath(path))
+
+
 def builtins() -> dict[str, str]:
     """Names of the built-in experiments, with their one-line descriptions."""
     return {name: builtin(name).description or "" for name in builtin_names()}
@@ -208,12 +240,7 @@ def load_experiment(name_or_path: str | os.PathLike[str]) -> Experiment:
             f"unknown experiment '{asked}'{hint(asked, known)} (`nnpost list` shows the built-in "
             "ones; a file of your own ends in .toml)"
         )
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not a text file"
-        raise RequestError(f"{asked}: {reason}; give an experiment in TOML") from None
-    experiment = Experiment.from_toml(text, asked)
+    experiment = Experiment.from_toml(text_of(path), asked)
     if experiment.name == Experiment.name:
         experiment = replace(experiment, name=path.stem)
     if experiment.data.file is not None:

@@ -54,8 +54,10 @@ _MARK = "nnpost_run_file"  # attribute of the root: the version of the layout
 
 
 @contextmanager
-def lock(path: str | os.PathLike[str]) -> Iterator[None]:
+def lock(path: str | os.PathLike[str], patience: float = 0.0) -> Iterator[None]:
     """Be the only writer of the run file ``path``; within one thread the lock can be taken again.
+
+    ``patience`` is the seconds to wait for another writer's end.
 
     Raises:
         RequestError: another process or thread is writing the file, or its folder is not writable.
@@ -67,7 +69,7 @@ def lock(path: str | os.PathLike[str]) -> Iterator[None]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         guard = filelock.FileLock(sidecar, timeout=0, is_singleton=True)
-        guard.acquire()
+        guard.acquire(timeout=patience)
     except filelock.Timeout:
         raise RequestError(
             f"{path} is being written by another run: wait for its end, or take another file"

@@ -41,6 +41,7 @@ from .tempered_run import Preference, TemperedRun
 
 __all__ = [
     "TEMPER_DETAIL",
+    "Apart",
     "TemperDetail",
     "choose_start",
     "temper",

@@ -13,6 +13,7 @@ CHAIN = Path(__file__).parents[2] / "chains" / "reference" / "parabola.h5"
 COMMANDS = {
     "help": (["--help"], {"cli", "common"}, set()),
     "run --help": (["run", "--help"], {"cli", "common"}, set()),
+    "sweep --help": (["sweep", "--help"], {"cli", "common"}, set()),
     "info": (
         ["info", str(CHAIN)],
         {"cli", "common", "comparison", "data", "diagnostics", "network", "numerics", "posterior",
