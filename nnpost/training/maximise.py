@@ -1,6 +1,6 @@
 """The maximum of the posterior (MAP) or of the likelihood (MLE), climbed to convergence.
 
-Two stages, both batched over the starts and free of random numbers:
+Two stages, free of random numbers, in which no start depends on another:
 
 1. Variable projection. Given the hidden weights h the best output layer o(h) is a linear least
    squares problem, solved by QR; what is left is a smaller problem in h alone. It is climbed by
@@ -25,10 +25,10 @@ import torch
 from torch import Tensor
 
 from ..common.errors import RequestError, choose
-from ..common.parallel import SideBySide, threads_for
-from ..common.tensors import BLOCK, as_tensor
+from ..common.parallel import threads_for
+from ..common.tensors import as_tensor
 from ..posterior.posterior import Posterior
-from .levenberg_marquardt import levenberg_marquardt
+from .climb import climb
 from .newton import Quadratic, newton
 from .objective import Objective, Target
 from .optimum import Optimum
@@ -73,20 +73,15 @@ def tops_from(
     do not matter.
     """
     theta, objective = as_tensor(starts, post.device), Objective(post, "posterior")
-    rows = max(1, BLOCK // (post.data.n * post.ndim))
     with threads_for(theta.numel() * post.data.n):
-        parts = theta.split(rows)
-        tops = torch.cat(
-            SideBySide(len(parts))(lambda i: levenberg_marquardt(objective, parts[i], polish))
-        )
+        tops = climb(objective, theta, polish)
         return tops.numpy(force=True), objective.value(tops).numpy(force=True)
 
 
 def _highest(objective: Objective, theta: Tensor, polish: Polish) -> Tensor | None:
     """The highest point (P,) that is reached from theta (S, P); None where there is no ground."""
-    rows = max(1, 4 * BLOCK // (objective.post.data.n * objective.post.ndim))
-    ends = [levenberg_marquardt(objective, part, polish) for part in theta.split(rows)]
-    finalists = _distinct(torch.cat([*ends, theta]), objective, polish.finalists)
+    ends = climb(objective, theta, polish)
+    finalists = _distinct(torch.cat([ends, theta]), objective, polish.finalists)
     if len(finalists) == 0:
         return None
     tops = newton(objective, finalists, polish)

@@ -18,7 +18,7 @@ from ..posterior.points import WeightedPoints
 from ..posterior.posterior import Posterior
 from .least_squares import LeastSquares
 
-__all__ = ["Objective", "Target", "conditional_log_sigma"]
+__all__ = ["Objective", "Target", "conditional_log_sigma", "smallest_log_sigma"]
 
 Target = Literal["posterior", "likelihood"]
 
@@ -132,5 +132,10 @@ def conditional_log_sigma(post: Posterior, sse: Tensor, prior: bool = False) -> 
             u = u - step
             if not (step.abs() > 1e-15 * (1 + u.abs())).any():
                 break
-    smallest = SMALLEST_NOISE * math.sqrt(float(WeightedPoints.of(post.points).y.square().mean()))
-    return (-0.5 * u).clamp(min=math.log(max(smallest, 1e-150)))
+    return (-0.5 * u).clamp(min=smallest_log_sigma(post))
+
+
+def smallest_log_sigma(post: Posterior) -> float:
+    """Below it log σ is not followed."""
+    size = math.sqrt(float(WeightedPoints.of(post.points).y.square().mean()))
+    return math.log(max(SMALLEST_NOISE * size, 1e-150))

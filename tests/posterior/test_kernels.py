@@ -18,6 +18,7 @@ from nnpost.network.mlp import MLP
 pytest.importorskip("numba")
 
 from nnpost.posterior.kernels import ready, rows
+from nnpost.posterior.kernels.climb import Columns, Effort, Hill, climb
 from nnpost.posterior.kernels.collapsed import collapsed, statistics
 from nnpost.posterior.kernels.collapsed_grad import collapsed_and_grad, expected_grad
 from nnpost.posterior.kernels.descent import Moments, Rule, descend
@@ -459,4 +460,7 @@ def test_each_kernel_is_compiled_once_for_whatever_comes():
     for orders in (None, np.zeros((3, 1, 5), dtype=np.int32)):
         rule = Rule(adam=True, lr=1, momentum=0, mean=np.True_)
         descend(case.shape, Moments.at(case.theta), case.points, rule, 0, 1, orders, 5, threads=2)
-    assert [len(kernel.signatures) for kernel in ready.KERNELS.values()] == [1] * 9
+    columns = Columns.of(case.shape, case.x, case.y, case.root)
+    for tau, p in ((1, case.shape.ndim), (None, case.shape.ndim + 1)):
+        climb(case.shape, np.zeros((3, p)), columns, Hill(np.ones(p), tau), Effort(1, 2, 2, 0), 2)
+    assert [len(kernel.signatures) for kernel in ready.KERNELS.values()] == [1] * 10

@@ -10,13 +10,15 @@ numpy in, numpy out, float64; only numpy and numba are imported, and numba by th
     results         what these return
     jacobian        hidden_jacobian
     descent         descend: SGD and Adam
+    climb           climb: to the tops, by Levenberg and Marquardt's method
     rows            walkers split over threads
     ready           everything compiled ahead of its first use
 
 Beneath them: ``elementary`` (exp and the activations), ``vectors`` (loops over the points of one
 block), ``forward`` and ``backward`` (one network on one block), ``features`` and ``solve`` (the
-output layer's sums, and its Gaussian), ``gaussian`` (small Cholesky factors), ``compiling`` (how
-numba is told to compile). ``shape``, ``points``, ``results`` and ``rows`` work without numba.
+output layer's sums, and its Gaussian), ``gaussian`` (small Cholesky factors), ``least_squares``
+(by orthogonal columns), ``compiling`` (how numba is told to compile). ``shape``, ``points``,
+``results`` and ``rows`` work without numba.
 
 A block holds a few hundred points, so that all that is known of one network on it stays in the
 nearest caches; a walker's numbers never depend on the other walkers, nor on the number of threads.

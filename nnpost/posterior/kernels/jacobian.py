@@ -14,7 +14,7 @@ from .rows import as_rows, split
 from .shape import Shape
 from .vectors import slopes
 
-__all__ = ["KERNELS", "hidden_jacobian"]
+__all__ = ["KERNELS", "hidden_jacobian", "hidden_rows"]
 
 
 def hidden_jacobian(
@@ -43,13 +43,13 @@ def _hidden_jacobian(theta, out, sizes, code, count, x, ndim):
                 for u in range(width):
                     slopes(code, t[at + u], one, 0, units, count - width + u, delta)
                 earlier(t, at - width * (sizes[-3] + 1), sizes, code, units, delta, work)
-                _hidden_rows(sizes, x[k], units, delta, j, lo, hi)
+                hidden_rows(sizes, x[k], units, delta, j, lo, hi)
         if not finite(t, ndim):
             j[:] = math.nan
 
 
 @loop
-def _hidden_rows(sizes, x, units, delta, out, lo, hi):
+def hidden_rows(sizes, x, units, delta, out, lo, hi):
     """Columns lo to hi of the hidden layers' rows: delta times what goes in, and delta."""
     rows, first = x, 0
     at, start = 0, 0
