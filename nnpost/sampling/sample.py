@@ -1,8 +1,9 @@
 """Sampling with emcee: several independent ensembles side by side in one vectorised run.
 
-The sampler is emcee's ``EnsembleSampler`` on the vectorised log density. Its random state is set
-here from ``seed`` (a fresh sampler would copy numpy's global one), and its backend is the run
-file's :class:`~nnpost.storage.hdf_backend.RunFileBackend`, or memory where no path is given.
+The sampler is emcee's ``EnsembleSampler`` with the loop of sampler.py, on the vectorised log
+density. Its random state is set here from ``seed`` (a fresh sampler would copy numpy's global one),
+and its backend is the run file's :class:`~nnpost.storage.hdf_backend.RunFileBackend`, or memory
+where no path is given.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from ..training.fits import Fits
 from .load import describe, holds, load
 from .provenance import Sampled
 from .run import Run
+from .sampler import Sampler
 from .settings import SampleSettings
 from .start import starting_places
 
@@ -179,14 +181,11 @@ class _Chain:
         walkers = math.prod(settings.shape)
         if done >= settings.rows:
             return
-        sampler = emcee.EnsembleSampler(
-            walkers, post.ndim, post.log_prob, moves=self.move, vectorize=True,
-            backend=backend,
-        )  # fmt: skip
-        steps = sampler.sample(
-            backend.get_last_sample() if done else self.first, iterations=settings.rows - done,
-            thin_by=settings.thin, skip_initial_state_check=True,
-        )  # fmt: skip
+        sampler = Sampler(
+            walkers, post.ndim, post.log_prob, moves=self.move, vectorize=True, backend=backend
+        )
+        last = backend.get_last_sample() if done else self.first
+        steps = sampler.sample(last, settings.rows - done, settings.thin)
         every = max(1, settings.rows // 200)
         numbers = walkers // 2 * post.data.n * (max(post.net.sizes) + 1)
         with threads_for(numbers), open_progress(self.progress, "sample") as progress:

@@ -44,8 +44,9 @@ def quick(post, tempering):
 
 @pytest.mark.parametrize("moves", MOVES)
 def test_the_stored_log_prob_is_that_of_the_stored_vectors(post, quick, moves):
-    run = quick(moves=moves)
-    assert run.chain.shape == (60, 56, 7)
+    nsteps = 2000 if moves == "walk" else 60  # of whose steps one in six thousand is accepted here
+    run = quick(moves=moves, nsteps=nsteps)
+    assert run.chain.shape == (nsteps, 56, 7)
     np.testing.assert_allclose(run.log_prob, post.log_prob(run.chain), rtol=0, atol=1e-9)
     assert 0 < run.acceptance < 1
 
@@ -130,9 +131,10 @@ def test_starts(post, quick, tempering):
     fits = train(post, restarts=20, epochs=5)
     ball = quick(start="ball", nsteps=1, moves="stretch").chain[0]
     assert abs(ball).max() < 0.01
-    near = quick(start="fits", fits=fits, nsteps=1, moves="stretch").chain[0]
-    distance = np.linalg.norm(near[:, None] - fits.theta, axis=2).min(axis=1)
-    assert np.median(distance) < 1e-2
+    near = quick(start="fits", fits=fits, nsteps=1, moves="stretch")
+    still = near.chain[0, near.accepted == 0]
+    assert len(still) > 10
+    assert np.linalg.norm(still[:, None] - fits.theta, axis=2).min(axis=1).max() < 1e-2
     wide = quick(start="prior", nsteps=1, nwalkers=200, moves="stretch").chain[0]
     assert wide.std() == pytest.approx(3, rel=0.1)
     first = quick(nsteps=1, moves="stretch").chain[0].reshape(4, 14, 7)
