@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -24,11 +25,15 @@ class FoldedIndependence:
     mixtures: tuple[StudentMixture, ...]
     folded: FoldedPosterior
 
+    @cached_property
+    def _side_by_side(self) -> StudentMixture:
+        return StudentMixture.stacked(self.mixtures)
+
     def propose(self, s: np.ndarray, c: np.ndarray, rng: Random) -> tuple[np.ndarray, np.ndarray]:
-        q, factors = np.empty_like(s), np.empty(s.shape[:2])
-        for e, m in enumerate(self.mixtures):
-            new = m.draw(s.shape[1], rng)
-            ratio = m.log_prob(self.folded.fold(s[e])) - m.log_prob(new)
-            factors[e] = np.where(self.folded.inside(new), ratio, -np.inf)
-            q[e] = self.folded.any_copy(new, rng)
-        return q, factors
+        new = self._side_by_side.draw(s.shape[1], rng)
+        flat = new.reshape(-1, s.shape[2])
+        old = self.folded.fold(s.reshape(flat.shape)).reshape(s.shape)
+        both = self._side_by_side.log_prob(np.concatenate([old, new], axis=1))
+        factors = both[:, : s.shape[1]] - both[:, s.shape[1] :]
+        factors[~self.folded.inside(flat).reshape(factors.shape)] = -np.inf
+        return self.folded.any_copy(flat, rng).reshape(s.shape), factors

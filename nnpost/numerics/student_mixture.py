@@ -9,32 +9,51 @@ McLachlan 2000, Stat. Comput. 10, 339, eqs. 8 and 15–18).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 __all__ = ["Fit", "StudentMixture", "fit_mixture"]
 
+NEAR = 2**16  # numbers that are worked on at once: half a megabyte
 FREEDOM = 5.0  # degrees of freedom: tails heavier than those of a posterior with a Gaussian prior
 
 
 @dataclass(frozen=True)
 class StudentMixture:
-    """Σ_k weight_k t(mean_k, L_k L_kᵀ) in d dimensions with ``freedom`` degrees of freedom."""
+    """Σ_k weight_k t(mean_k, L_k L_kᵀ) in d dimensions with ``freedom`` degrees of freedom.
+
+    All arrays may have further axes in front: several mixtures side by side, as :meth:`stacked`
+    makes them, drawn from and evaluated together.
+    """
 
     weights: np.ndarray  # (K,)
     means: np.ndarray  # (K, d)
     roots: np.ndarray  # (K, d, d)  lower Cholesky factors of the scale matrices
     freedom: float = FREEDOM
 
+    @classmethod
+    def stacked(cls, mixtures: Sequence[StudentMixture]) -> StudentMixture:
+        """E mixtures as one with an axis (E,) in front; components of no weight fill them up."""
+        most = max(len(m.weights) for m in mixtures)
+        fill = [np.r_[: len(m.weights), np.zeros(most - len(m.weights), int)] for m in mixtures]
+        pairs = list(zip(mixtures, fill, strict=True))
+        weights = np.stack([np.pad(m.weights, (0, most - len(m.weights))) for m in mixtures])
+        means, roots = (np.stack([getattr(m, n)[k] for m, k in pairs]) for n in ("means", "roots"))
+        return cls(weights, means, roots, mixtures[0].freedom)
+
     @property
     def ndim(self) -> int:
-        return self.means.shape[1]
+        return self.means.shape[-1]
 
     def log_prob(self, x: np.ndarray) -> np.ndarray:
         """Log density: (N, d) -> (N,)."""
-        return _log_sum(self._joint(x)[0])
+        with np.errstate(divide="ignore"):
+            parts = [np.log(t.values.sum(axis=-1)) + t.log_scale for t in self._blocks(x)]
+        return np.concatenate(parts, axis=-1)
 
     def joined(self, other: StudentMixture, share: float) -> StudentMixture:
         """``share`` of this mixture and 1 − share of another one."""
@@ -47,35 +66,93 @@ class StudentMixture:
 
     def draw(self, size: int, rng: np.random.RandomState) -> np.ndarray:
         """``size`` independent draws, (size, d)."""
-        k = rng.choice(len(self.weights), p=self.weights, size=size)
-        normal = rng.standard_normal((size, self.ndim))
-        scale = np.sqrt(self.freedom / rng.chisquare(self.freedom, size))
-        return self.means[k] + scale[:, None] * np.einsum("nij,nj->ni", self.roots[k], normal)
+        d, ends = self.ndim, self._ends
+        before = np.arange(len(ends))[:, None]  # the draws of mixture e look into [e, e + 1)
+        k = ends.ravel().searchsorted(before + rng.random_sample((len(ends), size)), side="right")
+        normal = rng.standard_normal((*k.shape, d))
+        scale = np.sqrt(self.freedom / rng.chisquare(self.freedom, k.shape))
+        step = np.einsum("enij,enj->eni", self.roots.reshape(-1, d, d)[k], normal)
+        q = self.means.reshape(-1, d)[k] + scale[..., None] * step
+        return q.reshape(*self.weights.shape[:-1], size, d)
 
-    def _joint(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """log(weight_k t_k(x)), (N, K), and the squared distances δ, (N, K)."""
+    @cached_property
+    def _ends(self) -> np.ndarray:
+        """Where the share of each component ends, those of mixture e in [e, e + 1]: (E, K)."""
+        ends = np.cumsum(self.weights.reshape(-1, self.weights.shape[-1]), axis=1)
+        ends[:, -1] = 1.0
+        return ends + np.arange(len(ends))[:, None]
+
+    def parts(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The shares of the components in the density at x (N, d), which add up to 1, and the
+        squared distances δ from their means: (N, K) each."""
+        shares, distances = zip(*((t.values, t.distance) for t in self._blocks(x)), strict=True)
+        share = np.concatenate(shares, axis=-2)
+        share /= share.sum(axis=-1, keepdims=True)
+        return share, np.concatenate(distances, axis=-2)
+
+    def _blocks(self, x: np.ndarray) -> Iterator[_Terms]:
+        """The terms at some places after the other: what is known of them stays in the caches."""
+        size = max(1, NEAR // self.means[..., 0].size // (self.ndim + 1))
+        for first in range(0, max(1, x.shape[-2]), size):
+            yield self._terms(x[..., first : first + size, :])
+
+    def _terms(self, x: np.ndarray) -> _Terms:
+        """All weight_k t_k(x), as (1 + δ/v)^(−(v + d)/2) relative to the nearest component's."""
         d, v = self.ndim, self.freedom
         whitening, shift = self._whitening
-        z = (x @ whitening - shift).reshape(len(x), len(self.weights), d)
-        distance = np.einsum("nki,nki->nk", z, z)
-        return self._heights - (v + d) / 2 * np.log1p(distance / v), distance
+        z = (x @ whitening - shift).reshape(*x.shape[:-1], d, self.means.shape[-2])
+        distance = np.einsum("...ik,...ik->...k", z, z)
+        width = 1 + distance / v
+        nearest = width.min(axis=-1)
+        values = _half_power(nearest[..., None] / width, v + d)
+        top, heights = self._heights
+        values *= heights[..., None, :]
+        return _Terms(values, top[..., None] - (v + d) / 2 * np.log(nearest), distance)
 
     @cached_property
     def _whitening(self) -> tuple[np.ndarray, np.ndarray]:
-        """All L_k⁻¹ side by side, (d, K·d), and the L_k⁻¹ mean_k, (K·d,)."""
+        """The rows of all L_k⁻¹, the same rows side by side, (d, d·K), and the L_k⁻¹ mean_k."""
         inverses = np.linalg.inv(self.roots)
-        shift = (inverses @ self.means[..., None]).reshape(-1)
-        return inverses.transpose(2, 0, 1).reshape(self.ndim, -1), shift
+        shift = (inverses @ self.means[..., None])[..., 0]
+        front = self.weights.shape[:-1]
+        whitening = np.moveaxis(inverses, -3, -1).swapaxes(-3, -2).reshape(*front, self.ndim, -1)
+        return whitening, shift.swapaxes(-1, -2).reshape(*front, 1, -1)
 
     @cached_property
-    def _heights(self) -> np.ndarray:
-        """log of every component's density at its mean, times its weight, (K,)."""
+    def _heights(self) -> tuple[np.ndarray, np.ndarray]:
+        """The largest log weight_k t_k(mean_k), and all of them relative to it: (), (K,)."""
         from scipy.special import gammaln  # which whoever reads a stored mixture need not import
 
         d, v = self.ndim, self.freedom
-        volume = np.log(np.diagonal(self.roots, axis1=1, axis2=2)).sum(axis=1)
+        volume = np.log(np.diagonal(self.roots, axis1=-2, axis2=-1)).sum(axis=-1)
         constant = gammaln((v + d) / 2) - gammaln(v / 2) - d / 2 * math.log(v * math.pi)
-        return np.log(self.weights) + constant - volume
+        with np.errstate(divide="ignore"):  # those that fill up
+            log_heights = np.log(self.weights) + constant - volume
+        top = log_heights.max(axis=-1)
+        return top, np.exp(log_heights - top[..., None])
+
+
+class _Terms(NamedTuple):
+    """What the components of a mixture add to its density at N places."""
+
+    values: np.ndarray  # (N, K)  each, over e^log_scale
+    log_scale: np.ndarray  # (N,)
+    distance: np.ndarray  # (N, K)  δ, the squared distances from the means
+
+
+def _half_power(x: np.ndarray, m: float) -> np.ndarray:
+    """x^(m/2), x ≥ 0; by squaring where m is a whole number, which is several times faster."""
+    if m != int(m):
+        return np.asarray(x ** (m / 2))
+    out = np.sqrt(x) if int(m) % 2 else np.ones_like(x)
+    square, left = x, int(m) // 2
+    while left:
+        if left % 2:
+            out *= square
+        left //= 2
+        if left:
+            square = square * square
+    return out
 
 
 @dataclass(frozen=True)
@@ -111,8 +188,7 @@ def fit_mixture(
         share, distance = share[:, keep], distance[:, keep]
         share = share / share.sum(axis=1, keepdims=True).clip(1e-300)
         mixture = _maximised(x, squares, share, distance, ridge, fit.freedom)
-        joint, distance = mixture._joint(x)
-        share = np.exp(joint - _log_sum(joint)[:, None])
+        share, distance = mixture.parts(x)
     assert mixture is not None
     return replace(mixture, means=mixture.means + centre)
 
@@ -143,12 +219,6 @@ def _maximised(
     spread -= mass[:, None, None] * means[:, :, None] * means[:, None]
     cov = spread / support[:, None, None] + ridge
     return StudentMixture(support / support.sum(), means, np.linalg.cholesky(cov), freedom)
-
-
-def _log_sum(values: np.ndarray) -> np.ndarray:
-    """log Σ exp over the second axis, (N, K) -> (N,); scipy's is slow on small arrays."""
-    top = values.max(axis=1)
-    return top + np.log(np.exp(values - top[:, None]).sum(axis=1))
 
 
 def _spread(x: np.ndarray, count: int, rng: np.random.RandomState) -> np.ndarray:

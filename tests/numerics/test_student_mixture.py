@@ -1,11 +1,15 @@
 """Mixtures of t distributions against scipy, and fits that recover what was planted."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import logsumexp
-from scipy.stats import kstest, multivariate_t
+from scipy.stats import ks_2samp, kstest, multivariate_t
 
 from nnpost.numerics.student_mixture import Fit, StudentMixture, fit_mixture
+
+RANDOM = np.random.RandomState(9)
 
 
 def planted():
@@ -22,6 +26,45 @@ def test_log_density_is_scipys():
         for w, m, root in zip(mixture.weights, mixture.means, mixture.roots, strict=True)
     ]
     np.testing.assert_allclose(mixture.log_prob(x), logsumexp(parts, axis=0), rtol=1e-10)
+
+
+@pytest.mark.parametrize("freedom", [4.0, 5.0, 2.5])
+def test_log_density_far_away_is_scipys(freedom):
+    mixture = replace(planted(), freedom=freedom)
+    x = np.array([[1e120, 0.0, 0.0], [-30.0, 1e8, 3.0], [30.0, -5.0, 2.0]])
+    parts = [
+        np.log(w) + multivariate_t(m, root @ root.T, df=freedom).logpdf(x)
+        for w, m, root in zip(mixture.weights, mixture.means, mixture.roots, strict=True)
+    ]
+    np.testing.assert_allclose(mixture.log_prob(x), logsumexp(parts, axis=0), rtol=1e-10)
+
+
+def test_mixtures_side_by_side_are_each_what_it_is_alone():
+    """Of different numbers of components, in more than one block of places."""
+    two, one = planted(), replace(planted(), means=planted().means + 1)
+    three = two.joined(StudentMixture(np.ones(1), np.full((1, 3), 8.0), 2 * np.eye(3)[None]), 0.6)
+    stacked = StudentMixture.stacked([two, three, one])
+    x = np.random.RandomState(0).standard_normal((3, 30_000, 3)) * 10
+    found = stacked.log_prob(x)
+    for e, alone in enumerate((two, three, one)):
+        np.testing.assert_allclose(found[e], alone.log_prob(x[e]), rtol=1e-12)
+    draws = stacked.draw(20_000, np.random.RandomState(1))
+    assert draws.shape == (3, 20_000, 3)
+    for e, alone in enumerate((two, three, one)):
+        # The density at draws of one's own, against that of as many drawn alone.
+        own, theirs = (alone.log_prob(q) for q in (draws[e], alone.draw(20_000, RANDOM)))
+        assert ks_2samp(own, theirs).pvalue > 1e-3
+    assert len(np.unique(draws[..., 0])) == 60_000
+
+
+def test_parts_add_up_to_the_density():
+    mixture, x = planted(), np.random.RandomState(0).standard_normal((50, 3)) * 10
+    share, distance = mixture.parts(x)
+    alone = StudentMixture(np.ones(1), mixture.means[1:], mixture.roots[1:]).log_prob(x)
+    np.testing.assert_allclose(share.sum(axis=1), 1)
+    np.testing.assert_allclose(share[:, 1], 0.7 * np.exp(alone - mixture.log_prob(x)))
+    root = np.linalg.inv(mixture.roots[1])
+    np.testing.assert_allclose(distance[:, 1], (((x - mixture.means[1]) @ root.T) ** 2).sum(axis=1))
 
 
 def test_draws_follow_the_density():

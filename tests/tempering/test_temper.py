@@ -2,6 +2,7 @@
 
 import math
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -88,18 +89,21 @@ def test_leaps_and_sweeps_leave_the_posterior_alone(activation):
     mean = p @ exact
     sd = np.sqrt(p @ (exact - mean) ** 2)
     mixture = StudentMixture(np.ones(1), np.ones((1, 2)), np.eye(2)[None] * 2)
+    other = mixture.joined(replace(mixture, means=-mixture.means), 0.3)
     for proposal in (
         NeuronGibbs(post, Candidates(20)),
         NeuronGibbs(post, Candidates(20), sharing=3),
         ManifoldMALA(post),
-        FoldedIndependence((mixture,), folded),
+        FoldedIndependence((mixture, other), folded),
     ):
         h = draws.copy()
         for _ in range(6):
-            q, factors = proposal.propose(h[None], h[None], rng)
-            ratio = factors[0] + layer.log_prob(q[0]) - layer.log_prob(h)
+            two = h.reshape(2, -1, 2)  # ensembles
+            q, factors = proposal.propose(two, two, rng)
+            q = q.reshape(h.shape)
+            ratio = factors.ravel() + layer.log_prob(q) - layer.log_prob(h)
             taken = np.log(rng.random_sample(size)) < ratio
-            h[taken] = q[0][taken]
+            h[taken] = q[taken]
         assert taken.mean() > 0.02
         moments = np.stack([h, np.abs(h)], 1).reshape(size, -1).mean(axis=0)
         assert (abs(moments - mean) < 5 * sd / math.sqrt(size)).all()
