@@ -65,7 +65,8 @@ class EnsembleMove(Move):
             ratio[~np.isfinite(new.log_prob)] = -np.inf
             rows, taken = decide(ratio, s, model.random)
             state.coords[rows], state.log_prob[rows] = new.theta[taken], new.log_prob[taken]
-            x[rows], density[rows] = flat[taken], new.density[taken]
+            if over:
+                x[rows], density[rows] = flat[taken], new.density[taken]
             accepted[rows] = True
         return state, accepted
 

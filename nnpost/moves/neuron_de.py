@@ -23,13 +23,13 @@ class NeuronDE:
     sigma: float = 1.0
 
     def propose(self, s: np.ndarray, c: np.ndarray, rng: Random) -> tuple[np.ndarray, np.ndarray]:
-        blocks = np.array(self.blocks)
-        z1, z2 = others(c, s, rng, 2)
-        moved, first, second = (blocks[rng.randint(len(blocks), size=s.shape[:2])] for _ in "abc")
+        blocks, d = np.array(self.blocks), s.shape[2]
+        z1, z2 = others(c, s, rng, 2).reshape(2, -1, d)
+        rows = np.arange(len(z1))[:, None]
+        units = (len(blocks) * rng.random_sample((3, len(rows)))).astype(np.intp)
+        moved, first, second = blocks[units]  # (E·S, k) each
         gamma0 = 2.38 / np.sqrt(2 * blocks.shape[1])
-        gamma = gamma0 * np.exp(self.sigma * rng.standard_normal(s.shape[:2]))
-        difference = np.take_along_axis(z1, first, 2) - np.take_along_axis(z2, second, 2)
-        q = s.copy()
-        here = np.take_along_axis(s, moved, 2)
-        np.put_along_axis(q, moved, here + gamma[..., None] * difference, 2)
-        return q, np.zeros(s.shape[:2])
+        gamma = gamma0 * np.exp(self.sigma * rng.standard_normal((len(rows), 1)))
+        q = s.reshape(-1, d).copy()
+        q[rows, moved] += gamma * (z1[rows, first] - z2[rows, second])
+        return q.reshape(s.shape), np.zeros(s.shape[:2])

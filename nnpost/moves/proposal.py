@@ -52,21 +52,21 @@ def halves(walkers: int, ensembles: int, rng: Random) -> list[Indices]:
     return [(first, second), (second, first)]
 
 
-def others(c: np.ndarray, s: np.ndarray, rng: Random, count: int) -> list[np.ndarray]:
-    """``count`` different members of c (E, C, d) for every walker of s, (E, S, d) each."""
-    ensembles, size = c.shape[:2]
+def others(c: np.ndarray, s: np.ndarray, rng: Random, count: int) -> np.ndarray:
+    """``count`` different members of c (E, C, d) for every walker of s: (count, E, S, d)."""
+    ensembles, size, d = c.shape
     if size < count:
         raise RequestError(
             f"an ensemble has {2 * size} walkers, this move needs at least {2 * count}"
         )
-    picks = [rng.randint(size, size=s.shape[:2])]
-    for taken in range(1, count):
-        pick = rng.randint(size - taken, size=s.shape[:2])
-        for earlier in np.sort(picks, axis=0):
-            pick = pick + (pick >= earlier)
-        picks.append(pick)
-    row = np.arange(ensembles)[:, None]
-    return [c[row, pick] for pick in picks]
+    chance = rng.random_sample((count, *s.shape[:2]))
+    left = size - np.arange(count)  # how many there are to choose from, for each in turn
+    picks = (chance * left[:, None, None]).astype(np.intp)
+    for k in range(1, count):
+        for earlier in np.sort(picks[:k], axis=0) if k > 1 else picks[:1]:
+            picks[k] += picks[k] >= earlier
+    picks += size * np.arange(ensembles)[:, None]
+    return c.reshape(-1, d).take(picks, axis=0)
 
 
 def decide(ratio: np.ndarray, s: np.ndarray, rng: Random) -> tuple[np.ndarray, np.ndarray]:

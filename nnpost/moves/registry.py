@@ -129,14 +129,16 @@ def make_move(
     ensembles: int,
     warmup: int,
     mixtures: Sequence[StudentMixture] = (),
+    seen: np.ndarray | None = None,
     sharp: bool = False,
 ) -> emcee.moves.Move:
     """The move called ``moves`` for independent ensembles.
 
     ``warmup`` is for how many steps a gradient move may be tuned. ``mixtures``, one for each
-    ensemble, were fitted to the posterior beforehand: "collapsed" then draws fresh networks from
-    them too, and where the posterior is ``sharp`` nothing else but single neurons and steps along
-    the curvature, since steps along other walkers lead nowhere there.
+    ensemble, were fitted to the posterior beforehand, of which ``seen`` (N, P) are draws:
+    "collapsed" then draws fresh networks from them too, and where the posterior is ``sharp``
+    nothing else but single neurons and steps along the curvature, since steps along other walkers
+    lead nowhere there.
     """
     if moves in GRADIENT_MOVES:
         return GRADIENT_MOVES[moves](post, ensembles, warmup)
@@ -149,9 +151,10 @@ def make_move(
         return collapsed_hamiltonian(layer, ensembles, warmup)
     proposals = collapsed_proposals(post)
     if mixtures:
-        fresh = FoldedIndependence(tuple(mixtures), FoldedPosterior(layer))
+        known = np.empty((0, post.ndim)) if seen is None else seen
+        fresh = FoldedIndependence(tuple(mixtures), FoldedPosterior(layer), layer.split(known))
         if sharp:
             proposals = [(fresh, 2.0), (NeuronGibbs(post), 0.4), (ManifoldMALA(post), 2.0)]
         else:
-            proposals.append((fresh, 0.5))
+            proposals.append((fresh, 1.0))
     return EnsembleMove(proposals, ensembles, layer)

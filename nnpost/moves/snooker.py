@@ -23,11 +23,10 @@ class Snooker:
 
     def propose(self, s: np.ndarray, c: np.ndarray, rng: Random) -> tuple[np.ndarray, np.ndarray]:
         z, z1, z2 = others(c, s, rng, 3)
-        line = s - z
-        length = np.linalg.norm(line, axis=2)
-        e = line / np.maximum(length, np.finfo(float).tiny)[..., None]
-        step = self.gamma * np.sum(e * (z1 - z2), axis=2)
-        q = s + step[..., None] * e
+        line = s - z  # |line| e
+        square, along = (np.einsum("esd,esd->es", line, v) for v in (line, z1 - z2))
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.log(np.linalg.norm(q - z, axis=2)) - np.log(length)
-        return q, np.where(np.isfinite(ratio), (s.shape[2] - 1.0) * ratio, -np.inf)
+            step = self.gamma * along / np.maximum(square, np.finfo(float).tiny)  # in lengths
+            ratio = np.log(np.abs(1 + step))  # q - z = (1 + step) line
+        found = np.isfinite(ratio) & (square > 0)
+        return s + step[..., None] * line, np.where(found, (s.shape[2] - 1.0) * ratio, -np.inf)

@@ -19,5 +19,9 @@ def systematic(
 
 
 def log_effective_size(log_weights: np.ndarray) -> float:
-    """log of (Σw)²/Σw², Kish's effective sample size."""
-    return float(2 * logsumexp(log_weights) - logsumexp(2 * log_weights))
+    """log of (Σw)²/Σw², Kish's effective sample size; −inf where there is no weight at all."""
+    top = log_weights.max()
+    if top == -np.inf:
+        return -np.inf
+    weights = np.exp(log_weights - top)  # scipy's logsumexp costs several times as much
+    return float(2 * np.log(weights.sum()) - np.log(weights @ weights))

@@ -104,8 +104,28 @@ class FoldedPosterior:
             return self.any_copy(h, rng)
         terms = np.concatenate([self._terms(part).terms.numpy() for part in self._blocks(h)])
         gumbel = -np.log(-np.log(rng.random_sample(terms.shape)))
-        flipped = self._patterns[np.argmax(terms + gumbel, axis=1)] > 0
-        return self._copy(h, flipped, rng)
+        return self.copy(h, np.argmax(terms + gumbel, axis=1), rng)
+
+    @property
+    def patterns(self) -> int:
+        """How many patterns of flips there are that the density tells apart."""
+        return len(self._patterns)
+
+    def pattern(self, h: np.ndarray) -> np.ndarray:
+        """The number of the pattern that leads from D to h, (B, H) -> (B,); 0 if all are alike."""
+        if not self.sums:
+            return np.zeros(len(h), dtype=np.intp)
+        units = h[:, self.blocks]
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            order = np.argsort(-units[:, :, -1] / units[:, :, 0], axis=1)
+        flipped = np.take_along_axis(units[:, :, 0] < 0, order, 1)
+        return flipped @ 2 ** np.arange(flipped.shape[1])[::-1]  # in the order of product()
+
+    def copy(self, h: np.ndarray, pattern: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+        """A copy of h (B, H) in D, of a ``pattern`` (B,), and otherwise drawn uniformly: (B, H)."""
+        if not self.sums:
+            return self.any_copy(h, rng)
+        return self._copy(h, self._patterns[pattern] > 0, rng)
 
     def any_copy(self, h: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
         """A copy drawn uniformly: (B, H) -> (B, H)."""

@@ -15,13 +15,13 @@ the output layer: all hidden layers, and log σ where the noise is inferred.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-import torch
 
-from ..common.tensors import as_tensor, finite_or_never
+from ..common.tensors import finite_or_never
 from .density import Drawn
 from .kernels.results import OutputGaussian
 from .points import WeightedPoints
@@ -91,7 +91,10 @@ class OutputLayer:
     def log_prob(self, h: np.ndarray, beta: float = 1.0) -> np.ndarray:
         """log p(y, h), the posterior with the output layer integrated out: (B, H) -> (B,)."""
         noise = self.post.noise(h, beta)
-        return self._density(h, self.collapsed(h, noise), noise)
+        layer = self.collapsed(h, noise)
+        with np.errstate(all="ignore"):
+            density = layer.evidence + (noise.constant + self.hidden_prior.log_prob(h))
+        return finite_or_never(density)
 
     def log_prob_and_grad(self, h: np.ndarray, beta: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
         """log p(y, h) and its gradient: (B, H) -> (B,), (B, H); zero gradient where it is −inf."""
@@ -117,20 +120,18 @@ class OutputLayer:
         noise = self.post.noise(h)
         layer = self.collapsed(h, noise, rng.standard_normal((len(h), len(self.output_index))))
         with np.errstate(all="ignore"):
-            log_prob = layer.drawn_sse * (-0.5 * noise.tau) + noise.constant
-            log_prob += self.hidden_prior.log_prob(h) + self.prior.log_prob(layer.drawn)
+            beside = noise.constant + self.hidden_prior.log_prob(h)
+            log_prob = layer.drawn_sse * (-0.5 * noise.tau) + beside
+            log_prob += self.prior.log_prob(layer.drawn)
+            density = layer.evidence + beside
         theta = self.join(h, layer.drawn)
-        return Drawn(theta, self._density(h, layer, noise), finite_or_never(log_prob))
+        return Drawn(theta, finite_or_never(density), finite_or_never(log_prob))
 
     def collapsed(
         self, h: np.ndarray, noise: Noise, normals: np.ndarray | None = None
     ) -> OutputGaussian:
         """The Gaussian of the output layer given h, and a draw by standard ``normals`` (B, K)."""
         return self.engine.collapsed(h, noise.tau, self.precisions, normals)
-
-    def _density(self, h: np.ndarray, layer: OutputGaussian, noise: Noise) -> np.ndarray:
-        with np.errstate(all="ignore"):
-            return finite_or_never(layer.evidence + noise.constant + self.hidden_prior.log_prob(h))
 
     # -- without a pass over the data a temperature -----------------------------------------------
 
@@ -139,20 +140,30 @@ class OutputLayer:
         square = float(self.points.y.square().sum()) + self.points.lost
         return Statistics(h, *self.engine.statistics(h), square)
 
-    def from_statistics(self, s: Statistics, beta: float = 1.0) -> np.ndarray:
-        """:meth:`log_prob` from its statistics, (B,); by sums of squares, which lose digits where
-        features are collinear."""
-        noise = self.post.noise(s.h, beta)
-        tau = torch.from_numpy(np.array(np.broadcast_to(noise.tau, len(s.h))))
-        gram, moment, d = (as_tensor(part, "cpu") for part in (s.gram, s.moment, self.precisions))
-        a = tau.reshape(-1, 1, 1) * gram + torch.diag(d)
-        cholesky, failed = torch.linalg.cholesky_ex(a)
-        mean = torch.cholesky_solve((tau.unsqueeze(1) * moment).unsqueeze(-1), cholesky).squeeze(-1)
-        mean = torch.where((failed > 0).unsqueeze(1), torch.nan, mean)
-        sse = s.square + (((gram @ mean.unsqueeze(-1)).squeeze(-1) - 2 * moment) * mean).sum(-1)
-        volume = cholesky.diagonal(dim1=1, dim2=2).log().sum(-1) - 0.5 * d.log().sum()
-        evidence = -0.5 * (tau * sse + (d * mean**2).sum(-1)) - volume
+    def by_power(self, s: Statistics) -> Callable[[float], np.ndarray]:
+        """:meth:`log_prob` (B,) from the statistics, as a function of the power β.
+
+        With D^(−½) F Fᵀ D^(−½) = Q Λ Qᵀ and b = Qᵀ D^(−½) F y, the logarithm is
+
+            −½ τ yᵀy + ½ τ² Σ b_k²/(1 + τ λ_k) − ½ Σ log(1 + τ λ_k)
+
+        for every τ at once. Sums of squares lose digits where features are collinear.
+        """
+        root = self.precisions**-0.5
+        known = np.isfinite(s.moment).all(axis=1) & np.isfinite(s.gram).all(axis=(1, 2))
+        gram = np.where(known[:, None, None], s.gram, 0.0) * root * root[:, None]
+        found = np.linalg.eigh(gram)
+        values = np.maximum(found.eigenvalues, 0.0)
         with np.errstate(all="ignore"):
-            return finite_or_never(
-                evidence.numpy() + noise.constant + self.hidden_prior.log_prob(s.h)
-            )
+            squares = np.einsum("bkj,bk->bj", found.eigenvectors, s.moment * root) ** 2
+            prior = self.hidden_prior.log_prob(s.h)
+
+        def log_prob(beta: float) -> np.ndarray:
+            noise = self.post.noise(s.h, beta)
+            tau = np.reshape(noise.tau, (-1, 1))
+            with np.errstate(all="ignore"):
+                gain = (tau**2 * squares / (1 + tau * values) - np.log1p(tau * values)).sum(axis=1)
+                value = 0.5 * (gain - noise.tau * s.square) + noise.constant + prior
+            return finite_or_never(value)
+
+        return log_prob

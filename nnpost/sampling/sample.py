@@ -118,6 +118,7 @@ def sample(
         settings.ensembles,
         min(settings.discarded, WARMUP),
         mixtures=tempered.mixtures if tempered else (),
+        seen=tempered.theta.reshape(-1, post.ndim) if tempered else None,
         sharp=tempered is not None and tempered.start == "basins",
     )
     # A start that cannot be used is refused here, before any file is touched.

@@ -3,8 +3,8 @@
 emcee copies the whole state of its generator after every step, which takes as long as the densities
 of a small network do. Here step t has a generator of its own: Philox (Salmon et al. 2011, Parallel
 random numbers: as easy as 1, 2, 3, SC11), whose key the chain's first random state gives, and whose
-counter begins with t. A chain that knows that state and how long it is goes on bit for bit, whatever
-an interrupted step had used up.
+counter begins with t. A chain that knows that state and its own length goes on bit for bit,
+whatever an interrupted step had used up.
 """
 
 from __future__ import annotations

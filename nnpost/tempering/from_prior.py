@@ -77,11 +77,7 @@ class PriorParticles:
 
     def log_weights(self) -> LogWeights:
         """From sufficient statistics of the output layer: no pass over the data a power."""
-        statistics = self.layer.statistics(self.h)
-
-        def log_prob(beta: float) -> np.ndarray:
-            return self.layer.from_statistics(statistics, beta)
-
+        log_prob = self.layer.by_power(self.layer.statistics(self.h))
         now = log_prob(self.beta)
 
         def gain(beta: float) -> np.ndarray:

@@ -55,3 +55,14 @@ def test_copies_are_drawn_by_their_share():
     assert len(found) == 8
     assert (abs(counts / 40_000 - p) < 5 * np.sqrt(p * (1 - p) / 40_000)).all()
     assert p.max() / p.min() > 1.5  # otherwise uniform copies would pass as well
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
+def test_a_copy_has_the_pattern_that_was_asked_for(activation):
+    folded, rng = FoldedPosterior(OutputLayer(curve(3, activation))), np.random.RandomState(0)
+    h = folded.fold(rng.standard_normal((200, folded.ndim)))
+    pattern = rng.randint(folded.patterns, size=200)
+    copies = folded.copy(h, pattern, rng)
+    np.testing.assert_array_equal(folded.pattern(copies), pattern)
+    np.testing.assert_allclose(folded.fold(copies), h)
+    assert folded.patterns == (8 if activation == "sigmoid" else 1)

@@ -94,7 +94,7 @@ def test_leaps_and_sweeps_leave_the_posterior_alone(activation):
         NeuronGibbs(post, Candidates(20)),
         NeuronGibbs(post, Candidates(20), sharing=3),
         ManifoldMALA(post),
-        FoldedIndependence((mixture, other), folded),
+        FoldedIndependence((mixture, other), folded, -np.abs(draws[:20])),
     ):
         h = draws.copy()
         for _ in range(6):
