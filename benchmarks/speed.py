@@ -2,28 +2,28 @@
 
     python benchmarks/speed.py [TURNS]
 
-Every figure is a ratio within one run, on one thread: the jobs of a table take turns, and what is
-given is the median over the turns of the ratio within each, so that the machine's own speed and
-what else it does cancel. Densities are in multiples of numpy's exp over as many numbers as there
-are sigmoids. numpy's exp is vectorised where the processor has AVX-512, and takes several times as
-long elsewhere; torch's is vectorised everywhere, so the same in its multiples stands beside it.
+Figures are medians over turns, on one thread unless a row says otherwise. Most are ratios within
+one run: the jobs of a row take turns, so that the machine's own speed and what else it does cancel.
+Effective draws a second are the machine's own. Densities are in multiples of numpy's exp over as
+many numbers as there are sigmoids. numpy's exp is vectorised where the processor has AVX-512, and
+takes several times as long elsewhere; torch's is vectorised everywhere, so the same in its
+multiples stands beside it.
 
 The table is printed and written, with the machine, to benchmarks/results/speed.json.
 """
 
 import json
-import platform
 import sys
 import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from dataclasses import asdict
 from pathlib import Path
 
 import emcee
 import numpy as np
+import scale
 import torch
+from measure import Job, Row, figures, in_turn, machine, repeated, table
+from sampling import effective_draws, storing
 from torch import nn
 
 import nnpost
@@ -34,56 +34,6 @@ RESULTS = Path(__file__).parent / "results" / "speed.json"
 SIZES = [(14, 2, 500), (512, 2, 500), (512, 6, 1000)]  # walkers, units, points
 STEPS, SHORT, WALKERS = 10_000, 1_000, 28  # of the article's chain; SHORT of those that are slow
 RESTARTS, FEW, EPOCHS = 1000, 4, 1000
-
-Job = Callable[[], object]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table; a figure is to be at most, or at least, its goal."""
-
-    what: str
-    unit: str
-    before: tuple[float, ...] | None  # version 0.1.0, on a processor with AVX-512
-    goal: tuple[float, ...]
-    found: tuple[float, ...]
-    note: str = ""
-
-    @property
-    def reached(self) -> bool:
-        less = self.unit.startswith("in ")
-        pairs = zip(self.found, self.goal, strict=True)
-        return all(f <= g if less else f >= g for f, g in pairs)
-
-    def cells(self) -> tuple[str, ...]:
-        parts = (_figures(part) for part in (self.before, self.goal, self.found))
-        return (f"{self.what}, {self.unit}", *parts, "yes" if self.reached else "no", self.note)
-
-
-def _figures(values: tuple[float, ...] | None) -> str:
-    return "–" if values is None else " / ".join(f"{value:.3g}" for value in values)
-
-
-def in_turn(turns: int, **jobs: Job) -> dict[str, np.ndarray]:
-    """Seconds of every job, turn by turn; each is done once before."""
-    seconds: dict[str, list[float]] = {name: [] for name in jobs}
-    for job in jobs.values():
-        job()
-    for _ in range(turns):
-        for name, job in jobs.items():
-            began = time.perf_counter()
-            job()
-            seconds[name].append(time.perf_counter() - began)
-    return {name: np.array(turn) for name, turn in seconds.items()}
-
-
-def repeated(job: Job, calls: int) -> Job:
-    def many() -> None:
-        for _ in range(calls):
-            job()
-
-    return many
-
 
 # The densities.
 
@@ -106,7 +56,8 @@ def densities() -> list[Row]:
             before,
             goal,
             tuple(part["numpy"][name] for part in found),
-            "in torch's: " + _figures(tuple(part["torch"][name] for part in found)),
+            "in torch's: " + figures(tuple(part["torch"][name] for part in found)),
+            at_most=True,
         )
         for name, (before, goal) in DENSITIES.items()
     ]
@@ -225,27 +176,7 @@ def training() -> Row:
     return Row(what, "times as fast as a torch loop", (15.0,), (80.0,), (ratio,), note)
 
 
-# What it ran on, and the tables.
-
-
-def machine() -> dict[str, object]:
-    info = Path("/proc/cpuinfo")
-    text = info.read_text("utf-8") if info.exists() else ""
-    names = [line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line]
-    return {
-        "processor": names[0] if names else platform.processor(),
-        "avx512": "avx512f" in text,
-        "cores": len(names),
-        "python": platform.python_version(),
-        **{name: version(name) for name in ("nnpost", "numpy", "torch", "numba", "emcee")},
-    }
-
-
-def table(rows: list[Row]) -> str:
-    """In Markdown, as in docs/benchmarks.md."""
-    head = ("what", "0.1.0", "goal", "found", "reached", "")
-    lines = [head, ("---",) * len(head), *(row.cells() for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+# All of it.
 
 
 def main() -> None:
@@ -253,7 +184,11 @@ def main() -> None:
     on = machine()
     print(f"{on['processor']}, {'with' if on['avx512'] else 'without'} AVX-512, one thread\n")
     with tempfile.TemporaryDirectory() as folder:
-        rows = [*densities(), *article_chain(Path(folder)), training()]
+        here = Path(folder)
+        rows = [
+            *densities(), *article_chain(here), *effective_draws(TURNS), storing(here, TURNS),
+            *scale.rows(here, TURNS), training(),
+        ]  # fmt: skip
     print(table(rows))
     RESULTS.parent.mkdir(exist_ok=True)
     kept = {"machine": on, "rows": [asdict(row) | {"reached": row.reached} for row in rows]}

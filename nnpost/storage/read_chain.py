@@ -159,7 +159,14 @@ def thinned_copy(
             group.attrs.update(iteration=rows, every=every * int(kept.attrs.get("every", 1)))
             group["accepted"] = accepted * (rows / iteration)
             for name in ("chain", "log_prob"):
-                _thin(kept[name], group, rows, every, packed)
+                _thin(_uncached(kept, name), group, rows, every, packed)
+
+
+def _uncached(group: h5py.Group, name: str) -> h5py.Dataset:
+    """A dataset of which single rows are read: HDF5 reads whole chunks into its cache."""
+    plan = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
+    plan.set_chunk_cache(1, 0, 0.0)
+    return h5py.Dataset(h5py.h5d.open(group.id, name.encode(), plan))
 
 
 def _thin(
