@@ -269,13 +269,15 @@ def test_ensembles_never_mix(name):
 
 
 def test_stretch_and_de_propose_as_emcee_does():
-    """Same numbers from the same random stream: z from the complement, u ~ 1/√u, γ = 2.38/√2d."""
+    """Same numbers from the same uniform ones: z from the complement, u ~ 1/√u, γ = 2.38/√2d."""
     rng = np.random.RandomState(3)
     s, c = rng.standard_normal((1, 6, 4)), rng.standard_normal((1, 6, 4))
     q, factors = Stretch().propose(s, c, np.random.RandomState(9))
-    theirs, theirs_factors = emcee.moves.StretchMove().get_proposal(
-        s[0], [c[0]], np.random.RandomState(9)
+    uniform = np.random.RandomState(9).random_sample
+    source = SimpleNamespace(
+        rand=uniform, randint=lambda high, size: (high * uniform(size)).astype(int)
     )
+    theirs, theirs_factors = emcee.moves.StretchMove().get_proposal(s[0], [c[0]], source)
     np.testing.assert_allclose(factors[0], theirs_factors, rtol=1e-13)
     np.testing.assert_allclose(q[0], theirs, rtol=1e-12)
     q, _ = DifferentialEvolution(sigma=0.0).propose(s, c, rng)
