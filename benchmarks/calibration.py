@@ -100,13 +100,13 @@ def p_values(ranks: np.ndarray) -> np.ndarray:
 
 def all_ranks(seed: int, datasets: int, workers: Workers) -> np.ndarray:
     """Ranks (S, Q) of as many truths, each a task of its own."""
-    from distributed import as_completed
-
     with workers.client() as client, open_progress(True, "data sets") as told:
         futures = client.map(partial(rank, seed), range(datasets), pure=False)
-        for done, _ in enumerate(as_completed(futures), 1):
-            told(done, datasets, f"{done} of {datasets}")
-        return np.stack(client.gather(futures))
+        found = []
+        for future in futures:
+            found.append(future.result())
+            told(len(found), datasets, f"{len(found)} of {datasets}")
+    return np.stack(found)
 
 
 def draw_figure(ranks: np.ndarray, p: np.ndarray, path: Path) -> None:
