@@ -92,7 +92,7 @@ class Workers:
                 env={name: str(self.of_each) for name in THREADS},
                 preload=["nnpost.sweep.quiet"],
                 memory_limit=0,  # as much as there is, as for a run by itself
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # any port: others may have clusters, too
                 silence_logs=logging.CRITICAL,  # what fails is told by whoever waits for it
             ) as cluster,
             Client(cluster, set_as_default=False) as client,
@@ -114,15 +114,24 @@ def needs(module: str, package: str) -> None:
 def _connected(address: str) -> Iterator[Client]:
     from distributed import Client
 
+    logger = logging.getLogger("distributed")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)  # what fails is told by whoever waits for it
     try:
-        client = Client(address, timeout=WAIT, set_as_default=False)
+        with _answering(Client, address) as client:
+            yield client
+    finally:
+        logger.setLevel(before)
+
+
+def _answering(client: type[Client], address: str) -> Client:
+    try:
+        return client(address, timeout=WAIT, set_as_default=False)
     except (OSError, ValueError) as error:
         raise RequestError(
             f"--scheduler: found {address}, where nobody answers ({error}); expected the address "
             "that `dask scheduler` prints, as in tcp://10.0.0.1:8786"
         ) from None
-    with client:
-        yield client
 
 
 def _compile_once(progress: Progress | bool) -> None:
