@@ -32,9 +32,8 @@ import torch
 from torch import Tensor
 
 from ..common.tensors import as_tensor
-from ..network.mlp import ACTIVATIONS
 from ..network.neurons import neuron_blocks
-from ..posterior.points import WeightedPoints
+from ..posterior.output_layer import OutputLayer
 from ..posterior.posterior import Posterior
 from .proposal import Random
 
@@ -49,7 +48,6 @@ class LangevinSteps:
     spread: float = 0.8  # standard deviation of log ε
     all: float = 0.4  # share of the steps that move all units
     some: tuple[float, ...] = (0.2, 0.5, 0.8)  # of the others: the chances that a unit moves
-    batch: int = 128  # networks at a time, to stay near the processor
 
 
 class Geometry(NamedTuple):
@@ -73,15 +71,12 @@ class ManifoldMALA:
 
     def __init__(self, post: Posterior, steps: LangevinSteps = LangevinSteps()) -> None:
         self.steps = steps
-        x, self.y, _, self.lost = few = WeightedPoints.few(post.data)
-        self.root = few.roots
-        self.inputs = torch.cat([x, torch.ones_like(x[:, :1])], dim=1).T  # (d + 1, m)
+        self.engine = OutputLayer(post).on_quadrature().engine
         self.post, self.blocks = post, np.array(neuron_blocks(post.net))
         hidden = np.delete(post.scales, range(post.net.n_hidden, post.net.ndim))
-        self.prior = torch.tensor(hidden**-2.0)
-        outputs = post.scales[post.net.n_hidden : post.net.ndim] ** -2.0
-        outputs[-1] = 0.0
-        self.outputs = torch.diag(torch.tensor(outputs))
+        self.prior = hidden**-2.0
+        self.outputs = post.scales[post.net.n_hidden : post.net.ndim] ** -2.0
+        self.outputs[-1] = 0.0
 
     def propose(self, s: np.ndarray, c: np.ndarray, rng: Random) -> tuple[np.ndarray, np.ndarray]:
         flat = s.reshape(-1, s.shape[2])
@@ -105,14 +100,6 @@ class ManifoldMALA:
         factor = factor + _log_det(root_there) - _log_det(root)
         return Stepped(q, there, factor.nan_to_num(-torch.inf, -torch.inf).numpy())
 
-    def geometry(self, h: np.ndarray, beta: float = 1.0) -> Geometry:
-        """Gradient and metric at h (B, H)."""
-        size = self.steps.batch
-        rows = (slice(i, i + size) for i in range(0, len(h), size))
-        parts = [self._geometry(as_tensor(h[part], "cpu"), beta) for part in rows]
-        grad, metric = (torch.cat(part) for part in zip(*parts, strict=True))
-        return Geometry(grad, metric)
-
     def _moved(self, size: int, rng: Random) -> Tensor:
         """1 for coordinates that move, (B, H): those of some units, and of the noise."""
         some = np.array(self.steps.some)
@@ -124,55 +111,20 @@ class ManifoldMALA:
             out[:, unit] = column[:, None]
         return torch.from_numpy(out)
 
-    def _geometry(self, h: Tensor, beta: float) -> Geometry:
-        units, k = len(self.blocks), self.blocks.shape[1]
-        d, tau = units * k, self._precision(h, beta)
-        values, slopes = self._units(h)
-        derivatives = (slopes.unsqueeze(2) * self.inputs).flatten(1, 2)
-        rows = torch.stack([self.root, self.y]).expand(len(h), -1, -1)
-        sums = torch.cat([derivatives, values, rows], dim=1)
-        sums = sums @ sums.mT  # all sums over the data
-        jj, jf, jy = sums[:, :d, :d], sums[:, :d, d:-1], sums[:, :d, -1]
-        ff, fy = sums[:, d:-1, d:-1], sums[:, d:-1, -1]
-        cholesky, failed = torch.linalg.cholesky_ex(tau * ff + self.outputs)
-        v = torch.cholesky_inverse(torch.where((failed > 0)[:, None, None], torch.nan, cholesky))
-        m = (v @ (tau * fy.unsqueeze(2))).squeeze(2)
-        own = torch.arange(units).repeat_interleave(k)  # the unit that a parameter is of
-        projected = tau * (jf @ v)
-        along = m[:, own] * (jy - (jf @ m.unsqueeze(2)).squeeze(2))
-        across = (projected / tau)[:, torch.arange(d), own]
-        second = m.unsqueeze(2) * m.unsqueeze(1) + v
-        curvature = tau * second[:, own][:, :, own] * (jj - projected @ jf.mT)
-        place = torch.from_numpy(self.blocks.ravel())
-        grad, metric = -self.prior * h, torch.diag(self.prior).repeat(len(h), 1, 1)
-        grad[:, place] += tau.squeeze(2) * (along - across)
-        metric[:, place.unsqueeze(1), place] += curvature
-        if self.post.likelihood.infers_noise:
-            sse = (
-                sums[:, -1, -1]
-                + self.lost
-                - (2 * fy - (ff @ m.unsqueeze(2)).squeeze(2)).mul(m).sum(1)
-            )
-            fit = tau.reshape(-1) * (sse + (v * ff).sum((1, 2)))
-            grad[:, -1] += fit - beta * self.post.data.n
-            metric[:, -1, -1] += 2 * beta * self.post.data.n
-        good = torch.isfinite(grad).all(1) & torch.isfinite(metric).all(2).all(1)
-        eye = torch.eye(h.shape[1], dtype=h.dtype)
-        return Geometry(
-            torch.where(good.unsqueeze(1), grad, 0.0), torch.where(good[:, None, None], metric, eye)
-        )
-
-    def _units(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        """Values of all units and their slopes, times the roots of the weights, (B, U, m)."""
-        z = (h[:, torch.from_numpy(self.blocks)] @ self.inputs).requires_grad_()
-        with torch.enable_grad():
-            values = ACTIVATIONS[self.post.net.activation].function(z)
-            (slopes,) = torch.autograd.grad(values.sum(), z)
-        return values.detach() * self.root, slopes * self.root
-
-    def _precision(self, h: Tensor, beta: float) -> Tensor:
-        tau = self.post.precision(self.post.log_sigma(h)).to(h.device)
-        return beta * tau.reshape(-1, 1, 1).expand(len(h), 1, 1)
+    def geometry(self, h: np.ndarray, beta: float = 1.0) -> Geometry:
+        """Gradient and metric at h (B, H)."""
+        tau = self.post.noise(h, beta).tau
+        with np.errstate(all="ignore"):
+            found, rows = self.engine.curvature(h, tau, self.outputs), slice(self.post.net.n_hidden)
+            grad, metric = -self.prior * h, np.tile(np.diag(self.prior), (len(h), 1, 1))
+            grad[:, rows] += found.grad
+            metric[:, rows, rows] += found.metric
+            if self.post.likelihood.infers_noise:
+                grad[:, -1] += tau * found.sse - beta * self.post.data.n
+                metric[:, -1, -1] += 2 * beta * self.post.data.n
+        bad = ~(np.isfinite(grad).all(1) & np.isfinite(metric).all((1, 2)))
+        grad[bad], metric[bad] = 0.0, np.eye(h.shape[1])
+        return Geometry(torch.from_numpy(grad), torch.from_numpy(metric))
 
 
 def _whitened(g: Geometry, moved: Tensor) -> tuple[Tensor, Tensor]:

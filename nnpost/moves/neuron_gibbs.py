@@ -11,14 +11,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from scipy.special import logsumexp
-from torch import Tensor
 
-from ..common.tensors import as_tensor
-from ..network.mlp import ACTIVATIONS
 from ..network.neurons import neuron_blocks
-from ..posterior.points import WeightedPoints
+from ..posterior.output_layer import OutputLayer
 from ..posterior.posterior import Posterior
 from .proposal import Random
 
@@ -45,13 +41,10 @@ class NeuronGibbs:
     the factor p̃(old)/p̃(new) makes up: few points stand for the data (quadrature.py), and
     the output bias has no prior, which makes p̃ the same for all flips of units.
 
-    With the other units' A = τ F Fᵀ + D and m = A⁻¹ τ F y, a candidate with values φ has
-
-        log p̃ = ½ (τ φ·y − k·m)²/s − ½ log s + log prior,   k = τ F φ,   s = τ|φ|² + 1/s_a² − kᵀA⁻¹k
-
-    so that a candidate costs a few percent of a pass over the data. With ``sharing`` above 1, so
-    many networks compete with the same candidates, which is cheaper still. Each of them moves as it
-    would alone, but not independently of the others: fit for particles, not for walkers of emcee.
+    A candidate costs a few percent of a pass over the data (posterior/kernels/replacement.py). With
+    ``sharing`` above 1, so many networks compete with the same candidates, which is cheaper still.
+    Each of them moves as it would alone, but not independently of the others: fit for particles,
+    not for walkers of emcee.
     """
 
     def __init__(
@@ -65,8 +58,7 @@ class NeuronGibbs:
         self.blocks = np.array(neuron_blocks(post.net))  # (U, d + 1)
         self.scales = post.scales[self.blocks[0]]
         self.output_precision = float(post.scales[post.net.n_hidden]) ** -2
-        self.x, self.y, *_ = few = WeightedPoints.few(post.data)
-        self.root = few.roots
+        self.engine = OutputLayer(post).on_quadrature().engine
         spread = post.data.x.std(axis=0)
         self.middle, self.spread = post.data.x.mean(axis=0), np.where(spread > 0, spread, 1.0)
 
@@ -89,7 +81,8 @@ class NeuronGibbs:
         which, row = rng.randint(count, size=batch), np.arange(batch)
         fresh = self._draw(groups, rng)
         old = h[:, self.blocks][row, which]
-        now, new = self._evidence(h, which, fresh)
+        tau = self.post.noise(h, self.beta).tau
+        now, new = self.engine.replacement(h, tau, self.output_precision, which, fresh, group)
         now += self._log_prior(old)
         new += self._log_prior(fresh)[group]
         log_w = np.c_[now - self._log_density(old), new - self._log_density(fresh)[group]]
@@ -100,60 +93,6 @@ class NeuronGibbs:
         units = np.where(moved[:, None], fresh[group, chosen], old)
         np.put_along_axis(q, self.blocks[which], units, 1)
         return q, np.where(moved, new[row, chosen] - now, 0.0)
-
-    def _evidence(
-        self, h: np.ndarray, which: np.ndarray, fresh: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """log p̃(y | unit), up to a constant: of the present units (B,), of candidates (B, M)."""
-        batch, units = h[:, self.blocks].shape[:2]
-        row, own = torch.arange(batch), torch.from_numpy(which)
-        rest = [[k for k in range(units + 1) if k != j] for j in range(units)]
-        others = torch.tensor(rest, dtype=torch.long).reshape(units, -1)[own]  # and the bias
-        f = self._values(torch.from_numpy(h[:, self.blocks]))
-        f = torch.cat([f, self.root.expand(batch, 1, -1)], dim=1)
-        t = self._precision(h)
-        gram, moment = t * (f @ f.mT), t[:, 0] * (f @ self.y)
-        diagonal = torch.full((units,), self.output_precision, dtype=torch.float64)
-        diagonal[-1] = 0.0
-        a = gram[row[:, None, None], others.unsqueeze(2), others.unsqueeze(1)]
-        cholesky, failed = torch.linalg.cholesky_ex(a + torch.diag(diagonal))
-        inverse = torch.cholesky_inverse(torch.where((failed > 0)[:, None, None], 1.0, cholesky))
-        mean = inverse @ moment[row[:, None], others].unsqueeze(2)
-        phi = self._values(torch.from_numpy(fresh))
-        k = self._products(f, phi)[row[:, None], others] * t
-        squares, along = self._shared(phi.square().sum(2), batch), self._shared(phi @ self.y, batch)
-
-        def value(k: Tensor, along: Tensor, square: Tensor) -> np.ndarray:
-            free = square + self.output_precision - (k * (inverse @ k)).sum(1)
-            free = free.clamp(min=self.output_precision)  # what rounding may take away
-            found = 0.5 * (along - (mean.mT @ k).squeeze(1)).square() / free - 0.5 * torch.log(free)
-            return torch.where((failed > 0).unsqueeze(1), 0.0, found).nan_to_num(-1e300).numpy()
-
-        here = gram[row, own][row[:, None], others].unsqueeze(2)
-        now = value(here, moment[row, own].unsqueeze(1), gram[row, own, own].unsqueeze(1))
-        return now[:, 0], value(k, t[:, 0] * along, t[:, 0] * squares)
-
-    def _values(self, units: Tensor) -> Tensor:
-        """Values of units (..., d + 1) at the few points, times the roots: (..., m)."""
-        w, b = units.split([units.shape[-1] - 1, 1], dim=-1)
-        return ACTIVATIONS[self.post.net.activation].function(w @ self.x.T + b) * self.root
-
-    def _products(self, f: Tensor, phi: Tensor) -> Tensor:
-        """f (B, K, m) with the candidates phi (G, M, m) of each group: (B, K, M)."""
-        batch, count, points = f.shape
-        spare = len(phi) * self.sharing - batch
-        f = torch.cat([f, f.new_zeros(spare, count, points)])
-        k = f.reshape(len(phi), -1, points) @ phi.mT
-        return k.reshape(batch + spare, count, -1)[:batch]
-
-    def _shared(self, x: Tensor, batch: int) -> Tensor:
-        """(G, M) -> (B, M)"""
-        return x.repeat_interleave(self.sharing, dim=0)[:batch]
-
-    def _precision(self, h: np.ndarray) -> Tensor:
-        """β τ, (B, 1, 1)."""
-        tau = self.post.precision(self.post.log_sigma(as_tensor(h, "cpu"))).to("cpu")
-        return self.beta * tau.reshape(-1, 1, 1).expand(len(h), 1, 1)
 
     # -- candidates: prior, and units of several steepnesses that switch where the data are --------
 

@@ -18,6 +18,8 @@ from . import names
 from .differential_evolution import DifferentialEvolution
 from .direct import DirectMove
 from .ensemble import EnsembleMove
+from .folded import Folded
+from .fresh_networks import FreshNetworks
 from .hmc import HamiltonianMove, Trajectories
 from .independence import FoldedIndependence
 from .manifold_mala import ManifoldMALA
@@ -149,12 +151,24 @@ def make_move(
         return DirectMove(layer)
     if uses_gradients(moves, post):
         return collapsed_hamiltonian(layer, ensembles, warmup)
+    if mixtures and sharp:
+        return _among_basins(layer, ensembles, tuple(mixtures))
     proposals = collapsed_proposals(post)
     if mixtures:
         known = np.empty((0, post.ndim)) if seen is None else seen
         fresh = FoldedIndependence(tuple(mixtures), FoldedPosterior(layer), layer.split(known))
-        if sharp:
-            proposals = [(fresh, 2.0), (NeuronGibbs(post), 0.4), (ManifoldMALA(post), 2.0)]
-        else:
-            proposals.append((fresh, 1.0))
+        proposals.append((fresh, 1.0))
     return EnsembleMove(proposals, ensembles, layer)
+
+
+def _among_basins(
+    layer: OutputLayer, ensembles: int, mixtures: tuple[StudentMixture, ...]
+) -> EnsembleMove:
+    """The move for sharp posteriors, over one copy of every network."""
+    folded, post = FoldedPosterior(layer), layer.post
+    proposals: list[tuple[Proposal, float]] = [
+        (FreshNetworks(mixtures, FoldedPosterior(layer.on_quadrature())), 0.4),
+        (Folded(NeuronGibbs(post), folded), 0.2),
+        (Folded(ManifoldMALA(post), folded), 0.4),
+    ]
+    return EnsembleMove(proposals, ensembles, folded)

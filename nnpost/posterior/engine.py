@@ -15,7 +15,7 @@ import numpy as np
 
 from ..common.tensors import BLOCK
 from ..network.mlp import MLP
-from .kernels.results import EvidenceGrad, OutputGaussian
+from .kernels.results import Curvature, EvidenceGrad, OutputGaussian
 from .kernels.shape import ACTIVATIONS
 from .points import WeightedPoints
 from .torch_engine import TorchEngine
@@ -59,6 +59,43 @@ class Engine(Protocol):
     ) -> tuple[np.ndarray, np.ndarray]:
         """The gradient in h of −τ/2 E[Σ r²] over output layers of this mean (B, K) and covariance
         (B, K, K), and Σ r² of the mean: (B, H), (B,)."""
+
+    def flip_terms(
+        self, base: np.ndarray, layer: OutputGaussian, flips: np.ndarray, variance: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """log p summed over ``flips`` (K, T) of units, (B,), and of each of them, (B, T), as in
+        kernels/flips.py; ``layer`` is without a prior of the bias, whose variance is given."""
+
+    def flip_moments(
+        self,
+        terms: np.ndarray,
+        log_sum: np.ndarray,
+        layer: OutputGaussian,
+        flips: np.ndarray,
+        variance: float,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Mean (B, K) and covariance (B, K, K) of the output layer over all flips."""
+
+    def curvature(
+        self, h: np.ndarray, tau: float | np.ndarray, precisions: np.ndarray
+    ) -> Curvature:
+        """Gradient and Gauss–Newton curvature of the log evidence of networks of one hidden layer,
+        under prior ``precisions`` (K,) of the output layer, 0 for none."""
+
+    def replacement(
+        self,
+        h: np.ndarray,
+        tau: float | np.ndarray,
+        precision: float,
+        which: np.ndarray,
+        fresh: np.ndarray,
+        group: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Of networks of one hidden layer, the log evidence with unit ``which`` (B,) as it is, (B,)
+        and with each of the units fresh[group] instead, (B, M); up to one constant for each row.
+
+        ``fresh`` is (G, M, d + 1), the bias last, ``group`` (B,), ``precision`` that of the prior
+        of output weights; the output bias has none."""
 
     def hidden_jacobian(self, theta: np.ndarray) -> np.ndarray:
         """∂f(x_i)/∂h at the data: (B, H, n)."""

@@ -29,12 +29,11 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from ..common.tensors import BLOCK, finite_or_never
 from ..network.neurons import flippable, neuron_blocks, symmetry_of
 from .density import Drawn
+from .kernels.results import OutputGaussian
 from .output_layer import OutputLayer
 
 __all__ = ["FoldedPosterior"]
@@ -45,13 +44,9 @@ MOST_FLIPS = 8  # units up to which the flips of sigmoid units are summed: 2⁸ 
 class _Terms(NamedTuple):
     """The sum over flips at B hidden parts, in the coordinates of h itself; with 2^U terms each."""
 
-    log_prob: Tensor  # (B,)
-    terms: Tensor  # (B, 2^U)  log p(y, S h)
-    mean: Tensor  # (B, K)  m
-    cholesky: Tensor  # (B, K, K)  L of A₀
-    along: Tensor  # (B, 2^U)  u·m
-    width: Tensor  # (B, 2^U)  s² + uᵀV u
-    half: Tensor  # (B, K, 2^U)  L⁻¹ u
+    log_prob: np.ndarray  # (B,)
+    terms: np.ndarray  # (B, 2^U)  log p(y, S h)
+    layer: OutputGaussian  # of A₀: the bias has no prior
 
 
 class FoldedPosterior:
@@ -73,10 +68,11 @@ class FoldedPosterior:
             list(product((0.0, 1.0), repeat=units)) if self.sums else [(0.0,) * (net.n_output - 1)]
         )
         self._patterns = np.array(patterns)
-        self._u = torch.tensor(np.c_[self._patterns, np.ones(len(patterns))])  # (2^U, K)
+        flips = np.c_[self._patterns, np.ones(len(patterns))].T
+        self._u = np.ascontiguousarray(flips)  # (K, 2^U)
         self._precisions = layer.precisions.copy()
         self._precisions[-1] = 0.0  # p₀ has no prior of c: that comes with the terms
-        self._variance = 1 / layer.precisions[-1]
+        self._variance = float(1 / layer.precisions[-1])
         self._log_copies = self.log_size - (units * math.log(2) if self.sums else 0.0)
 
     # -- the domain -----------------------------------------------------------------------------
@@ -102,7 +98,11 @@ class FoldedPosterior:
         """A copy drawn with the probability of its term: draws from p̄ become draws from p(y, h)."""
         if not self.sums:
             return self.any_copy(h, rng)
-        terms = np.concatenate([self._terms(part).terms.numpy() for part in self._blocks(h)])
+        return self._by_share(
+            h, np.concatenate([self._terms(p).terms for p in self._blocks(h)]), rng
+        )
+
+    def _by_share(self, h: np.ndarray, terms: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
         gumbel = -np.log(-np.log(rng.random_sample(terms.shape)))
         return self.copy(h, np.argmax(terms + gumbel, axis=1), rng)
 
@@ -151,8 +151,13 @@ class FoldedPosterior:
         self, x: np.ndarray, rng: np.random.RandomState, density: np.ndarray | None = None
     ) -> Drawn:
         """Full vectors (B, P): a copy drawn by :meth:`unfold`, and its output layer."""
-        drawn = self.layer.draw(self.unfold(x, rng), rng)
-        return drawn._replace(density=self.log_prob(x) if density is None else density)
+        if density is not None and not self.sums:
+            return self.layer.draw(self.any_copy(x, rng), rng)._replace(density=density)
+        parts = [self._terms(part) for part in self._blocks(x)]
+        terms, found = (np.concatenate([p[i] for p in parts]) for i in (1, 0))
+        copy = self._by_share(x, terms, rng) if self.sums else self.any_copy(x, rng)
+        density = np.where(self.inside(x), found, -np.inf)
+        return self.layer.draw(copy, rng)._replace(density=density)
 
     # -- the density ----------------------------------------------------------------------------
 
@@ -165,7 +170,7 @@ class FoldedPosterior:
 
     def log_prob_anywhere(self, h: np.ndarray) -> np.ndarray:
         """log Σ_g p(y, g h), which is the same for all copies: (B, H) -> (B,)."""
-        return np.concatenate([self._terms(part).log_prob.numpy() for part in self._blocks(h)])
+        return np.concatenate([self._terms(part).log_prob for part in self._blocks(h)])
 
     def log_prob_and_grad(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """log p̄(h) and its gradient: (B, H) -> (B,), (B, H); −inf and zero outside D."""
@@ -182,7 +187,7 @@ class FoldedPosterior:
 
     def _blocks(self, h: np.ndarray) -> list[np.ndarray]:
         """Rows whose terms fit into memory together; at least one part."""
-        return np.array_split(h, max(1, math.ceil(len(h) * self._u.numel() / BLOCK)))
+        return np.array_split(h, max(1, math.ceil(len(h) * self._u.size / BLOCK)))
 
     def _terms(self, h: np.ndarray) -> _Terms:
         layer = self.layer
@@ -191,26 +196,8 @@ class FoldedPosterior:
         with np.errstate(all="ignore"):
             base = found.evidence + noise.constant + layer.hidden_prior.log_prob(h)
             base += self._log_copies
-        mean, cholesky = torch.from_numpy(found.mean), torch.from_numpy(found.cholesky)
-        u = self._u.T.expand(len(h), -1, -1)
-        half = torch.linalg.solve_triangular(cholesky, u, upper=False)
-        width = self._variance + half.square().sum(1)
-        along = mean @ self._u.T
-        terms = torch.from_numpy(base).unsqueeze(1) - 0.5 * (along.square() / width + width.log())
-        terms = torch.where(torch.isfinite(terms), terms, -torch.inf)
-        log_prob = finite_or_never(torch.logsumexp(terms, 1))
-        return _Terms(log_prob, terms, mean, cholesky, along, width, half)
-
-    def _moments(self, s: _Terms) -> tuple[Tensor, Tensor]:
-        """Mean (B, K) and covariance (B, K, K) of o over all terms."""
-        vu = torch.linalg.solve_triangular(s.cholesky.mT, s.half, upper=True)
-        share = torch.exp(s.terms - s.log_prob.unsqueeze(1))
-        means = s.mean.unsqueeze(2) - vu * (s.along / s.width).unsqueeze(1)
-        mean = (means * share.unsqueeze(1)).sum(2)
-        apart = (means - mean.unsqueeze(2)) * share.sqrt().unsqueeze(1)
-        narrow = vu * (share / s.width).sqrt().unsqueeze(1)
-        inverse = torch.cholesky_inverse(s.cholesky)
-        return mean, inverse - narrow @ narrow.mT + apart @ apart.mT
+        log_prob, terms = layer.engine.flip_terms(base, found, self._u, self._variance)
+        return _Terms(finite_or_never(log_prob), terms, found)
 
     def _value_and_grad(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """∂/∂F log p(y | h) = τ (E[o] rᵀ − Cov[o] F), o over all copies, then back through F(h).
@@ -218,15 +205,18 @@ class FoldedPosterior:
         For log σ it is τ E[SSE] − n, where τ tr(Cov F Fᵀ) = tr(Cov (A₀ − D₀)).
         """
         layer, terms = self.layer, self._terms(h)
-        mean, covariance = self._moments(terms)
+        mean, covariance = layer.engine.flip_moments(
+            terms.terms, terms.log_prob, terms.layer, self._u, self._variance
+        )
         tau = layer.post.noise(h).tau
-        slope, sse = layer.engine.expected_grad(h, tau, mean.numpy(), covariance.numpy())
-        value, grad = terms.log_prob.numpy(), layer.hidden_prior.grad(h)
+        slope, sse = layer.engine.expected_grad(h, tau, mean, covariance)
+        value, grad = terms.log_prob, layer.hidden_prior.grad(h)
         with np.errstate(all="ignore"):
             grad[:, : layer.post.net.n_hidden] += slope
             if layer.post.likelihood.infers_noise:
-                freedom = ((covariance @ terms.cholesky) * terms.cholesky).sum((1, 2)).numpy()
-                freedom -= covariance.diagonal(dim1=1, dim2=2).numpy() @ self._precisions
+                cholesky = terms.layer.cholesky
+                freedom = ((covariance @ cholesky) * cholesky).sum((1, 2))
+                freedom -= covariance.diagonal(axis1=1, axis2=2) @ self._precisions
                 grad[:, -1] += tau * sse + freedom - layer.post.data.n
         grad[value == -np.inf] = 0.0
         return value, grad

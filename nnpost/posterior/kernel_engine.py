@@ -14,10 +14,13 @@ from ..network.mlp import MLP
 from .kernels import ready
 from .kernels.collapsed import collapsed, statistics
 from .kernels.collapsed_grad import collapsed_and_grad, expected_grad
+from .kernels.curvature import curvature
+from .kernels.flips import flip_moments, flip_terms
 from .kernels.jacobian import hidden_jacobian
 from .kernels.misfit import outputs, sse, sse_and_grad
 from .kernels.points import Points
-from .kernels.results import EvidenceGrad, OutputGaussian
+from .kernels.replacement import replacement
+from .kernels.results import Curvature, EvidenceGrad, OutputGaussian
 from .kernels.shape import Shape
 from .points import WeightedPoints
 
@@ -66,6 +69,41 @@ class KernelEngine:
         return expected_grad(
             self.shape, h, self.points, tau, mean, covariance, _threads(h, self.points)
         )
+
+    def flip_terms(
+        self, base: np.ndarray, layer: OutputGaussian, flips: np.ndarray, variance: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        threads = kernel_threads(len(base) * flips.size)
+        return flip_terms(base, layer.mean, layer.cholesky, flips, variance, threads)
+
+    def flip_moments(
+        self,
+        terms: np.ndarray,
+        log_sum: np.ndarray,
+        layer: OutputGaussian,
+        flips: np.ndarray,
+        variance: float,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        threads = kernel_threads(len(log_sum) * flips.size)
+        return flip_moments(terms, log_sum, layer.mean, layer.cholesky, flips, variance, threads)
+
+    def curvature(
+        self, h: np.ndarray, tau: float | np.ndarray, precisions: np.ndarray
+    ) -> Curvature:
+        return curvature(self.shape, h, self.points, tau, precisions, _threads(h, self.points))
+
+    def replacement(
+        self,
+        h: np.ndarray,
+        tau: float | np.ndarray,
+        precision: float,
+        which: np.ndarray,
+        fresh: np.ndarray,
+        group: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        first_use()
+        threads = kernel_threads(len(h) * fresh.shape[1] * self.points.n)
+        return replacement(self.shape, h, self.points, tau, precision, which, fresh, group, threads)
 
     def hidden_jacobian(self, theta: np.ndarray) -> np.ndarray:
         return hidden_jacobian(self.shape, theta, self.points, _threads(theta, self.points))

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from ..common.tensors import BLOCK, as_tensor
 from ..network.jacobian import hidden_jacobian
-from ..network.mlp import MLP
-from .kernels.results import EvidenceGrad, OutputGaussian
+from ..network.mlp import ACTIVATIONS, MLP
+from ..network.neurons import neuron_blocks
+from .kernels.results import Curvature, EvidenceGrad, OutputGaussian
 from .points import WeightedPoints
 
 __all__ = ["TorchEngine"]
@@ -89,6 +90,78 @@ class TorchEngine:
         grad, sse = self._mapped(of, h, _column(tau, h), mean, covariance)
         return grad, sse
 
+    def flip_terms(
+        self, base: np.ndarray, layer: OutputGaussian, flips: np.ndarray, variance: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        def of(base: Tensor, mean: Tensor, cholesky: Tensor) -> tuple[Tensor, ...]:
+            _, along, width = _projected(mean, cholesky, u, variance)
+            terms = base.unsqueeze(1) - 0.5 * (along.square() / width + width.log())
+            terms = torch.where(torch.isfinite(terms), terms, -torch.inf)
+            return torch.logsumexp(terms, 1), terms
+
+        u = as_tensor(flips, self.device)
+        log_sum, terms = self._mapped(of, base, layer.mean, layer.cholesky, points=flips.size)
+        return log_sum, terms
+
+    def flip_moments(
+        self,
+        terms: np.ndarray,
+        log_sum: np.ndarray,
+        layer: OutputGaussian,
+        flips: np.ndarray,
+        variance: float,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        def of(
+            terms: Tensor, log_sum: Tensor, mean: Tensor, cholesky: Tensor
+        ) -> tuple[Tensor, ...]:
+            half, along, width = _projected(mean, cholesky, u, variance)
+            vu = torch.linalg.solve_triangular(cholesky.mT, half, upper=True)
+            share = torch.exp(terms - log_sum.unsqueeze(1))
+            means = mean.unsqueeze(2) - vu * (along / width).unsqueeze(1)
+            mean = (means * share.unsqueeze(1)).sum(2)
+            apart = (means - mean.unsqueeze(2)) * share.sqrt().unsqueeze(1)
+            narrow = vu * (share / width).sqrt().unsqueeze(1)
+            inverse = torch.cholesky_inverse(cholesky)
+            return mean, inverse - narrow @ narrow.mT + apart @ apart.mT
+
+        u, rows = as_tensor(flips, self.device), (terms, log_sum, layer.mean, layer.cholesky)
+        mean, covariance = self._mapped(of, *rows, points=flips.size)
+        return mean, covariance
+
+    def curvature(
+        self, h: np.ndarray, tau: float | np.ndarray, precisions: np.ndarray
+    ) -> Curvature:
+        d = torch.diag(as_tensor(precisions, self.device))
+        blocks = torch.as_tensor(neuron_blocks(self.net), device=self.device)
+        inputs = torch.nn.functional.pad(self.points.x, (0, 1), value=1.0).T  # (d + 1, m)
+
+        def of(h: Tensor, tau: Tensor) -> tuple[Tensor, ...]:
+            values, slopes = self._units(h[:, blocks] @ inputs)
+            derivatives = (slopes.unsqueeze(2) * inputs).flatten(1, 2)
+            return self._curvature(derivatives, values, tau, d, blocks)
+
+        return Curvature(*self._mapped(of, h, _column(tau, h)))
+
+    def replacement(
+        self,
+        h: np.ndarray,
+        tau: float | np.ndarray,
+        precision: float,
+        which: np.ndarray,
+        fresh: np.ndarray,
+        group: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        candidates, many = as_tensor(fresh, self.device), len(self.points.x) * fresh.shape[1]
+        ones = torch.nn.functional.pad(self.points.x, (0, 1), value=1.0).T
+
+        def of(h: Tensor, tau: Tensor, which: Tensor, group: Tensor) -> tuple[Tensor, ...]:
+            phi, _ = self._units(candidates[group.long()] @ ones)
+            return self._replacement(self._features(h), phi, tau, precision, which.long())
+
+        rows = h, _column(tau, h), which, group
+        now, new = self._mapped(of, *rows, points=many)
+        return now, new
+
     def hidden_jacobian(self, theta: np.ndarray) -> np.ndarray:
         return self._mapped(lambda t: (hidden_jacobian(self.net, t, self.points.x),), theta)[0]
 
@@ -160,6 +233,64 @@ class TorchEngine:
         evidence = -0.5 * misfit - volume + 0.5 * d[d > 0].log().sum()
         return evidence, mean, cholesky, sse[:, 0], drawn, sse[:, 1]
 
+    def _units(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Values and slopes of units with arguments z (..., m), weighted as the points are."""
+        leaf = z.detach().requires_grad_()
+        with torch.enable_grad():
+            values = ACTIVATIONS[self.net.activation].function(leaf)
+            (slopes,) = torch.autograd.grad(values.sum(), leaf)
+        return self.points.weighted(values.detach()), self.points.weighted(slopes)
+
+    def _curvature(
+        self, derivatives: Tensor, values: Tensor, tau: Tensor, d: Tensor, blocks: Tensor
+    ) -> tuple[Tensor, ...]:
+        """The fields of Curvature, from the derivatives (B, U (d + 1), m) of all units' values."""
+        (units, k), batch = blocks.shape, len(values)
+        ones = self.points.weighted(torch.ones_like(self.points.y)).expand(batch, 1, -1)
+        f, y, t = torch.cat([values, ones], 1), self.points.y, tau.reshape(-1, 1, 1)
+        cholesky, failed = torch.linalg.cholesky_ex(t * (f @ f.mT) + d)
+        v = torch.cholesky_inverse(torch.where((failed > 0)[:, None, None], torch.nan, cholesky))
+        m = (v @ (t * (f @ y).unsqueeze(2))).squeeze(2)
+        r = self._residuals(f, m.unsqueeze(1)).squeeze(1)
+        own = torch.arange(units, device=m.device).repeat_interleave(k)
+        jf = derivatives @ f.mT
+        across = (jf @ v)[:, torch.arange(units * k, device=m.device), own]
+        slope = tau.unsqueeze(1) * (m[:, own] * (derivatives @ r.unsqueeze(2)).squeeze(2) - across)
+        second = (m.unsqueeze(2) * m.unsqueeze(1) + v)[:, own][:, :, own]
+        inner = derivatives @ derivatives.mT - t * (jf @ v @ jf.mT)
+        place = blocks.flatten()
+        grad, metric = m.new_zeros(batch, units * k), m.new_zeros(batch, units * k, units * k)
+        grad[:, place] = slope
+        metric[:, place.unsqueeze(1), place] = t * second * inner
+        sse = torch.linalg.vecdot(r, r) + self.points.lost + (v * (f @ f.mT)).sum((1, 2))
+        return grad, metric, sse
+
+    def _replacement(
+        self, f: Tensor, phi: Tensor, tau: Tensor, precision: float, which: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Evidences with unit ``which`` (B,) of features f (B, K, m) and with phi (B, M, m)."""
+        batch, count, _ = f.shape
+        row, t = torch.arange(batch, device=f.device), tau.reshape(-1, 1, 1)
+        rest = [[k for k in range(count) if k != j] for j in range(count - 1)]
+        others = torch.tensor(rest, dtype=torch.long, device=f.device)[which]  # and the bias
+        g = f[row.unsqueeze(1), others]
+        prior = torch.full((count - 1,), precision, dtype=f.dtype, device=f.device)
+        prior[-1] = 0.0
+        cholesky, failed = torch.linalg.cholesky_ex(t * (g @ g.mT) + torch.diag(prior))
+        bad = (failed > 0) | ~torch.isfinite(cholesky).all(2).all(1)  # LAPACK may pass NaN
+        bad = bad.reshape(-1, 1, 1)
+        cholesky = torch.where(bad, torch.eye(count - 1, dtype=f.dtype, device=f.device), cholesky)
+        everyone = torch.cat([f[row, which].unsqueeze(1), phi], 1)  # the present unit first
+        along = tau.unsqueeze(1) * (everyone @ self.points.y)
+        mean = torch.cholesky_solve(t * (g @ self.points.y).unsqueeze(2), cholesky)
+        k = t * (g @ everyone.mT)
+        half = torch.linalg.solve_triangular(cholesky, k, upper=False)
+        free = tau.unsqueeze(1) * everyone.square().sum(2) + precision - half.square().sum(1)
+        free = free.clamp(min=precision)  # what rounding may take away
+        value = 0.5 * (along - (mean.mT @ k).squeeze(1)).square() / free - 0.5 * free.log()
+        value = torch.where(bad.squeeze(2), 0.0, value).nan_to_num(-1e300)
+        return value[:, 0], value[:, 1:]
+
     # -- between numpy and torch ------------------------------------------------------------------
 
     def _mapped(
@@ -181,6 +312,14 @@ class TorchEngine:
         """Slices of ``rows`` networks that are worked through together; at least one."""
         size = max(1, self.block // ((points or len(self.points.x)) * self._widest))
         return (slice(i, min(i + size, rows)) for i in range(0, max(rows, 1), size))
+
+
+def _projected(
+    mean: Tensor, cholesky: Tensor, flips: Tensor, variance: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """L⁻¹u (B, K, T), u·m and s² + |L⁻¹u|² (B, T) of all flips u."""
+    half = torch.linalg.solve_triangular(cholesky, flips.expand(len(mean), -1, -1), upper=False)
+    return half, mean @ flips, variance + half.square().sum(1)
 
 
 def _column(tau: float | np.ndarray, h: np.ndarray) -> np.ndarray[Any, Any]:

@@ -16,6 +16,7 @@ import nnpost
 from nnpost.common import parallel
 from nnpost.data.dataset import Dataset
 from nnpost.network.mlp import ACTIVATIONS, MLP, Activation
+from nnpost.network.neurons import neuron_blocks
 from nnpost.posterior import engine as choice
 from nnpost.posterior.engine import engine_for, without_kernels
 from nnpost.posterior.folded import FoldedPosterior
@@ -120,6 +121,54 @@ def test_a_quadrature_has_an_engine_of_its_own(activation):
     h = np.random.default_rng(1).normal(size=(5, few[0].ndim))
     close(few[0].log_prob(h), few[1].log_prob(h))
     assert len(few[0].points.x) == 100
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "softsign", "relu"])
+@pytest.mark.parametrize(("inputs", "n"), [(1, 60), (3, 700)])
+def test_curvatures_are_the_same(activation, inputs, n):
+    post = make(inputs, (3,), activation, "infer", yerr=True, n=n)
+    h = np.random.default_rng(1).normal(size=(4, post.net.n_hidden))
+    h[1, 0] = np.nan
+    tau, precisions = np.array([0.1, 1.0, 3.0, 100.0]), np.array([0.2, 0.2, 0.2, 0.0])
+    ours, theirs = (p.engine.curvature(h, tau, precisions) for p in (post, on_torch(post)))
+    for found, expected in zip(ours, theirs, strict=True):
+        assert np.isnan(found[1]).all()
+        close(np.delete(found, 1, 0), np.delete(expected, 1, 0), 1e-8)
+
+
+@pytest.mark.usefixtures("each_engine")
+@pytest.mark.parametrize("activation", ["sigmoid", "relu", "identity"])
+@pytest.mark.parametrize(("inputs", "n"), [(1, 60), (3, 700)])
+def test_a_replaced_unit_changes_the_evidence_as_a_new_network_does(activation, inputs, n):
+    """Two networks share their candidates, one has others, and one is not finite."""
+    post = make(inputs, (3,), activation, yerr=True, n=n)
+    rng = np.random.default_rng(2)
+    h, fresh = rng.normal(size=(4, post.net.n_hidden)), rng.normal(size=(3, 5, inputs + 1))
+    h[3, 1] = np.nan
+    which, group = np.array([0, 2, 1, 0]), np.array([0, 0, 1, 2])
+    tau, precisions = np.array([0.5, 2.0, 30.0, 1.0]), np.array([0.2, 0.2, 0.2, 0.0])
+    now, new = post.engine.replacement(h, tau, 0.2, which, fresh, group)
+    blocks = np.array(neuron_blocks(post.net))
+    before = post.engine.collapsed(h, tau, precisions).evidence
+    for c in range(5):
+        other = h.copy()
+        np.put_along_axis(other, blocks[which], fresh[group, c], 1)
+        after = post.engine.collapsed(other, tau, precisions).evidence
+        close((new[:, c] - now)[:3], (after - before)[:3], 1e-9)
+    assert now[3] == 0
+    assert (new[3] == 0).all()
+
+
+@pytest.mark.usefixtures("each_engine")
+def test_a_unit_that_is_there_already_brings_nothing():
+    """Collinear to the last digit: what rounding leaves of s is no less than the prior's part."""
+    post = make(1, (2,), n=200)
+    h = np.array([[1.0, 40.0, 0.3, -2.0]])
+    fresh = np.array([[[1.0, 0.3], [0.0, 50.0], [np.nan, 0.0]]])
+    first = np.zeros(1, int)
+    _, new = post.engine.replacement(h, 1e12, 1e-4, first + 1, fresh, first)
+    assert (new[0, :2] < 1e14).all()
+    assert new[0, 2] == -1e300
 
 
 # Blocks of torch.

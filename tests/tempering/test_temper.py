@@ -9,6 +9,8 @@ import pytest
 from scenarios import curve, quadrature
 
 from nnpost import MLP, MSE, Dataset, Gaussian, GaussianPrior, Posterior, RequestError, datasets
+from nnpost.moves.folded import Folded
+from nnpost.moves.fresh_networks import FreshNetworks
 from nnpost.moves.independence import FoldedIndependence
 from nnpost.moves.manifold_mala import ManifoldMALA
 from nnpost.moves.neuron_gibbs import Candidates, NeuronGibbs
@@ -105,6 +107,24 @@ def test_leaps_and_sweeps_leave_the_posterior_alone(activation):
             taken = np.log(rng.random_sample(size)) < ratio
             h[taken] = q[taken]
         assert taken.mean() > 0.02
+        moments = np.stack([h, np.abs(h)], 1).reshape(size, -1).mean(axis=0)
+        assert (abs(moments - mean) < 5 * sd / math.sqrt(size)).all()
+    elsewhere = FoldedPosterior(OutputLayer(curve(1, activation, sigma=0.8)))
+    for proposal in (
+        FreshNetworks((mixture,), elsewhere, 5),
+        Folded(NeuronGibbs(post, Candidates(20)), folded),
+        Folded(ManifoldMALA(post), folded),
+    ):
+        h = folded.fold(draws)
+        for _ in range(6):
+            q, factors = proposal.propose(h[None], h[None], rng)
+            ratio = factors[0] + folded.log_prob(q[0]) - folded.log_prob(h)
+            taken = np.log(rng.random_sample(size)) < ratio
+            moved = taken & (q[0] != h).any(axis=1)
+            h[taken] = q[0][taken]
+        assert moved.mean() > 0.02
+        assert folded.inside(h).all()
+        h = folded.unfold(h, rng)
         moments = np.stack([h, np.abs(h)], 1).reshape(size, -1).mean(axis=0)
         assert (abs(moments - mean) < 5 * sd / math.sqrt(size)).all()
     h = folded.fold(draws)

@@ -7,6 +7,9 @@ numpy in, numpy out, float64; only numpy and numba are imported, and numba by th
     misfit          sse, sse_and_grad, outputs
     collapsed       collapsed, statistics: the output layer integrated out
     collapsed_grad  collapsed_and_grad, expected_grad: its gradient in the hidden part
+    flips           flip_terms, flip_moments: the sum over flips of units
+    curvature       curvature: gradient and metric of the collapsed density
+    replacement     replacement: one unit replaced by each of many
     results         what these return
     jacobian        hidden_jacobian
     descent         descend: SGD and Adam

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 
-from .compiling import summing
+from .compiling import loop, summing
 
-__all__ = ["backward_solve", "factor", "forward_solve", "invert"]
+__all__ = [
+    "backward_solve", "backward_solve_rows", "factor", "forward_solve", "forward_solve_rows",
+    "invert",
+]  # fmt: skip
 
 
 @summing
@@ -56,3 +59,29 @@ def invert(lower, out):
         out[k, k] = 1.0
         forward_solve(lower, out[k])
         backward_solve(lower, out[k])
+
+
+@loop
+def forward_solve_rows(lower, rows):
+    """L⁻¹ v of many v at once, each a column of ``rows`` (K, T), in place."""
+    for a in range(rows.shape[0]):
+        for b in range(a):
+            entry = lower[a, b]
+            for s in range(rows.shape[1]):
+                rows[a, s] -= entry * rows[b, s]
+        inverse = 1.0 / lower[a, a]
+        for s in range(rows.shape[1]):
+            rows[a, s] *= inverse
+
+
+@loop
+def backward_solve_rows(lower, rows):
+    """L⁻ᵀ v of many v at once, in the same way."""
+    for a in range(rows.shape[0] - 1, -1, -1):
+        for b in range(a + 1, rows.shape[0]):
+            entry = lower[b, a]
+            for s in range(rows.shape[1]):
+                rows[a, s] -= entry * rows[b, s]
+        inverse = 1.0 / lower[a, a]
+        for s in range(rows.shape[1]):
+            rows[a, s] *= inverse

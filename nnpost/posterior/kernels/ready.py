@@ -11,16 +11,33 @@ from collections.abc import Callable
 
 import numpy as np
 
-from . import climb, collapsed, collapsed_grad, descent, jacobian, misfit
+from . import (
+    climb,
+    collapsed,
+    collapsed_grad,
+    curvature,
+    descent,
+    flips,
+    jacobian,
+    misfit,
+    replacement,
+)
 from .points import Points
 from .shape import Shape
 
 __all__ = ["KERNELS", "make_ready", "uncompiled"]
 
 KERNELS = {
-    **misfit.KERNELS, **collapsed.KERNELS, **collapsed_grad.KERNELS, **jacobian.KERNELS,
-    **descent.KERNELS, **climb.KERNELS,
-}  # fmt: skip
+    **misfit.KERNELS,
+    **climb.KERNELS,
+    **collapsed.KERNELS,
+    **collapsed_grad.KERNELS,
+    **curvature.KERNELS,
+    **descent.KERNELS,
+    **flips.KERNELS,
+    **jacobian.KERNELS,
+    **replacement.KERNELS,
+}
 NOTICE = "compiling the densities for this machine, once: about a minute"
 
 
@@ -43,12 +60,18 @@ def make_ready(say: Callable[[str], None] = lambda _: None) -> None:
     collapsed.statistics(shape, theta, points)
     collapsed_grad.collapsed_and_grad(shape, theta, points, 1.0, np.ones(2))
     collapsed_grad.expected_grad(shape, theta, points, 1.0, np.zeros((1, 2)), np.zeros((1, 2, 2)))
+    one, square = np.zeros(1), np.ones((1, 2, 2))
+    flips.flip_terms(one, theta[:, :2], square, np.ones((2, 1)), 1.0)
+    flips.flip_moments(square[0, :1, :1], one, theta[:, :2], square, np.ones((2, 1)), 1.0)
     jacobian.hidden_jacobian(shape, theta, points)
     rule = descent.Rule(adam=False, lr=0.1, momentum=0.0, mean=True)
     descent.descend(shape, descent.Moments.at(theta), points, rule, 0, 1)
     columns = climb.Columns.of(shape, np.zeros((1, 1)), np.zeros(1), np.ones(1))
     hill, effort = climb.Hill(np.ones(shape.ndim), 1.0), climb.Effort(1.0, 1, 1, 0.0)
     climb.climb(shape, theta, columns, hill, effort)
+    curvature.curvature(shape, theta, points, 1.0, np.ones(2))
+    first = np.zeros(1, int)
+    replacement.replacement(shape, theta, points, 1.0, 1.0, first, np.ones((1, 1, 2)), first)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["EvidenceGrad", "OutputGaussian"]
+__all__ = ["Curvature", "EvidenceGrad", "OutputGaussian"]
 
 
 class OutputGaussian(NamedTuple):
@@ -35,3 +35,14 @@ class EvidenceGrad(NamedTuple):
     grad: np.ndarray  # (B, H)
     sse: np.ndarray  # (B,)  Σ r² of the mean
     freedom: np.ndarray  # (B,)
+
+
+class Curvature(NamedTuple):
+    """The gradient of the log evidence of B hidden parts, and a curvature that is never negative.
+
+    NaN in rows that are not finite, and in those whose A has no Cholesky factor.
+    """
+
+    grad: np.ndarray  # (B, H)
+    metric: np.ndarray  # (B, H, H)
+    sse: np.ndarray  # (B,)  Σ r², its mean over the output layer
