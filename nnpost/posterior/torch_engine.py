@@ -277,7 +277,7 @@ class TorchEngine:
         prior = torch.full((count - 1,), precision, dtype=f.dtype, device=f.device)
         prior[-1] = 0.0
         cholesky, failed = torch.linalg.cholesky_ex(t * (g @ g.mT) + torch.diag(prior))
-        bad = (failed > 0) | ~torch.isfinite(cholesky).all(2).all(1)  # LAPACK may pass NaN
+        bad = (failed > 0) | ~torch.isfinite(f).all(2).all(1)  # NaN may pass through LAPACK
         bad = bad.reshape(-1, 1, 1)
         cholesky = torch.where(bad, torch.eye(count - 1, dtype=f.dtype, device=f.device), cholesky)
         everyone = torch.cat([f[row, which].unsqueeze(1), phi], 1)  # the present unit first
