@@ -43,6 +43,7 @@ docs-settings: $(STAMP) ## write the tables of docs/settings.md from the setting
 	mv docs/settings.new docs/settings.md
 
 bench: $(STAMP) ## measure what is to be fast beside its goals (some ten minutes)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]' -c constraints.txt
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/speed.py
 
 exactness: $(STAMP) ## print what the statistical tests found beside what is exact

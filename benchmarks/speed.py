@@ -21,6 +21,7 @@ from pathlib import Path
 import emcee
 import numpy as np
 import scale
+import ten_inputs
 import torch
 from measure import Job, Row, figures, in_turn, machine, repeated, table
 from sampling import effective_draws, storing
@@ -176,6 +177,18 @@ def training() -> Row:
     return Row(what, "times as fast as a torch loop", (15.0,), (80.0,), (ratio,), note)
 
 
+# Many parameters.
+
+
+def many_parameters() -> Row:
+    """benchmarks/ten_inputs.py, which tells more about both samplers."""
+    rows = ten_inputs.both()
+    found = rows[0].rate
+    note = ", ".join(f"{row.sampler} {row.rate:.3g} (R-hat {row.rhat:.3f})" for row in rows[1:])
+    what = "122 parameters, draws of log_prob and predictions, warm-up included"
+    return Row(what, "effective a second", (5.5,), (60.0,), (found,), note)
+
+
 # All of it.
 
 
@@ -187,7 +200,7 @@ def main() -> None:
         here = Path(folder)
         rows = [
             *densities(), *article_chain(here), *effective_draws(TURNS), storing(here, TURNS),
-            *scale.rows(here, TURNS), training(),
+            *scale.rows(here, TURNS), training(), many_parameters(),
         ]  # fmt: skip
     print(table(rows))
     RESULTS.parent.mkdir(exist_ok=True)

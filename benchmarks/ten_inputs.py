@@ -1,18 +1,58 @@
-"""Ten inputs, ten hidden units, noise inferred: 122 parameters. How long until converged?
+"""Ten inputs, ten hidden units, noise inferred: 122 parameters. Effective draws a second.
 
-    python benchmarks/ten_inputs.py tanh
-    python benchmarks/ten_inputs.py relu collapsed 1000
+    python benchmarks/ten_inputs.py [tanh|relu] [MOVES] [STEPS]
 
 The data are 300 standard normal inputs and the outputs of a random network of the same kind, with
-a tenth of their standard deviation as noise; seed 0. All prior standard deviations are 1.
+a tenth of their standard deviation as noise; seed 0. All prior standard deviations are 1. Four
+ensembles start from prior draws; everything is counted, warm-up included. An effective draw is one
+of the log posterior or of the predictions, whichever has fewer. Both means of the log posterior
+are printed, with their Monte-Carlo errors: two samplers of one posterior agree within these.
+
+NumPyro's NUTS, four chains, stands beside it where it is installed (pip install '.[bench]'), its
+seconds without what jax compiles. Everything is printed and written to
+benchmarks/results/ten_inputs.json.
 """
 
+from __future__ import annotations
+
+import json
 import sys
 import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 
 import nnpost
+from nnpost.diagnostics.verdict import judge
+
+RESULTS = Path(__file__).parent / "results" / "ten_inputs.json"
+WARMUP, DRAWS, CHAINS = 100, 100, 4  # of NUTS: about a minute
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a sampler made of it."""
+
+    sampler: str
+    draws: int  # of all walkers after the warm-up
+    seconds: float  # all in all
+    effective: float  # draws, the fewer of log_prob and predictions
+    rhat: float  # the larger of both
+    log_prob: float  # its mean
+    error: float  # and the Monte-Carlo error of that
+
+    @property
+    def rate(self) -> float:
+        """Effective draws a second."""
+        return self.effective / self.seconds
+
+    def __str__(self) -> str:
+        return (
+            f"{self.sampler}: {self.rate:.3g} effective draws a second ({self.effective:,.0f} of "
+            f"{self.draws:,} in {self.seconds:.0f} s), R-hat {self.rhat:.4f}, mean log posterior "
+            f"{self.log_prob:.2f} ± {self.error:.2f}"
+        )
 
 
 def teacher(activation: str, size: int = 300, seed: int = 0) -> nnpost.Dataset:
@@ -27,15 +67,89 @@ def teacher(activation: str, size: int = 300, seed: int = 0) -> nnpost.Dataset:
     return nnpost.Dataset(blank.x, y, name=f"{activation} teacher")
 
 
-def main(activation: str = "tanh", moves: str = "collapsed", nsteps: str = "600") -> None:
-    """Sample from prior draws with four ensembles, and print the verdict with the time."""
-    net, noise = nnpost.MLP(10, (10,), activation), nnpost.Gaussian("infer")
-    post = nnpost.Posterior(net, teacher(activation), noise, nnpost.GaussianPrior(1.0))
-    began, work = time.perf_counter(), time.process_time()
-    run = nnpost.sample(post, nsteps=int(nsteps), moves=moves, start="prior", discard=250)
-    spent = time.perf_counter() - began, time.process_time() - work
-    print(run, run.verdict, sep="\n")
-    print(f"{spent[0]:.0f} s, of which {spent[1]:.0f} s on a processor")
+def posterior(activation: str = "tanh") -> nnpost.Posterior:
+    """That of the same kind of network on the teacher's outputs."""
+    net = nnpost.MLP(10, (10,), activation)
+    prior = nnpost.GaussianPrior(1.0, log_sigma_std=3.0)
+    return nnpost.Posterior(net, teacher(activation), nnpost.Gaussian("infer"), prior)
+
+
+def found(
+    post: nnpost.Posterior, sampler: str, seconds: float, chain: np.ndarray, log_prob: np.ndarray
+) -> Found:
+    """From rows after the warm-up, (N, W, P) and (N, W) of four ensembles."""
+    verdict = judge(post, chain, log_prob, CHAINS)
+    sizes, rhats = (
+        [part[k] or 0.0 for k in ("log_prob", "predictions")]
+        for part in (verdict.ess, verdict.rhat)
+    )
+    error = float(log_prob.std() / np.sqrt(verdict.ess["log_prob"] or 1.0))
+    return Found(
+        sampler, log_prob.size, seconds, min(sizes), max(rhats), float(log_prob.mean()), error
+    )
+
+
+def ours(post: nnpost.Posterior, moves: str = "collapsed", nsteps: int = 1500) -> Found:
+    """nnpost, whose kernels have been compiled before."""
+    post.make_ready()
+    began = time.perf_counter()
+    run = nnpost.sample(post, nsteps=nsteps, moves=moves, start="prior", discard=300)
+    spent = time.perf_counter() - began
+    return found(post, f"nnpost, {moves}", spent, run.chain[300:], run.log_prob[300:])
+
+
+def nuts(post: nnpost.Posterior) -> Found | None:
+    """NumPyro's NUTS on all parameters; None, and a line that says so, where there is none."""
+    try:
+        import jax
+        import numpyro
+    except ImportError:
+        print("NUTS: numpyro is not installed; pip install '.[bench]' -c constraints.txt")
+        return None
+    numpyro.enable_x64()
+    jnp, n, u = jax.numpy, post.data.n, post.net.hidden[0]
+    x, y, scales = (jnp.asarray(part) for part in (post.data.x, post.data.y, post.scales))
+    activation = {"tanh": jnp.tanh, "relu": jax.nn.relu}[post.net.activation]
+
+    def energy(theta):
+        w, b = theta[: 10 * u].reshape(u, 10), theta[10 * u : 11 * u]
+        a, c, log_sigma = theta[11 * u : 12 * u], theta[-2], theta[-1]
+        r = y - activation(x @ w.T + b) @ a - c
+        fit = 0.5 * jnp.exp(-2 * log_sigma) * (r @ r) + n * log_sigma
+        return fit + 0.5 * jnp.sum((theta / scales) ** 2)
+
+    kernel = numpyro.infer.NUTS(potential_fn=energy)
+    starts = post.scales * np.random.default_rng(0).standard_normal((CHAINS, post.ndim))
+
+    def chains(warmup, draws):
+        run = numpyro.infer.MCMC(
+            kernel, num_warmup=warmup, num_samples=draws, num_chains=CHAINS,
+            chain_method="sequential", progress_bar=False, jit_model_args=True,
+        )  # fmt: skip
+        run.run(jax.random.PRNGKey(0), init_params=jnp.asarray(starts))
+        return np.asarray(run.get_samples(group_by_chain=True)).swapaxes(0, 1)
+
+    chains(1, 1)
+    began = time.perf_counter()
+    chain = chains(WARMUP, DRAWS)
+    spent = time.perf_counter() - began
+    return found(post, "NumPyro's NUTS", spent, chain, np.asarray(post.log_prob(chain)))
+
+
+def both(activation: str = "tanh", moves: str = "collapsed", nsteps: int = 1500) -> list[Found]:
+    """Ours, and NUTS where it is installed; printed, and written with all that was found."""
+    post = posterior(activation)
+    rows = [row for row in (ours(post, moves, nsteps), nuts(post)) if row]
+    print(*rows, sep="\n")
+    RESULTS.parent.mkdir(exist_ok=True)
+    kept = [asdict(row) | {"rate": row.rate} for row in rows]
+    text = json.dumps({"activation": activation, "rows": kept}, indent=2)
+    RESULTS.write_text(text + "\n", "utf-8")
+    return rows
+
+
+def main(activation: str = "tanh", moves: str = "collapsed", nsteps: str = "1500") -> None:
+    both(activation, moves, int(nsteps))
 
 
 if __name__ == "__main__":

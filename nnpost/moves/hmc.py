@@ -1,10 +1,12 @@
-"""Hamiltonian Monte Carlo as a move of emcee, over any density that has a gradient.
+"""Trajectories along gradients as a move of emcee, over any density that has a gradient.
 
 A :class:`HamiltonianMove` is the product of two choices: a *density*
 (:mod:`nnpost.posterior.density`), and a *preconditioner* (:mod:`nnpost.moves.mass_matrix`), which
-is the other half of each ensemble (walk and side), or one covariance for all units.
+is the other half of each ensemble (walk and side), or a scale for each kind of neuron. How it
+goes on from there is an integrator: :mod:`nnpost.moves.leapfrog`, with momenta, or
+:mod:`nnpost.moves.microcanonical`, with directions alone.
 
-Step size and covariance are tuned during the first ``warmup`` steps only, which do not leave the
+Step size and scales are tuned during the first ``warmup`` steps only, which do not leave the
 posterior invariant and must be discarded; then they are frozen. To begin with every walker has a
 step size of its own: one that starts far out, as where log σ is drawn from a broad prior, is in a
 place a million times steeper than that of its neighbours, and would never move by their step. One
@@ -22,7 +24,7 @@ import numpy as np
 from emcee.moves import Move
 
 from ..posterior.density import Density
-from .leapfrog import Place, leapfrog
+from .leapfrog import Arrival, Place, leapfrog
 from .mass_matrix import Preconditioner
 from .names import WARMUP
 from .proposal import Indices, Proposal, Random, decide, halves
@@ -36,10 +38,12 @@ __all__ = ["HamiltonianMove", "Trajectories"]
 class Trajectories:
     """How far a trajectory goes."""
 
-    duration: float = 1.5  # on average; π/2 takes a standard normal to independence
+    # On average, times the geometric mean of the shortest way, 1, and the longest; π/2 takes a
+    # standard normal to independence.
+    duration: float = 1.5
     longest: int = 100  # leapfrog steps of an average one
     first: int = 25  # ... before anything is known of the scales
-    renewals: int = 20  # of a unit after each; together they cost a tenth of it
+    renewals: int = 20  # of a unit after each: they go where no smooth path leads
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ class HamiltonianMove(Move):
         renewal: Proposal | None = None,
         trajectories: Trajectories = Trajectories(),
         tuning: Tuning = Tuning(),
-        integrator: Callable[..., tuple[Place, np.ndarray]] = leapfrog,
+        integrator: Callable[..., Arrival] = leapfrog,
     ) -> None:
         self.density, self.preconditioner, self.renewal = density, preconditioner, renewal
         self.ensembles, self.warmup, self.steps = ensembles, warmup, 0
@@ -105,7 +109,7 @@ class HamiltonianMove(Move):
         for new, old in zip(now, before, strict=True):
             new[~fine] = old[~fine]
         self._walkers.arrays = list(now)
-        self._tune(now.x, chances.reshape(self.ensembles, -1))
+        self._tune(now, chances.reshape(self.ensembles, -1))
         return state, accepted & fine
 
     def get_state(self) -> dict[str, np.ndarray]:
@@ -129,21 +133,24 @@ class HamiltonianMove(Move):
         accepted: np.ndarray,
         rng: Random,
     ) -> np.ndarray:
-        """Move the walkers in rows s (E, S), in place; their acceptance probabilities (E, S)."""
+        """Move the walkers in rows s (E, S), in place; acceptance (E, S) by their energies alone.
+
+        That is what smaller steps can mend; they do nothing about the chance to draw the same B.
+        """
         b = self.preconditioner.directions(now.x[s], now.x[c], rng)
         p = rng.standard_normal((*s.shape, b.size))
         logs = np.broadcast_to(self.step.log, (self.ensembles, len(now.x) // self.ensembles))
         step = np.exp(logs.ravel()[s]) * rng.uniform(0.8, 1.2, size=s.shape)
         start, gradient = Place(*(part[s] for part in now)), self.density.log_prob_and_grad
-        end, q = self.integrator(start, p, step[..., None], count, gradient, b)
+        end, _, kinetic = self.integrator(start, p, step[..., None], count, gradient, b)
         with np.errstate(over="ignore", invalid="ignore"):
-            kinetic = 0.5 * ((p**2).sum(axis=2) - (q**2).sum(axis=2))
-            gain = np.nan_to_num(end.density - start.density + kinetic, nan=-np.inf)
+            energy = np.nan_to_num(end.density - start.density - kinetic, nan=-np.inf)
+            gain = np.nan_to_num(energy + b.log_prob(end.x) - b.log_prob(start.x), nan=-np.inf)
         rows, taken = decide(gain.ravel(), s, rng)
         for part, new in zip(now, end, strict=True):
             part[rows] = new.reshape(-1, *new.shape[2:])[taken]
         accepted[rows] = True
-        return np.exp(np.minimum(gain, 0))
+        return np.exp(np.minimum(energy, 0))
 
     def _rescue(self, now: Place, rng: Random) -> None:
         """Put lost walkers where others of their ensemble are, in place; in the warm-up only."""
@@ -181,10 +188,11 @@ class HamiltonianMove(Move):
         """One number for all walkers, as they move in one call."""
         known = self.steps >= self.tuning.refresh[0] * self.warmup
         most = self.trajectories.longest if known else self.trajectories.first
-        average = min(self.trajectories.duration / np.exp(self.step.log.mean()), most)
+        length = self.trajectories.duration * np.sqrt(self.preconditioner.extent)
+        average = min(length / np.exp(self.step.log.mean()), most)
         return max(1, round(average * rng.uniform(0.5, 1.5)))
 
-    def _tune(self, x: np.ndarray, acceptance: np.ndarray) -> None:
+    def _tune(self, now: Place, acceptance: np.ndarray) -> None:
         """Learn from a step of the warm-up; what is settled at its end is never changed again."""
         self.steps += 1
         if self.steps > self.warmup:
@@ -192,7 +200,8 @@ class HamiltonianMove(Move):
         marks = self.tuning.marks(self.warmup)
         alone = self.steps <= marks[0]
         self.step.learn(acceptance if alone else acceptance.mean(axis=1, keepdims=True))
-        self.preconditioner.learn(x.reshape(self.ensembles, -1, self.density.ndim))
+        shape = (self.ensembles, -1, self.density.ndim)
+        self.preconditioner.learn(now.x.reshape(shape), now.grad.reshape(shape))
         if self.steps in marks:
             (self.preconditioner.forget if alone else self.preconditioner.refresh)()
             self.step.settle()

@@ -24,6 +24,7 @@ from .hmc import HamiltonianMove, Trajectories
 from .independence import FoldedIndependence
 from .manifold_mala import ManifoldMALA
 from .mass_matrix import NeuronMassMatrix, Preconditioner, SideDirections, WalkDirections
+from .microcanonical import microcanonical
 from .names import WARMUP, uses_gradients
 from .neuron_de import NeuronDE
 from .neuron_gibbs import NeuronGibbs
@@ -76,18 +77,19 @@ def collapsed_hamiltonian(
     warmup: int = WARMUP,
     trajectories: Trajectories = USUAL,
 ) -> HamiltonianMove:
-    """The move for many parameters: collapsed, with one covariance for all units."""
+    """The move for many parameters: collapsed, microcanonical, with a B for each kind of neuron."""
     place = np.full(layer.post.ndim, -1)
     place[layer.hidden_index] = np.arange(layer.ndim)
     inside = [
         place[g] for g in exchangeable(layer.post.net, layer.post.ndim) if (place[g] >= 0).all()
     ]
-    metric = NeuronMassMatrix(inside, _scales(layer.post)[layer.hidden_index], ensembles)
+    metric = NeuronMassMatrix(inside, _scales(layer.post)[layer.hidden_index])
     blocks = np.array(neuron_blocks(layer.post.net))
     renewal = NeuronRefresh(blocks, layer.post.scales[layer.hidden_index][blocks])
     return HamiltonianMove(
-        layer, metric, ensembles, warmup, renewal=renewal, trajectories=trajectories
-    )
+        layer, metric, ensembles, warmup, renewal=renewal, trajectories=trajectories,
+        integrator=microcanonical,
+    )  # fmt: skip
 
 
 def full_hamiltonian(
@@ -103,7 +105,7 @@ def full_hamiltonian(
 
 
 def _neurons(post: Posterior, ensembles: int) -> NeuronMassMatrix:
-    return NeuronMassMatrix(exchangeable(post.net, post.ndim), _scales(post), ensembles)
+    return NeuronMassMatrix(exchangeable(post.net, post.ndim), _scales(post))
 
 
 def _scales(post: Posterior) -> np.ndarray:

@@ -19,13 +19,14 @@ from torch import Tensor
 
 from ..common.errors import RequestError
 from ..common.progress import Progress, note
-from ..common.tensors import BLOCK, as_array, as_tensor, check_device, finite_or_never
+from ..common.tensors import BLOCK, as_array, check_device, finite_or_never
 from ..data.dataset import Dataset
 from ..network.mlp import MLP
 from .density import Drawn
 from .description import LOG_SIGMA
 from .engine import Engine, engine_for
 from .likelihood import (
+    LOG_2PI,
     MSE,
     Likelihood,
     check_inferred_noise,
@@ -198,10 +199,9 @@ class Posterior:
             return Noise(
                 beta * tau, beta * self.likelihood.constant(self.data.n, tau, self._log_yerr)
             )
-        log_sigma = as_tensor(flat[:, -1], "cpu")
-        tau = self.likelihood.precision(self.data.n, log_sigma)
-        constant = self.likelihood.constant(self.data.n, tau, self._log_yerr)
-        return Noise(beta * np.asarray(tau), beta * np.asarray(constant))
+        log_sigma = flat[:, -1]  # and all is as for a Gaussian: see check_inferred_noise
+        constant = -self.data.n * (log_sigma + 0.5 * LOG_2PI) - self._log_yerr
+        return Noise(beta * np.exp(-2 * log_sigma), beta * constant)
 
     def engine_on(self, points: WeightedPoints) -> Engine:
         """What sums over other points than the data's own."""

@@ -16,7 +16,8 @@ from nnpost.moves.differential_evolution import DifferentialEvolution
 from nnpost.moves.ensemble import EnsembleMove
 from nnpost.moves.hmc import HamiltonianMove, Trajectories
 from nnpost.moves.leapfrog import Place, leapfrog
-from nnpost.moves.mass_matrix import NeuronMassMatrix, SideDirections, WalkDirections
+from nnpost.moves.mass_matrix import Learning, NeuronMassMatrix, SideDirections, WalkDirections
+from nnpost.moves.microcanonical import _turn, microcanonical
 from nnpost.moves.names import uses_gradients
 from nnpost.moves.neuron_refresh import NeuronRefresh
 from nnpost.moves.registry import GRADIENT_MOVES, collapsed_hamiltonian
@@ -62,12 +63,16 @@ class Slope:
         return Drawn(x, density, density)
 
 
-def unit_metric(ndim):
-    """Pairs of coordinates as units, and the odd one alone, with scales that are not all one."""
+def unit_metric(ndim, make=NeuronMassMatrix):
+    """Pairs of coordinates as units, of kinds that differ, and the odd one alone."""
     pairs = [np.arange(ndim - ndim % 2).reshape(-1, 2)] + [np.array([[ndim - 1]])] * (ndim % 2)
-    metric = NeuronMassMatrix(pairs, np.linspace(0.7, 1.3, ndim), ENSEMBLES)
-    metric.learn(np.random.default_rng(0).standard_normal((ENSEMBLES, 30, ndim)) @ tilt(ndim))
+    metric = make(pairs, np.linspace(0.7, 1.3, ndim), Learning(kinds=3))
+    x = np.random.default_rng(0).standard_normal((40, ENSEMBLES, 1, ndim)) @ tilt(ndim)
+    for places in x:
+        metric.learn(places, -places * (1 + 2 * (places > 0.5)))
     metric.refresh()
+    if ndim > 2:
+        assert len(metric.kinds[0].roots) == 3
     return metric
 
 
@@ -96,12 +101,17 @@ def test_the_gradient_of_the_targets_is_right():
         np.testing.assert_allclose(found, (ends[0] - ends[1]) / 2e-6, rtol=1e-6, atol=1e-8)
 
 
-@pytest.mark.parametrize("name", PRECONDITIONERS)
+WAYS = [(name, leapfrog) for name in PRECONDITIONERS]
+WAYS += [("units", microcanonical), ("walk", microcanonical)]
+
+
+@pytest.mark.parametrize(("name", "integrator"), WAYS)
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("ndim", [2, 5, 10])
-def test_every_hamiltonian_move_leaves_the_target_invariant(ndim, target, name):
+def test_every_gradient_move_leaves_the_target_invariant(ndim, target, name, integrator):
     full = Target(ndim, **TARGETS[target])
-    z, accepted = largest_z(target_move(full, name), full, seed=ndim, steps=15)
+    move = target_move(full, name, integrator=integrator)
+    z, accepted = largest_z(move, full, seed=ndim, steps=15)
     assert 0.2 < accepted < 0.999
     assert z < BOUND
 
@@ -132,13 +142,35 @@ def test_the_harness_catches_a_renewal_that_forgets_its_density():
     assert largest_z(EnsembleMove(wrong, ENSEMBLES), Target(5), seed=1)[0] > 2 * BOUND
 
 
-def test_the_harness_catches_a_forgotten_kinetic_energy():
-    def forgetful(start, p, *rest):
-        return leapfrog(start, p, *rest)[0], p
+@pytest.mark.parametrize("integrator", [leapfrog, microcanonical])
+def test_the_harness_catches_a_forgotten_kinetic_energy(integrator):
+    def forgetful(*parts):
+        end = integrator(*parts)
+        return end._replace(kinetic=0 * end.kinetic)
 
     target = Target(5)
     move = target_move(target, "units", integrator=forgetful)
     assert largest_z(move, target, seed=1, steps=15)[0] > 2 * BOUND
+
+
+def test_kinds_that_differ_much_are_exact_and_their_chances_must_not_be_forgotten():
+    class Forgetful(NeuronMassMatrix):
+        def directions(self, s, c, rng):
+            return super().directions(s, c, rng)._replace(log_prob=lambda x: np.zeros(x.shape[:2]))
+
+    target = Target(4)
+    x = np.random.default_rng(0).standard_normal((40, ENSEMBLES, 1, 4))
+    found = {}
+    for make in (NeuronMassMatrix, Forgetful):
+        metric = make([np.arange(4).reshape(2, 2)], np.ones(4), Learning(kinds=2))
+        for places in x:
+            left = np.repeat(places[..., ::2] < 0, 2, axis=-1)
+            metric.learn(places + np.where(left, -3.0, 3.0), places * np.where(left, 8.0, 0.7))
+        metric.refresh()
+        move = HamiltonianMove(Slope(target), metric, ENSEMBLES, 0, 0.6)
+        found[make] = largest_z(move, target, seed=2, steps=20)[0]
+    assert found[NeuronMassMatrix] < BOUND
+    assert found[Forgetful] > 2 * BOUND
 
 
 @pytest.mark.parametrize("ndim", [2, 5])
@@ -152,8 +184,8 @@ def test_the_harness_catches_directions_taken_from_the_walkers_that_move(ndim):
     assert largest_z(move, target, seed=2, steps=15)[0] > 2 * BOUND
 
 
-def trajectory(name, ndim=6):
-    """A map (x, p) -> (x, p) of one walker along 5 leapfrog steps on a bimodal target."""
+def trajectory(name, ndim=6, integrator=leapfrog):
+    """A map (x, p) -> (x, p, kinetic) of one walker along 5 steps on a bimodal target."""
     rng = np.random.RandomState(4)
     slope = Slope(Target(ndim, rho=0.3, shift=1.0))
     c, s = rng.standard_normal((1, 8, ndim)), rng.standard_normal((1, 1, ndim))
@@ -165,8 +197,9 @@ def trajectory(name, ndim=6):
     def follow(x, p):
         density, grad = slope.log_prob_and_grad(x)
         start = Place(x[None], density[None], grad[None])
-        end, q = leapfrog(start, p[None], np.full((1, 1, 1), 0.3), 5, slope.log_prob_and_grad, b)
-        return end.x[0], q[0]
+        step = np.full((1, 1, 1), 0.3)
+        end = integrator(start, p[None], step, 5, slope.log_prob_and_grad, b)
+        return end.place.x[0], end.p[0], end.kinetic[0]
 
     return follow, s[0], rng.standard_normal((1, b.size)), b
 
@@ -174,9 +207,9 @@ def trajectory(name, ndim=6):
 @pytest.mark.parametrize("name", PRECONDITIONERS)
 def test_a_trajectory_run_backwards_returns(name):
     follow, x, p, _ = trajectory(name)
-    y, q = follow(x, p)
+    y, q, _ = follow(x, p)
     assert abs(y - x).max() > 0.1
-    back, r = follow(y, -q)
+    back, r, _ = follow(y, -q)
     np.testing.assert_allclose(back, x, rtol=0, atol=1e-12)
     np.testing.assert_allclose(-r, p, rtol=0, atol=1e-12)
 
@@ -193,10 +226,54 @@ def test_a_trajectory_preserves_volume(name):
         shift[k] = 1e-6
         ends = [
             np.r_[(y @ np.linalg.pinv(basis))[0], q[0]]
-            for y, q in (follow(x + v[:size] @ basis, p + v[size:]) for v in (shift, -shift))
+            for y, q, _ in (follow(x + v[:size] @ basis, p + v[size:]) for v in (shift, -shift))
         ]
         columns.append((ends[0] - ends[1]) / 2e-6)
     assert np.linalg.det(np.array(columns)) == pytest.approx(1, abs=1e-6)
+
+
+def test_a_microcanonical_trajectory_returns_and_its_volume_is_its_kinetic_energy():
+    """On the sphere of directions: the determinant in an orthonormal basis of its tangents.
+
+    With a B that is not orthogonal, and by the brute-force derivative of the whole map, log det =
+    −kinetic energy gained, so that acceptance with log π − kinetic is Metropolis' for the map.
+    """
+    follow, x, p, _ = trajectory("units", integrator=microcanonical)
+    u = p / np.linalg.norm(p)
+    y, v, kinetic = follow(x, u)
+    assert abs(y - x).max() > 0.1
+    assert abs(kinetic[0]) > 0.05
+    back, w, lost = follow(y, -v)
+    np.testing.assert_allclose(back, x, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(-w, u, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(lost, -kinetic, rtol=0, atol=1e-12)
+    d, before, after = x.shape[1], tangents(u[0]), tangents(v[0])
+    columns = []
+    for shift in 1e-6 * np.eye(2 * d - 1):
+        ends = [follow(x + s * shift[:d], u + s * shift[d:] @ before)[:2] for s in (1, -1)]
+        (one, first), (other, second) = ends
+        columns.append(np.r_[(one - other)[0], after @ (first - second)[0]] / 2e-6)
+    assert np.linalg.slogdet(np.array(columns))[1] == pytest.approx(-kinetic[0], abs=1e-6)
+
+
+def tangents(u):
+    """An orthonormal basis (m − 1, m) of what is at right angles to u (m,)."""
+    return np.linalg.svd(u[None])[2][1:]
+
+
+def test_a_turn_is_the_exact_flow_under_a_fixed_gradient():
+    """In many small steps of its differential equation, √m from time included elsewhere."""
+    rng = np.random.default_rng(0)
+    u, g = rng.standard_normal((2, 1, 1, 5))
+    u /= np.linalg.norm(u)
+    turned, kinetic = _turn(u, np.full((1, 1, 1), 0.7), g)
+    v, energy, count = u[0, 0].copy(), 0.0, 20_000
+    for _ in range(count):
+        middle = v + 0.35 / count * (g[0, 0] - v * (v @ g[0, 0])) / 4
+        v = v + 0.7 / count * (g[0, 0] - middle * (middle @ g[0, 0])) / 4
+        energy += 0.7 / count * (middle @ g[0, 0])
+    np.testing.assert_allclose(turned[0, 0], v, atol=1e-7)
+    assert kinetic[0, 0] == pytest.approx(energy, abs=1e-7)
 
 
 @pytest.mark.parametrize("make", [WalkDirections, SideDirections])
@@ -216,7 +293,7 @@ def test_walk_and_side_are_affine_invariant(make):
         p = np.random.default_rng(6).standard_normal((1, 4, b.size))
         density, grad = gradient_of((s @ shape)[0])
         start = Place(s @ shape, density[None], grad[None])
-        ends.append(leapfrog(start, p, np.full((1, 1, 1), 0.4), 4, gradient_of, b)[0].x)
+        ends.append(leapfrog(start, p, np.full((1, 1, 1), 0.4), 4, gradient_of, b).place.x)
     np.testing.assert_allclose(ends[0] @ a, ends[1], rtol=1e-9)
 
 
@@ -250,7 +327,7 @@ def folded(post):
 
 def folded_hamiltonian(post, ensembles):
     density = folded(post)
-    metric = NeuronMassMatrix([np.arange(density.ndim)[:, None]], np.ones(density.ndim), ensembles)
+    metric = NeuronMassMatrix([np.arange(density.ndim)[:, None]], np.ones(density.ndim))
     return HamiltonianMove(density, metric, ensembles, 40, trajectories=SHORT)
 
 
@@ -319,7 +396,7 @@ def test_what_is_tuned_is_frozen_after_the_warm_up():
     move = collapsed_hamiltonian(OutputLayer(post), 2, warmup=30)
     rng = np.random.RandomState(0)
     coords = post.scales * rng.standard_normal((16, post.ndim))
-    tuned = [name for name in move.get_state() if name.startswith(("step_", "root"))]
+    tuned = [name for name in move.get_state() if name.startswith(("step_", "root", "extent"))]
 
     def values(steps):
         advance(move, post, coords, rng, steps)
@@ -356,22 +433,49 @@ def test_the_step_size_finds_its_acceptance():
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 @pytest.mark.parametrize("hidden", [(10,), (5, 4), ()])
 def test_the_metric_is_the_same_for_every_copy(activation, hidden):
-    """Copies of the same walkers teach the same covariance, so no copy is favoured."""
+    """Copies of the same walkers teach the same B, so no copy is favoured."""
     post = wide(activation, hidden)
     rng = np.random.default_rng(2)
-    theta = rng.standard_normal((3, 8, post.ndim))
+    x, grad = rng.standard_normal((2, 3, 8, post.ndim))
     parts = exchangeable(post.net, post.ndim)
     assert sorted(np.concatenate([g.ravel() for g in parts])) == list(range(post.ndim))
-    mirrored = np.concatenate([theta, -theta], axis=1)  # flips change the mean, so fix it at zero
-    roots = []
-    for x in (mirrored, jump(post.net, mirrored, rng)):
-        both = np.concatenate([x, -x], axis=1)
-        metric = NeuronMassMatrix(parts, np.ones(post.ndim), 3)
-        metric.learn(both)
+    copied = [jump(post.net, part, np.random.default_rng(7)) for part in (x, grad)]
+    metrics = []
+    for pair in ((x, grad), copied):
+        metric = NeuronMassMatrix(parts, np.ones(post.ndim), Learning(kinds=1))
+        metric.learn(*pair)
         metric.refresh()
-        roots.append(metric.roots)
-    for one, other in zip(*roots, strict=True):
-        np.testing.assert_allclose(one @ one.transpose(0, 2, 1), other @ other.transpose(0, 2, 1))
+        metrics.append([kinds.roots for kinds in metric.kinds])
+    for one, other in zip(*metrics, strict=True):
+        np.testing.assert_allclose(one @ one.swapaxes(1, 2), other @ other.swapaxes(1, 2))
+
+
+def test_slopes_of_a_gaussian_teach_its_covariance_kind_by_kind():
+    """Blocks of two Gaussians: each kind's B Bᵀ is the inverse of its mean curvature."""
+    rng = np.random.default_rng(0)
+    covs = [np.array([[1.0, 0.6], [0.6, 1.0]]), np.array([[0.04, 0.0], [0.0, 0.01]])]
+    means = np.array([[4.0, 0.0], [-4.0, 0.0]])
+    x, grad = np.empty((2, 16, 2, 50, 4))
+    for i, (mean, cov) in enumerate(zip(means, covs, strict=True)):
+        part = slice(2 * i, 2 * i + 2)
+        x[..., part] = rng.multivariate_normal(mean, cov, size=x.shape[:3])
+        grad[..., part] = -(x[..., part] - mean) @ np.linalg.inv(cov)
+    metric = NeuronMassMatrix([np.arange(4).reshape(2, 2)], np.ones(4), Learning(kinds=2))
+    for places, slopes in zip(x, grad, strict=True):
+        metric.learn(places, slopes)
+    metric.refresh()
+    b = metric.directions(x[0], x[0][:, :0], np.random.RandomState(0))
+    for i, cov in enumerate(covs):
+        rows = [b.push(np.broadcast_to(e, x[0].shape))[0, 0] for e in np.eye(4)[2 * i : 2 * i + 2]]
+        root = np.array(rows)[:, 2 * i : 2 * i + 2].T
+        np.testing.assert_allclose(root @ root.T, cov, rtol=0.15, atol=0.1 * cov.max())
+
+
+def test_push_and_pull_are_transposed():
+    rng = np.random.default_rng(3)
+    x, p, g = rng.standard_normal((3, ENSEMBLES, 2, 5))
+    b = unit_metric(5).directions(x, x[:, :0], np.random.RandomState(0))
+    np.testing.assert_allclose((b.push(p) * g).sum(axis=2), (p * b.pull(g)).sum(axis=2))
 
 
 def test_ensembles_never_mix():
@@ -428,6 +532,14 @@ def test_a_move_stopped_in_its_warm_up_goes_on_bit_for_bit():
     other.set_state({k: np.array(v) for k, v in one.get_state().items()})
     rest, _ = advance(other, post, first[-1].copy(), rng, 16)
     np.testing.assert_array_equal(np.concatenate([first, rest]), chain)
+
+
+def test_the_state_of_an_earlier_version_is_refused():
+    move = collapsed_hamiltonian(OutputLayer(wide()), 2, warmup=20)
+    state = move.get_state()
+    del state["extent"]
+    with pytest.raises(RequestError, match="tuned by an earlier version"):
+        move.set_state(state)
 
 
 @pytest.mark.parametrize("density", [OutputLayer, folded], ids=["collapsed", "folded"])
