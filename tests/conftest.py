@@ -4,9 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from small import main, quick
 
 from nnpost.diagnostics.mixing import effective_size
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tests marked cuda need a GPU."""
+    if item.get_closest_marker("cuda") and not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
 
 
 @pytest.fixture(scope="session")

@@ -334,6 +334,9 @@ def add_set(parser: Parser) -> None:
 def add_work(parser: Parser) -> None:
     """The options of everything that computes."""
     parser.add_argument(
-        "--device", default="auto", metavar="auto|cpu|cuda", help="where to compute"
+        "--device",
+        default="auto",
+        metavar="auto|cpu|cuda",
+        help="where to compute; auto takes the CPU, as no GPU has been tried yet",
     )
     add_quiet(parser)

@@ -141,7 +141,7 @@ def _changed(
 
 
 def choose_device(asked: str) -> str:
-    """ "cpu" or a CUDA device; "auto" takes the CPU, which is the faster for small networks."""
+    """ "cpu" or a CUDA device; "auto" takes the CPU until `make gpu` has found when not to."""
     if asked.partition(":")[0] != "cuda":
         choose("device", asked, ("auto", "cpu", "cuda"))
     return "cpu" if asked == "auto" else asked

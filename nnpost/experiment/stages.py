@@ -73,7 +73,7 @@ def run(
         figures: the folder of the figures; ``figures/NAME`` if not given. False draws none.
         seed: takes the place of the experiment's.
         resume: continue what ``path`` holds of the same experiment, or of one with fewer steps.
-        device: "auto", "cpu" or "cuda".
+        device: "auto", "cpu" or "cuda"; "auto" takes the CPU (docs/benchmarks.md says why).
         progress: show bars, or plain lines where there is no terminal.
         budget: sample on until the verdict holds, or until this is spent.
 

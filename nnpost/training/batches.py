@@ -21,9 +21,10 @@ class Batches:
         self.windows = settings.batches == "windows"
         self.points = self.size if self.windows else n
         self.n = n
-        # The third number keeps these streams apart from those of the starting vectors.
-        streams = [np.random.default_rng([seed, restart, 1]) for restart in restarts]
-        self.streams = None if settings.batch_size is None else streams
+        self.streams = None
+        if settings.batch_size is not None:
+            # The third number keeps these streams apart from those of the starting vectors.
+            self.streams = [np.random.default_rng([seed, restart, 1]) for restart in restarts]
 
     def draw(self, epochs: int) -> np.ndarray | None:
         """Those of the next epochs, (restarts, epochs, points); None for all n in one step each."""

@@ -395,18 +395,6 @@ def test_inferred_noise_that_gradients_are_not_written_for_is_refused(wrong, wor
     assert make(likelihood=Renamed("infer")).ndim == 8
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("likelihood", LIKELIHOODS, ids=str)
-def test_the_gpu_agrees_with_the_cpu(likelihood):
-    cpu = make(2, (3,), likelihood=likelihood)
-    gpu = make(2, (3,), likelihood=likelihood, device="cuda")
-    theta = draws(cpu, 50)
-    for ours, theirs in zip(
-        gpu.log_prob_and_grad(theta), cpu.log_prob_and_grad(theta), strict=True
-    ):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-10)
-
-
 @pytest.mark.parametrize(
     ("name", "wrong", "expected"),
     [
