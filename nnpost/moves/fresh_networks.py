@@ -29,7 +29,7 @@ class FreshNetworks:
 
     mixtures: tuple[StudentMixture, ...]  # one for each ensemble
     quick: FoldedPosterior  # on few points that stand for all
-    count: int = 32  # M
+    count: int = 16  # M
 
     @cached_property
     def _side_by_side(self) -> StudentMixture:
