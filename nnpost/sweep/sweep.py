@@ -73,7 +73,8 @@ def run_sweep(
                 _begin(cell)
             missing = [cell for cell in cells if not finished(cell)]
             done = len(cells) - len(missing)
-            note(progress, f"{len(cells)} cells, {done} of them finished, the others on {where}")
+            count = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+            note(progress, f"{count}, {done} of them finished, the others on {where}")
             return _run(missing, where, progress) if missing else {}
     except KeyboardInterrupt:
         raise Interrupted("the sweep", kept=True, resume=False) from None
