@@ -201,7 +201,8 @@ class Posterior:
             )
         log_sigma = flat[:, -1]  # and all is as for a Gaussian: see check_inferred_noise
         constant = -self.data.n * (log_sigma + 0.5 * LOG_2PI) - self._log_yerr
-        return Noise(beta * np.exp(-2 * log_sigma), beta * constant)
+        with np.errstate(over="ignore"):  # of a σ that floats cannot hold: no density, then
+            return Noise(beta * np.exp(-2 * log_sigma), beta * constant)
 
     def engine_on(self, points: WeightedPoints) -> Engine:
         """What sums over other points than the data's own."""

@@ -21,10 +21,13 @@ from nnpost.posterior.kernels import ready, rows
 from nnpost.posterior.kernels.climb import Columns, Effort, Hill, climb
 from nnpost.posterior.kernels.collapsed import collapsed, statistics
 from nnpost.posterior.kernels.collapsed_grad import collapsed_and_grad, expected_grad
+from nnpost.posterior.kernels.curvature import curvature
 from nnpost.posterior.kernels.descent import Moments, Rule, descend
+from nnpost.posterior.kernels.flips import flip_moments, flip_terms
 from nnpost.posterior.kernels.jacobian import hidden_jacobian
 from nnpost.posterior.kernels.misfit import outputs, sse, sse_and_grad
 from nnpost.posterior.kernels.points import Points
+from nnpost.posterior.kernels.replacement import replacement
 from nnpost.posterior.kernels.shape import ACTIVATIONS, Shape
 
 EPS = float(np.finfo(float).eps)
@@ -463,4 +466,15 @@ def test_each_kernel_is_compiled_once_for_whatever_comes():
     columns = Columns.of(case.shape, case.x, case.y, case.root)
     for tau, p in ((1, case.shape.ndim), (None, case.shape.ndim + 1)):
         climb(case.shape, np.zeros((3, p)), columns, Hill(np.ones(p), tau), Effort(1, 2, 2, 0), 2)
-    assert [len(kernel.signatures) for kernel in ready.KERNELS.values()] == [1] * 10
+    shallow = Case((2, 3, 1), "tanh", 30)
+    shape, points, first = shallow.shape, shallow.points, np.zeros(3, np.int32)
+    for h, tau in ((shallow.h, 1), (np.asfortranarray(shallow.h), np.ones(3, np.float32))):
+        curvature(shape, h, points, tau, np.ones(4), 2)
+        fresh = np.ones((1, 5, 3), np.float32)
+        replacement(shape, h, points, tau, 1, first, fresh, first, 2)
+        found = collapsed(shape, h, points, tau, np.ones(4))
+        gaussian, flips = (found.mean, found.cholesky), np.ones((4, 2))
+        total, terms = flip_terms(found.evidence, *gaussian, flips, 1, 2)
+        flip_moments(terms, total, *gaussian, flips, 1, 2)
+    counts = [len(kernel.signatures) for kernel in ready.KERNELS.values()]
+    assert counts == [1] * len(ready.KERNELS)

@@ -35,7 +35,7 @@ def flip_terms(
     ``flips`` is (K, T). What is not finite counts as −inf.
     """
     out = np.empty(len(base)), np.empty((len(base), flips.shape[1]))
-    split(_flip_terms, threads, flips.size, (base, mean, cholesky, *out), (flips, variance))
+    split(_flip_terms, threads, flips.size, (base, mean, cholesky, *out), (flips, float(variance)))
     return out
 
 
@@ -52,7 +52,7 @@ def flip_moments(
     its probability exp(terms − log_sum); NaN where none is finite."""
     out = np.empty_like(mean), np.empty_like(cholesky)
     rows = (terms, log_sum, mean, cholesky, *out)
-    split(_flip_moments, threads, flips.size, rows, (flips, variance))
+    split(_flip_moments, threads, flips.size, rows, (flips, float(variance)))
     return out
 
 

@@ -49,7 +49,15 @@ def replacement(
     now, new = np.empty(b), np.empty((b, fresh.shape[1]))
     rows = (h, as_vector(tau, b), which.astype(np.int64), group.astype(np.int64), now, new)
     x, y, root, _ = points.arrays(shape)
-    shared = (np.ascontiguousarray(fresh), shape.widths, shape.code, precision, x, y, root)
+    shared = (
+        np.ascontiguousarray(fresh, np.float64),
+        shape.widths,
+        shape.code,
+        float(precision),
+        x,
+        y,
+        root,
+    )
     split(_replacement, threads, points.n * (fresh.shape[1] + shape.units), rows, shared)
     return now, new
 
