@@ -8,8 +8,9 @@ that OMP_NUM_THREADS leaves it, a GPU by batched torch, without CUDA graphs; all
 for the training whose line says otherwise. What is timed takes numpy arrays and gives them back, as
 the moves of a chain do, so that copies to the GPU and from it count; jobs of a line take turns.
 
-Each subject has its share of the time. What does not fit into it is left out, and the table says
-so. Where a subject fails, that is said, the others are measured, and the exit status is 1.
+Each subject has its share of the time. What does not fit into it is left out, or scaled up from few
+epochs or walkers, and the table says so. Where a subject fails, that is said, the others are
+measured, and the exit status is 1.
 
 The table is printed and written, with the machine, to benchmarks/results/gpu.json. To try the
 script where there is no GPU:
@@ -46,6 +47,7 @@ from nnpost.training.sgd import Work, run_restarts
 
 BEGAN, LIMIT = time.perf_counter(), 460.0  # seconds for all of it
 SHARES = {"tests": 90.0, "densities": 110.0, "training": 90.0, "sampling": 90.0}
+FEW = 64  # walkers that tell how long many take
 TRAINED = (2, 500)  # units and points of what is trained
 LARGE = 2**27  # numbers in a block that keeps a GPU busy; a block has some sixteen like it
 ROOT = Path(__file__).resolve().parents[1]
@@ -253,17 +255,16 @@ def density(
     calls = int(np.clip(2e6 / numbers, 1, 20))
     expected = {where: rates.get((what, where), 0.0) * numbers * calls for where in jobs}
     fits = {where: job for where, job in jobs.items() if 2 * expected[where] <= share.left / 3}
-    turns = int(np.clip(0.5 / max(1e-9, sum(expected[where] for where in fits)), 1, 5))
+    turns = int(np.clip(0.3 / max(1e-9, sum(expected[where] for where in fits)), 1, 5))
     found = in_turn(turns, **{where: repeated(job, calls) for where, job in fits.items()})
     seconds = {where: float(np.median(turn)) / calls for where, turn in found.items()}
     rates |= {(what, where): second / numbers for where, second in seconds.items()}
-    late = [left_out(where, expected[where] / calls) for where in jobs if where not in fits]
+    late = [
+        f"{where} (some {expected[where] / calls:.2g} s)" for where in jobs if where not in fits
+    ]
+    note = f"left out: {', '.join(late)}" if late else ""
     timed = (seconds.get(where) for where in jobs)
-    return Row(what, "×".join(f"{part:,}" for part in size), numbers, *timed, ", ".join(late))
-
-
-def left_out(where: str, expected: float) -> str:
-    return f"{where} left out, some {expected:.2g} s"
+    return Row(what, "×".join(f"{part:,}" for part in size), numbers, *timed, note)
 
 
 def crossover(rows: list[Row]) -> int | None:
@@ -312,7 +313,7 @@ def descent(
     gpu: Device,
     most: float,
 ) -> tuple[float, str]:
-    """Seconds of all epochs; where that were more than ``most``, what few of them come to."""
+    """Seconds of all epochs, or what few of them come to."""
 
     def train(epochs: int) -> Job:
         asked, kept = replace(settings, epochs=epochs), replace(work, records=max(1, epochs // 20))
@@ -334,23 +335,33 @@ def sampling(sizes: Sizes, gpu: Device, share: Share) -> Iterator[Row]:
     walkers, n, steps = sizes.chain
     posts = {"CPU": posterior("cpu", 2, n), "GPU": posterior(gpu.name, 2, n, gpu.block)}
     for moves in ("stretch", "collapsed"):
-        seconds, notes = dict.fromkeys(posts), []
-        for where, post in posts.items():
+        found = {
+            where: chain(post, moves, walkers, steps, gpu, share.left / 4)
+            for where, post in posts.items()
+        }
+        yield Row(
+            f"{steps} {moves} steps and their start",
+            "×".join(f"{part:,}" for part in (walkers, 2, n)),
+            walkers * 2 * n * (steps + 1),
+            *(seconds for seconds, _ in found.values()),
+            note=", ".join(f"{where} {note}" for where, (_, note) in found.items() if note),
+        )
 
-            def chain(steps: int, post: nnpost.Posterior = post, moves: str = moves) -> Job:
-                return lambda: nnpost.sample(
-                    post, ensembles=4, nwalkers=walkers // 4, nsteps=steps, moves=moves,
-                    start="prior",
-                )  # fmt: skip
 
-            expected = steps * gpu.seconds(chain(1))
-            if expected <= share.left / 3:
-                seconds[where] = gpu.seconds(chain(steps))
-            else:
-                notes.append(left_out(where, expected))
-        numbers, shown = walkers * 2 * n * (steps + 1), f"{walkers:,}×2×{n:,}"
-        what = f"{steps} {moves} steps and their start"
-        yield Row(what, shown, numbers, *seconds.values(), note=", ".join(notes))
+def chain(
+    post: nnpost.Posterior, moves: str, walkers: int, steps: int, gpu: Device, most: float
+) -> tuple[float, str]:
+    """Seconds of all walkers, or what few of them come to."""
+
+    def sample(walkers: int) -> Job:
+        return lambda: nnpost.sample(
+            post, ensembles=4, nwalkers=walkers // 4, nsteps=steps, moves=moves, start="prior"
+        )
+
+    expected = gpu.seconds(sample(FEW)) * walkers / FEW
+    if expected > most:
+        return expected, f"scaled from {FEW} walkers"
+    return gpu.seconds(sample(walkers)), ""
 
 
 # All of it.

@@ -74,7 +74,7 @@ def test_what_does_not_fit_is_left_out_and_said(gpu):
     assert row.cpu is row.ratio is None
     assert row.gpu > 0
     assert row.usual > 0
-    assert row.note == "CPU left out, some 20 s"
+    assert row.note == "left out: CPU (some 20 s)"
     assert rates["f", "GPU"] == row.gpu / 20_000
     assert row.cells()[2] == row.cells()[4] == "–"
 
@@ -96,6 +96,24 @@ def test_what_fails_keeps_the_rows_before_it(gpu, capsys):
     assert found.rows == [row]
     assert found.failed == "densities failed: CUDA out of memory."
     assert "| f | 1×1×1 | 2 | 1 | 2 | – |  |" in capsys.readouterr().out
+
+
+def test_what_would_take_too_long_is_scaled_up_from_little(gpu, monkeypatch):
+    """A chain of twice as many walkers takes twice as long here."""
+    asked = []
+
+    def sample(post, *, ensembles, nwalkers, **settings):
+        asked.append(ensembles * nwalkers)
+        time.sleep(1e-4 * asked[-1])
+
+    monkeypatch.setattr(gpu.nnpost, "sample", sample)
+    device = gpu.Device("cpu", 1)
+    seconds, note = gpu.chain(None, "stretch", 6400, 5, device, 0.1)
+    assert asked == [64]
+    assert note == "scaled from 64 walkers"
+    assert seconds >= 0.64
+    assert gpu.chain(None, "stretch", 128, 5, device, 60.0)[1] == ""
+    assert asked == [64, 64, 128]
 
 
 @pytest.mark.parametrize(
