@@ -4,8 +4,10 @@ import math
 import pickle
 from dataclasses import replace
 
+import emcee
 import numpy as np
 import pytest
+from emcee.model import Model
 from scenarios import curve, quadrature
 
 from nnpost import MLP, MSE, Dataset, Gaussian, GaussianPrior, Posterior, RequestError, datasets
@@ -14,9 +16,11 @@ from nnpost.moves.fresh_networks import FreshNetworks
 from nnpost.moves.independence import FoldedIndependence
 from nnpost.moves.manifold_mala import ManifoldMALA
 from nnpost.moves.neuron_gibbs import Candidates, NeuronGibbs
+from nnpost.moves.registry import make_move
 from nnpost.numerics.student_mixture import StudentMixture
 from nnpost.posterior.folded import FoldedPosterior
 from nnpost.posterior.output_layer import OutputLayer
+from nnpost.sampling.sampler import StepRandom
 from nnpost.tempering.annealing import Annealing, MixtureParticles, anneal, draw_inside
 from nnpost.tempering.basin_hopping import Ascent, Basins, Search, pooled, search, tops_above
 from nnpost.tempering.from_basins import FromBasins
@@ -73,23 +77,27 @@ def test_annealing_from_a_poor_mixture_is_quadrature(activation):
     assert z.std() < 0.5
 
 
+def exact_draws(post, size, rng):
+    """Hidden parts of one unit (size, 2) from a grid, and mean and sd of h and |h|, (4,) each."""
+    w, b = (np.linspace(-6 * s, 6 * s, 1201) for s in post.scales[:2])
+    grid = np.stack(np.meshgrid(w, b, indexing="ij"), axis=-1).reshape(-1, 2)
+    p = np.exp(OutputLayer(post).log_prob(grid) - quadrature(post))
+    p /= p.sum()
+    cell = np.array([w[1] - w[0], b[1] - b[0]])
+    draws = grid[rng.choice(len(grid), size, p=p)] + cell * (rng.random_sample((size, 2)) - 0.5)
+    exact = np.stack([grid, np.abs(grid)], 1).reshape(len(grid), -1)
+    mean = p @ exact
+    return draws, mean, np.sqrt(p @ (exact - mean) ** 2)
+
+
 @pytest.mark.parametrize("activation", ["sigmoid", "relu"])
 def test_leaps_and_sweeps_leave_the_posterior_alone(activation):
     """Exact draws by importance from the prior's grid, moved, still have the same moments."""
     post = curve(1, activation, sigma=0.5)
     layer = OutputLayer(post)
     folded = FoldedPosterior(layer)
-    w, b = (np.linspace(-6 * s, 6 * s, 1201) for s in post.scales[:2])
-    grid = np.stack(np.meshgrid(w, b, indexing="ij"), axis=-1).reshape(-1, 2)
-    p = np.exp(layer.log_prob(grid) - quadrature(post))
-    p /= p.sum()
-    rng = np.random.RandomState(1)
-    size = 4000
-    cell = np.array([w[1] - w[0], b[1] - b[0]])
-    draws = grid[rng.choice(len(grid), size, p=p)] + cell * (rng.random_sample((size, 2)) - 0.5)
-    exact = np.stack([grid, np.abs(grid)], 1).reshape(len(grid), -1)
-    mean = p @ exact
-    sd = np.sqrt(p @ (exact - mean) ** 2)
+    rng, size = np.random.RandomState(1), 4000
+    draws, mean, sd = exact_draws(post, size, rng)
     mixture = StudentMixture(np.ones(1), np.ones((1, 2)), np.eye(2)[None] * 2)
     other = mixture.joined(replace(mixture, means=-mixture.means), 0.3)
     for proposal in (
@@ -135,6 +143,47 @@ def test_leaps_and_sweeps_leave_the_posterior_alone(activation):
     h = folded.unfold(particles.h, rng)
     moments = np.stack([h, np.abs(h)], 1).reshape(size, -1).mean(axis=0)
     assert (abs(moments - mean) < 5 * sd / math.sqrt(size)).all()
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "relu"])
+def test_chains_among_basins_have_the_posterior_of_all_copies(activation):
+    """Exact draws of full vectors, moved within the domain, are draws of full vectors again."""
+    post = curve(1, activation, sigma=0.5)
+    layer, rng = OutputLayer(post), np.random.RandomState(3)
+    draws, mean, sd = exact_draws(post, 4000, rng)
+    mixture = StudentMixture(np.ones(1), np.ones((1, 2)), np.eye(2)[None] * 2)
+    move = make_move(post, "collapsed", 2, 0, mixtures=(mixture, mixture), sharp=True)
+    theta = layer.draw(draws, rng).theta
+    state = emcee.State(theta, log_prob=post.log_prob(theta), copy=True)
+    for _ in range(6):
+        state, _ = move.propose(Model(None, None, map, rng), state)
+    assert (state.coords != theta).any(axis=1).mean() > 0.5
+    np.testing.assert_allclose(state.log_prob, post.log_prob(state.coords))
+    h = layer.split(state.coords)
+    moments = np.stack([h, np.abs(h)], 1).reshape(len(h), -1).mean(axis=0)
+    assert (abs(moments - mean) < 5 * sd / math.sqrt(len(h))).all()
+
+
+def test_a_chain_among_basins_goes_on_bit_for_bit():
+    post, random = curve(2), StepRandom(np.random.RandomState(1).get_state())
+    mixture = StudentMixture(np.ones(1), np.ones((1, 4)), np.eye(4)[None] * 2)
+    theta = np.random.RandomState(0).standard_normal((16, post.ndim))
+    begin = emcee.State(theta, log_prob=post.log_prob(theta))
+
+    def advance(state, steps, known=None):
+        move = make_move(post, "collapsed", 2, 0, mixtures=(mixture, mixture), sharp=True)
+        if known:
+            move.set_state(known)
+        state = emcee.State(state, copy=True)
+        for step in steps:
+            state, _ = move.propose(Model(None, None, map, random.at(step)), state)
+        return state, move.get_state()
+
+    whole, _ = advance(begin, range(9))
+    half, known = advance(begin, range(4))
+    again, _ = advance(half, range(4, 9), known)
+    np.testing.assert_array_equal(again.coords, whole.coords)
+    np.testing.assert_array_equal(again.log_prob, whole.log_prob)
 
 
 def test_a_mixture_that_is_never_in_order_is_refused_in_words():
