@@ -15,20 +15,18 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from ..common.errors import Interrupted, RequestError, choose
+from ..common.errors import Interrupted, RequestError
+from .asked import asked_experiment, budget, reopened
 from .parser import parse
 
 if TYPE_CHECKING:
     from ..comparison.effort import Detail
-    from ..experiment.experiment import Experiment
-    from ..experiment.request import Request
     from ..experiment.stages import Outcome
-    from ..sampling.until import Budget
     from ..sweep.grid import Sweep
     from ..sweep.sweep import Failure
     from ..sweep.table import SweepTable
 
-__all__ = ["COMMANDS", "asked_experiment", "entry", "main", "run"]
+__all__ = ["COMMANDS", "entry", "main", "run"]
 
 DONE, NOT_CONVERGED, UNUSABLE, INTERNAL, INTERRUPTED = 0, 1, 2, 70, 130
 
@@ -294,70 +292,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, str], int]] = {
     "export": export,
     "thin": thin,
 }
-
-
-def asked_experiment(args: argparse.Namespace) -> Experiment:
-    """The experiment that the options of ``run`` describe."""
-    from dataclasses import replace
-    from pathlib import Path
-
-    from ..experiment.experiment import Experiment, load_experiment
-
-    columns = [name for name in ("x", "y", "yerr") if getattr(args, name) is not None]
-    if args.data is None:
-        if columns:
-            raise RequestError(f"--{columns[0]} names a column, but there is no --data FILE")
-        if args.experiment is None:
-            raise RequestError(
-                f"{args.command}: name an experiment (see `nnpost list`), or give --data FILE"
-            )
-        experiment = load_experiment(args.experiment)
-    else:
-        for name in ("x", "y"):
-            if getattr(args, name) is None:
-                raise RequestError(f"--{name} is missing: name the column of {args.data}")
-        experiment = load_experiment(args.experiment) if args.experiment else Experiment()
-        experiment = experiment.with_data(args.data, args.x.split(","), args.y, args.yerr)
-    seed = [] if args.seed is None else [f"seed={args.seed}"]
-    experiment = experiment.with_settings([*args.set, *seed])
-    named_after = args.out or args.data  # a built-in's own run file is not for other data
-    return replace(experiment, name=Path(named_after).stem) if named_after else experiment
-
-
-def reopened(
-    args: argparse.Namespace, line: str, sections: list[str], resume: bool = False
-) -> Request:
-    """What a stage that is run alone works on; it may change the settings of ``sections``."""
-    from ..experiment import request
-
-    return request.reopen(
-        args.file,
-        settings=getattr(args, "set", []),
-        sections=sections,
-        figures=getattr(args, "figures", None),
-        resume=resume,
-        device=args.device,
-        command=line,
-        progress=not args.quiet,
-        budget=budget(args),
-        detail=args.detail,
-    )
-
-
-def budget(args: argparse.Namespace) -> Budget | None:
-    """What ``--until converged`` may spend; None where it is not asked for."""
-    steps, seconds = getattr(args, "max_steps", None), getattr(args, "max_seconds", None)
-    if getattr(args, "until", None) is None:
-        if steps is not None or seconds is not None:
-            raise RequestError("--max-steps and --max-seconds go with --until converged")
-        return None
-    from ..sampling.until import Budget
-
-    choose("--until", args.until, ["converged"])
-    usual = Budget()
-    return Budget(
-        usual.steps if steps is None else steps, usual.seconds if seconds is None else seconds
-    )
 
 
 def status(outcome: Outcome) -> int:

@@ -6,13 +6,13 @@ import csv
 import io
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from ..common.errors import RequestError, choose
+from ..common.files import asked_for
 from ..comparison.result import Comparison
 from ..posterior.description import Description
 from ..sampling.about import read_about
@@ -44,19 +44,8 @@ def export(source: str | os.PathLike[str], what: str, target: str | os.PathLike[
     theta, log_prob = samples(source) if what == "samples" else trained(source, what)
     tree, _ = read_about(source)
     labels = Description.from_tree(tree).labels
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            FORMATS[path.suffix](file, theta, log_prob, labels)
-        part.replace(path)
-    except OSError as error:
-        raise RequestError(
-            f"{target} cannot be written ({error.strerror}): expected a folder that exists and has "
-            "room; choose another file"
-        ) from None
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
+    with asked_for(target) as file:
+        FORMATS[path.suffix](file, theta, log_prob, labels)
     return f"{target}: {what}, shape {theta.shape}, parameters in torch's order"
 
 

@@ -7,18 +7,17 @@ is asked for again.
 
 from __future__ import annotations
 
-import os
 import time
 import traceback
 import uuid
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..common.errors import Interrupted, RequestError
+from ..common.files import whole
 from ..common.progress import Progress, note, open_progress
 from ..comparison.effort import FULL, Detail
 from ..storage.runfile import lock, read_group
@@ -94,14 +93,8 @@ def _begin(cell: Cell) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Whoever opens the file finds all of it, the old or the new."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(text, "utf-8")
-        os.replace(part, path)
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
+    with whole(path) as file:
+        file.write(text.encode())
 
 
 def _run(cells: Sequence[Cell], where: Workers, progress: Progress | bool) -> dict[str, Failure]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..common.errors import RequestError, choose
+from ..common.files import asked_for
 from ..common.settings import shown
 from ..common.tables import Table, Tabled
 from ..comparison.result import Comparison
@@ -218,20 +219,10 @@ def write_table(table: SweepTable, target: str | os.PathLike[str]) -> None:
         RequestError: another ending, a file that cannot be written, or no pyarrow for Parquet.
             Nothing is then written.
     """
-    path = Path(target)
-    make = FORMATS[choose("ending of the file to write", path.suffix, FORMATS)]
-    content, part = make(table), path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    except OSError as error:
-        raise RequestError(
-            f"{target} cannot be written ({error.strerror}): expected a folder that exists and has "
-            "room; choose another file"
-        ) from None
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
+    make = FORMATS[choose("ending of the file to write", Path(target).suffix, FORMATS)]
+    content = make(table)
+    with asked_for(target) as file:
+        file.write(content)
 
 
 def _as_csv(table: SweepTable) -> bytes:

@@ -17,6 +17,7 @@ from small import QUICK, main, quick
 
 import nnpost
 from nnpost.cli import commands
+from nnpost.cli.asked import asked_experiment
 from nnpost.cli.parser import PARSERS, parse
 from nnpost.common.errors import Interrupted
 from nnpost.experiment import stages
@@ -514,7 +515,7 @@ def test_run_on_other_data_is_named_after_them(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for argv in (["run", "parabola"], ["run"]):
         args = parse([*argv, "--data", str(data), "--x", "t", "--y", "flux"])
-        asked = make_request(commands.asked_experiment(args), args.out, args.figures)
+        asked = make_request(asked_experiment(args), args.out, args.figures)
         assert (asked.path, asked.figures) == (Path("chains/my.h5"), Path("figures/my"))
 
 
