@@ -120,7 +120,7 @@ class Kinds:
     roots: np.ndarray  # (K, k, k)
 
     @classmethod
-    def one(cls, scales: np.ndarray, count: int) -> Kinds:
+    def one(cls, scales: np.ndarray) -> Kinds:
         """A single kind with B = diag(scales)."""
         one = StudentMixture(np.ones(1), np.zeros((1, len(scales))), np.diag(scales)[None])
         return cls(one, np.diag(scales)[None])
@@ -198,9 +198,7 @@ class NeuronMassMatrix:
     ) -> None:
         self.groups, self.learning, self.extent = list(groups), learning, 1.0
         self.floors = [learning.ridge * (scales[g] ** -2.0).mean(axis=0) for g in self.groups]
-        self.kinds = [
-            Kinds.one(np.sqrt((scales[g] ** 2).mean(axis=0)), learning.kinds) for g in self.groups
-        ]
+        self.kinds = [Kinds.one(np.sqrt((scales[g] ** 2).mean(axis=0))) for g in self.groups]
         self.forget()
 
     def directions(self, s: np.ndarray, c: np.ndarray, rng: Random) -> Directions:
