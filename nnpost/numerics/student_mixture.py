@@ -214,8 +214,9 @@ def _maximised(
     d = x.shape[1]
     near = share * (freedom + d) / (freedom + distance)
     mass, support = near.sum(axis=0), share.sum(axis=0)
-    means = (near.T @ x) / mass[:, None]
-    spread = (near.T @ squares).reshape(-1, d, d)
+    # Not by BLAS: the order of its sums depends on how many threads it has.
+    means = np.einsum("nk,nd->kd", near, x) / mass[:, None]
+    spread = np.einsum("nk,nd->kd", near, squares).reshape(-1, d, d)
     spread -= mass[:, None, None] * means[:, :, None] * means[:, None]
     cov = spread / support[:, None, None] + ridge
     return StudentMixture(support / support.sum(), means, np.linalg.cholesky(cov), freedom)
