@@ -62,8 +62,8 @@ def main(quick: bool) -> None:
     print(
         "                            exact             sampled            ratio of sd   z of mean"
     )
-    beside("direct draws", exact, post, run.get_chain(discard=run.burnin))
-    beside("emcee's stretch", exact, post, stretch.get_chain(discard=200))
+    beside("direct draws", exact, post, run.get_chain(discard=run.burnin), run.ensembles)
+    beside("emcee's stretch", exact, post, stretch.get_chain(discard=200), 1)
 
     # Does the error bar tell the truth? Data whose sums really are off by ±0.1, many times.
     seeds = range(200 if quick else 1000)
@@ -72,13 +72,14 @@ def main(quick: bool) -> None:
     pictures(exact, single, run)
 
 
-def beside(title: str, exact: nnpost.ClosedForm, post: nnpost.Posterior, chain: np.ndarray) -> None:
+def beside(title: str, exact: nnpost.ClosedForm, post: nnpost.Posterior, chain: np.ndarray,
+           ensembles: int) -> None:  # fmt: skip
     """Means and standard deviations of a chain (N, W, 3) and of 9 + 90, with the exact ones."""
     mean, sd = exact.predict(SUM)
     mean, sd = np.append(exact.mean, mean), np.append(exact.sd, sd)
     values = np.concatenate([chain, post.predict(chain, SUM)], axis=-1)
     found, spread = values.mean(axis=(0, 1)), values.std(axis=(0, 1))
-    z = (found - mean) / spread * np.sqrt(nnpost.diagnostics.effective_size(values))
+    z = (found - mean) / spread * np.sqrt(nnpost.diagnostics.effective_size(values, ensembles))
     for k, name in enumerate(["a1", "a2", "c", "9 + 90"]):
         print(f"{title:16} {name:>6}  {mean[k]:8.4f} ± {sd[k]:.4f}  {found[k]:8.4f} ± "
               f"{spread[k]:.4f}   {spread[k] / sd[k]:10.4f}   {z[k]:+9.1f}")  # fmt: skip

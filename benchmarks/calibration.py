@@ -80,7 +80,7 @@ def rank(seed: int, index: int, sampler: Sampler = draw) -> np.ndarray:
     while True:
         run = sampler(post, chain_seed, nsteps)
         values = quantities(post, run.chain[run.burnin :])
-        tau = int(np.ceil(autocorr_time(values).max()))
+        tau = int(np.ceil(autocorr_time(values, run.ensembles).max()))
         pool = values[tau - 1 :: tau].reshape(-1, values.shape[-1])
         if len(pool) >= DRAWS:
             break

@@ -49,8 +49,8 @@ def one(seed: int, settings: list[str]) -> Found:
     f = post.predict(run.get_chain(discard=run.discard, thin=4), PLACES)
     mean, sd = f.mean(axis=(0, 1)), f.std(axis=(0, 1))
     square = (f - mean) ** 2
-    of_mean = sd / np.sqrt(effective_size(f))
-    of_square = square.std(axis=(0, 1)) / np.sqrt(effective_size(square))
+    of_mean = sd / np.sqrt(effective_size(f, run.ensembles))
+    of_square = square.std(axis=(0, 1)) / np.sqrt(effective_size(square, run.ensembles))
     error = np.array([of_mean, of_square / (2 * sd)])  # that of a root is half that of its square
     rhat = {name: run.verdict.rhat[name] for name in ("log_prob", "predictions")}
     print(

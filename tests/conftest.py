@@ -44,10 +44,10 @@ def report():
 
 @pytest.fixture
 def z_scores():
-    """z of the means of x (N, W, K) against ``truth`` (K,), with N W / τ effective draws."""
+    """z of the means of x (N, W, K) of 4 ensembles against ``truth`` (K,)."""
 
     def scores(x, truth):
-        error = x.std(axis=(0, 1)) / np.sqrt(effective_size(x))
+        error = x.std(axis=(0, 1)) / np.sqrt(effective_size(x, 4))
         return (x.mean(axis=(0, 1)) - truth) / error
 
     return scores

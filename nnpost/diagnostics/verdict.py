@@ -135,8 +135,8 @@ def judge(
     if unusable:
         empty = dict.fromkeys(QUANTITIES)
         return Verdict(False, tuple(unusable), (), empty, dict(empty), None, len(chain) < 4)
-    superchains = ensembles if ensembles >= criteria.min_ensembles else None
-    found = _measure(post, chain, log_prob, superchains, thin, rows)
+    enough = ensembles >= criteria.min_ensembles
+    found = _measure(post, chain, log_prob, ensembles, enough, thin, rows)
     judged = [found["log_prob"], found["predictions"]]
     tau = max((f.tau for f in judged if f.tau is not None), default=None)
     steps = len(chain) * thin
@@ -163,11 +163,12 @@ def _measure(
     post: Posterior,
     chain: NDArray[np.float64],
     log_prob: NDArray[np.float64],
-    superchains: int | None,
+    ensembles: int,
+    enough: bool,
     thin: int,
     rows: JudgedRows,
 ) -> dict[str, Mixing]:
-    """The figures of every quantity; no R-hat where there are too few superchains."""
+    """The figures of every quantity."""
     from ..network.symmetry import fold
 
     stride = _stride(len(chain), rows.of_predictions(chain.shape[1]))
@@ -178,22 +179,30 @@ def _measure(
     places = [f"at x = {', '.join(f'{v:.3g}' for v in row)}" for row in x]
     labels = [f"of {label}" for label in post.labels]
     return {
-        "log_prob": _figures(log_prob[..., None], superchains, thin, rows, [""]),
-        "predictions": _figures(predictions, superchains, thin * stride, rows, places),
-        "theta": _figures(theta, superchains, thin * stride, rows, labels),
+        "log_prob": _figures(log_prob[..., None], ensembles, enough, thin, rows, [""]),
+        "predictions": _figures(predictions, ensembles, enough, thin * stride, rows, places),
+        "theta": _figures(theta, ensembles, enough, thin * stride, rows, labels),
     }
 
 
 def _figures(
-    x: NDArray[np.float64], superchains: int | None, thin: int, rows: JudgedRows, names: list[str]
+    x: NDArray[np.float64],
+    ensembles: int,
+    enough: bool,
+    thin: int,
+    rows: JudgedRows,
+    names: list[str],
 ) -> Mixing:
-    """The worst figures over the components of x (N, W, K); constant components do not count."""
+    """The worst figures over the components of x (N, W, K); constant components do not count.
+
+    No R-hat where there are not ``enough`` ensembles for it.
+    """
     from .mixing import autocorr_time, nested_rhat  # scipy, which whoever reads a verdict need not
 
-    tau = autocorr_time(x)
+    tau = autocorr_time(x, ensembles)
     rhat = np.full(x.shape[-1], np.nan)
-    if superchains is not None:
-        rhat = nested_rhat(x[:: _stride(len(x), rows.rhat)], superchains)
+    if enough:
+        rhat = nested_rhat(x[:: _stride(len(x), rows.rhat)], ensembles)
     longest, worst = _largest(tau), _largest(rhat)
     return Mixing(
         rhat=worst,

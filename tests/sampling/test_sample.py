@@ -157,7 +157,7 @@ def test_a_network_without_hidden_layer_is_drawn_exactly():
     z = (draws.mean(axis=0) - mean) / np.sqrt(np.diag(cov) / len(draws))
     assert (abs(z) < 4).all()
     np.testing.assert_allclose(np.cov(draws.T), cov, rtol=0.05, atol=0.02 * np.diag(cov).min())
-    assert effective_size(run.log_prob).min() > 0.9 * len(draws)
+    assert effective_size(run.log_prob, run.nwalkers).min() > 0.9 * len(draws)
 
 
 @pytest.mark.parametrize(

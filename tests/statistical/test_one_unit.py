@@ -93,4 +93,4 @@ def test_one_unit_against_quadrature(name, z_scores, report):
     z = z_scores(np.concatenate([f, f**2], axis=-1), np.r_[first, second])
     report(f"one unit, {name}: largest |z| of 8", 0, abs(z).max(), 1)
     assert abs(z).max() < 4.5
-    assert effective_size(run.log_prob[run.burnin :]) > 2000
+    assert effective_size(run.log_prob[run.burnin :], run.ensembles) > 2000

@@ -36,7 +36,7 @@ def run():
 
 def error_of_the_mean(x):
     """Monte-Carlo errors of the means of x (N, W, K), (K,)."""
-    return x.std(axis=(0, 1)) / np.sqrt(effective_size(x))
+    return x.std(axis=(0, 1)) / np.sqrt(effective_size(x, 4))
 
 
 def test_evidence_and_log_posterior_of_the_article(run, report):
