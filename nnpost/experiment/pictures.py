@@ -33,10 +33,12 @@ def write_pictures(
     """Write all figures of a run into a folder, and the report that has them inside."""
     from .. import figures
 
-    pictures = all_figures(result, comparison, card)
-    for name, figure in pictures.items():
-        yield from figures.save(figure, folder / name)
-    yield write_report(result, comparison, card, pictures, folder / "report.html")
+    images = {}
+    for name, figure in all_figures(result, comparison, card).items():
+        written = figures.save(figure, folder / name)
+        images[name] = written[0].read_bytes()
+        yield from written
+    yield write_report(result, comparison, card, images, folder / "report.html")
 
 
 def all_figures(
@@ -78,16 +80,14 @@ def write_report(
     result: Run,
     comparison: Comparison | None,
     card: ScoreCard | None,
-    pictures: Mapping[str, Figure],
+    images: Mapping[str, bytes],
     out: Path,
 ) -> Path:
-    """Write the page; raises RequestError where that is not possible."""
-    from ..figures.style import as_png
+    """Write the page with PNG ``images``; raises RequestError where that is not possible."""
     from ..report.page import Report
 
     about = {} if result.path is None else read_group(result.path, "experiment") or {}
     title = "run" if result.path is None else Path(result.path).stem
-    images = {name: as_png(figure) for name, figure in pictures.items()}
     page = Report(title, result, comparison, card, about, images).html()
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -108,6 +108,8 @@ def write_report_of(
     The run file is left as it is: a comparison or score card that is not in it is made for the
     page alone.
     """
+    from ..figures.style import as_png
+
     target = Path("figures", Path(path).stem, "report.html") if out is None else Path(out)
     choose("kind of report", target.suffix, (".html",))
     result = load(path)
@@ -117,7 +119,9 @@ def write_report_of(
         comparison = read_stage(path, Comparison) or compare(result.post, result.fits, result)
         card = read_stage(path, ScoreCard)
         card = card or score(result.post, result.fits, result, comparison)
-    return write_report(result, comparison, card, all_figures(result, comparison, card), target)
+    pictures = all_figures(result, comparison, card)
+    images = {name: as_png(figure) for name, figure in pictures.items()}
+    return write_report(result, comparison, card, images, target)
 
 
 def write_corner(

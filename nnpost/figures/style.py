@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import io
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
@@ -153,26 +154,49 @@ def save(
     """
     anonymous = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Producer": None}}
     written = []
-    for kind in formats:
-        file = Path(f"{os.fspath(path)}.{kind}")
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            fig.savefig(file, dpi=DPI, metadata=anonymous.get(kind))
-        except OSError as error:
-            raise RequestError(
-                f"cannot write the figure {file} ({error.strerror}): "
-                "expected a folder that can be written; choose another one"
-            ) from None
-        written.append(file)
+    with laid_out(fig):
+        for kind in formats:
+            file = Path(f"{os.fspath(path)}.{kind}")
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                fig.savefig(file, dpi=DPI, metadata=anonymous.get(kind))
+            except OSError as error:
+                raise RequestError(
+                    f"cannot write the figure {file} ({error.strerror}): "
+                    "expected a folder that can be written; choose another one"
+                ) from None
+            written.append(file)
     return written
 
 
 @styled
-def as_png(fig: Figure, dpi: float = 110) -> bytes:
-    """The figure as the bytes of a PNG image, the same for the same figure."""
+def as_png(fig: Figure) -> bytes:
+    """The figure as the bytes of a PNG image, those that :func:`save` writes."""
     buffer = io.BytesIO()
-    fig.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    with laid_out(fig):
+        fig.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     return buffer.getvalue()
+
+
+@contextmanager
+def laid_out(fig: Figure) -> Iterator[None]:
+    """Lay the figure out once, for all that is drawn within the block.
+
+    matplotlib would do it again for every file, and draw each figure twice to that end.
+    """
+    engine, dpi = fig.get_layout_engine(), fig.dpi
+    if engine is None:
+        yield
+        return
+    fig.dpi = DPI  # places are rounded to pixels
+    engine.execute(fig)
+    with mpl.rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}):
+        fig.set_layout_engine(None)
+    try:
+        yield
+    finally:
+        fig.dpi = dpi
+        fig.set_layout_engine(engine)
 
 
 def legend_below(fig: Figure, handles: Sequence[Any], columns: int | None = None) -> None:
