@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..numerics.monte_carlo import BATCHES, Estimate, jackknife
-from ..numerics.wasserstein import wasserstein
+from ..numerics.monte_carlo import BATCHES, Estimate
+from ..numerics.ranked import jackknife_ranked, quantiles, wasserstein
 from .approximation import Approximation, Curves
 from .distance import Reference
 
 __all__ = ["against", "noise_floor"]
 
 KINDS = ("w1", "mean", "width")
+BAND = (0.05, 0.95)  # levels between which a band lies
 
 
 def against(reference: Reference, found: Curves) -> Approximation:
@@ -27,16 +28,17 @@ def against(reference: Reference, found: Curves) -> Approximation:
     some = slice(None, None, -(-len(reference.curves) // reference.detail.approximation))
     groups = reference.curve_groups[some]
     draws = reference.curves[some]
-    value, known = jackknife(lambda kept: _numbers(reference, curves, kept), groups, draws)
-    _, own = jackknife(
-        lambda kept: _numbers(reference, kept, draws),
+    ranked, known_ranked = np.sort(curves.T), np.sort(draws.T)
+    value, known = jackknife_ranked(lambda kept: _numbers(reference, ranked, kept), groups, draws)
+    _, own = jackknife_ranked(
+        lambda kept: _numbers(reference, kept, known_ranked),
         np.arange(len(curves)) * BATCHES // len(curves),
         curves,
     )
     error = np.hypot(known, own)
     names = [f"{kind}_{part}" for part in _parts(reference) for kind in KINDS]
     numbers = {n: Estimate(float(v), float(e)) for n, v, e in zip(names, value, error, strict=True)}
-    low, high = np.quantile(curves, [0.05, 0.95], axis=0)
+    low, high = quantiles(ranked, BAND)
     return Approximation(
         name=found.name,
         draws=len(curves),
@@ -62,7 +64,9 @@ def noise_floor(reference: Reference, size: int) -> dict[str, Estimate]:
         return {}
     found, other = {}, reference.detail.approximation
     pairs = [(parts[0], parts[1]), (parts[2], parts[3])]
-    both = [wasserstein(_thinned(a, size), _thinned(b, other)) for a, b in pairs]
+    both = [
+        wasserstein(np.sort(_thinned(a, size).T), np.sort(_thinned(b, other).T)) for a, b in pairs
+    ]
     for name, part in _parts(reference).items():
         first, second = (float(w[part].mean()) for w in both)
         found[f"floor_{name}"] = Estimate((first + second) / 2, abs(first - second) / 2)
@@ -70,11 +74,11 @@ def noise_floor(reference: Reference, size: int) -> dict[str, Estimate]:
 
 
 def _numbers(reference: Reference, curves: np.ndarray, draws: np.ndarray) -> np.ndarray:
-    """KINDS for every part of x, in a row."""
+    """KINDS for every part of x, in a row, of ranked curves (m, S) and draws (m, D)."""
     distance = wasserstein(curves, draws)
-    sd = np.maximum(draws.std(axis=0), 1e-300)
-    shift = (curves.mean(axis=0) - draws.mean(axis=0)) / sd
-    widths = [np.diff(np.quantile(c, [0.05, 0.95], axis=0), axis=0)[0] for c in (curves, draws)]
+    sd = np.maximum(draws.std(axis=1), 1e-300)
+    shift = (curves.mean(axis=1) - draws.mean(axis=1)) / sd
+    widths = [np.diff(quantiles(c, BAND), axis=0)[0] for c in (curves, draws)]
     return np.array(
         [
             number

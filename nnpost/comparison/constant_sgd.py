@@ -18,11 +18,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ..common.parallel import threads_for
 from ..common.tensors import as_tensor
 from ..network.jacobian import jacobian
+from ..posterior.points import WeightedPoints
 from ..posterior.posterior import Posterior
 from ..training.fits import Fits
 from ..training.objective import Objective
@@ -105,27 +105,28 @@ def descend(
 ) -> np.ndarray:
     """Every so manyth point of the late half of the trajectory: (rows, P)."""
     rng = np.random.default_rng(seed)
-    theta = as_tensor(start[None], post.device)
-    prior = as_tensor(post.scales, post.device) ** -2 / post.data.n
-    kept = []
+    points, theta, kept = WeightedPoints.of(post.points), np.array(start[None], float), []
     for step in range(1, detail.steps + 1):
-        index = torch.from_numpy(rng.integers(post.data.n, size=batch))
-        theta = theta - rate * (_slope(post, theta, index) + prior * theta)
+        index = rng.integers(post.data.n, size=batch)
+        with np.errstate(all="ignore"):  # a trajectory that runs away is seen by its end
+            uphill = _slope(post, theta, points, index) + post.prior_density.grad(theta)
+            theta = theta + rate / post.data.n * uphill
         if step > detail.steps // 2 and step % detail.every == 0:
-            kept.append(theta[0].numpy(force=True))
+            kept.append(theta[0])
     return np.array(kept)
 
 
-def _slope(post: Posterior, theta: Tensor, index: Tensor) -> Tensor:
-    """Gradient of −log likelihood/n, estimated from the points ``index`` (S,): (1, P)."""
-    x, y, inverse_errors = post.points
-    leaf = theta.detach().requires_grad_()
-    with torch.enable_grad():
-        outputs = post.net.forward(leaf, x[index])
-    tau = post.precision(post.log_sigma(theta)).unsqueeze(1)
-    weights = 1.0 if inverse_errors is None else inverse_errors[index].square()
-    residual = y[index] - outputs.detach()
-    (slope,) = torch.autograd.grad(outputs, leaf, -tau * weights * residual / len(index))
+def _slope(
+    post: Posterior, theta: np.ndarray, points: WeightedPoints, index: np.ndarray
+) -> np.ndarray:
+    """Gradient of the log likelihood, estimated from the points ``index`` (S,): (1, P)."""
+    some = torch.from_numpy(index).to(points.x.device)
+    root = None if points.root is None else points.root[some]
+    batch = WeightedPoints(points.x[some], points.y[some], root)
+    sse, grad = post.engine_on(batch).sse_and_grad(theta)
+    tau = post.noise(theta).tau
+    slope = np.empty_like(theta)
+    slope[:, : post.net.ndim] = np.reshape(-0.5 * tau, (-1, 1)) * grad
     if post.likelihood.infers_noise:
-        slope[:, -1] = 1 - (tau * weights * residual.square()).mean(dim=1)
-    return slope
+        slope[:, -1] = tau * sse - len(index)
+    return slope * (post.data.n / len(index))

@@ -7,6 +7,7 @@ with the Monte-Carlo error that the run's finite length leaves (monte_carlo.py).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,14 @@ import numpy as np
 from ..data.grids import grid
 from ..network.align import align
 from ..numerics.covariance import mahalanobis, mcd
-from ..numerics.monte_carlo import chain_batches, jackknife, left_out_error, spread_out
+from ..numerics.monte_carlo import (
+    chain_batches,
+    left_out_error,
+    spread_out,
+    with_error,
+    without_each,
+)
+from ..numerics.ranked import jackknife_ranked, quantiles
 from ..posterior.posterior import Posterior
 from ..sampling.run import Run
 from .effort import FULL, Detail
@@ -82,6 +90,12 @@ class Reference:
             detail=detail,
         )
 
+    @cached_property
+    def covariances(self) -> list[np.ndarray]:
+        """Robust ones (P, P): of all of ``near``, and of them without each batch in turn."""
+        left = (self.near[kept] for kept in without_each(self.near_groups))
+        return [mcd(draws)[1] for draws in (self.near, *left)]
+
 
 def measure(reference: Reference, theta: np.ndarray) -> dict[str, Measured]:
     """All of MEASURES that apply, for networks theta (R, P).
@@ -101,12 +115,12 @@ def shifts(reference: Reference, theta: np.ndarray) -> Measured:
     difference = align(reference.post.net, theta, reference.top) - reference.top
     if _too_few(reference):
         return Measured(np.full(len(difference), np.nan), np.full(len(difference), np.nan))
-
-    def in_sd(near: np.ndarray) -> np.ndarray:
-        cov = mcd(near)[1]
-        return difference / np.sqrt(np.maximum(np.diag(cov), np.finfo(float).tiny))
-
-    return Measured(*jackknife(in_sd, reference.near_groups, reference.near))
+    least = np.finfo(float).tiny
+    return Measured(
+        *with_error(
+            difference / np.sqrt(np.maximum(np.diag(cov), least)) for cov in reference.covariances
+        )
+    )
 
 
 def _density(reference: Reference, theta: np.ndarray) -> dict[str, Measured]:
@@ -131,11 +145,8 @@ def _distance(reference: Reference, theta: np.ndarray) -> dict[str, Measured]:
     if _too_few(reference):
         return {}
     difference = align(reference.post.net, theta, reference.top) - reference.top
-
-    def distance(near: np.ndarray) -> np.ndarray:
-        return mahalanobis(difference, mcd(near)[1])
-
-    return {"mahalanobis": Measured(*jackknife(distance, reference.near_groups, reference.near))}
+    found = with_error(mahalanobis(difference, cov) for cov in reference.covariances)
+    return {"mahalanobis": Measured(*found)}
 
 
 def _too_few(reference: Reference) -> bool:
@@ -149,8 +160,8 @@ def _curves(reference: Reference, theta: np.ndarray) -> dict[str, Measured]:
     parts = {name: part for name, part in parts.items() if part.any()}
 
     def distances(curves: np.ndarray) -> np.ndarray:
-        mean, sd = curves.mean(axis=0), np.maximum(curves.std(axis=0), 1e-300)
-        low, high = np.quantile(curves, [0.05, 0.95], axis=0)
+        mean, sd = curves.mean(axis=1), np.maximum(curves.std(axis=1), 1e-300)
+        low, high = quantiles(curves, (0.05, 0.95))
         rows = []
         for part in parts.values():
             for unit in (1.0, sd):
@@ -159,7 +170,7 @@ def _curves(reference: Reference, theta: np.ndarray) -> dict[str, Measured]:
         return np.array(rows)
 
     some = slice(None, None, reference.detail.every)
-    value, error = jackknife(distances, reference.curve_groups[some], reference.curves[some])
+    value, error = jackknife_ranked(distances, reference.curve_groups[some], reference.curves[some])
     kinds = ("rms_mean", "rms_map", "sd_mean", "sd_map", "coverage")
     names = [f"{kind}_{part}" for part in parts for kind in kinds]
     found = {n: Measured(v, e) for n, v, e in zip(names, value, error, strict=True)}

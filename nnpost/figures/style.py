@@ -69,7 +69,8 @@ STYLE: Any = {
     "figure.facecolor": "white",
     "axes.facecolor": "white",
     "savefig.facecolor": "white",
-    "pdf.fonttype": 42,  # fonts embedded as text, as journals ask
+    "pdf.fonttype": 42,  # fonts embedded as text, as journals ask,
+    "ps.fonttype": 42,  # each once: where it is cut up, matplotlib 3.11 asks this one for PDF, too
 }
 DPI = 200
 

@@ -10,8 +10,9 @@ time, as it is in a run that has converged.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ __all__ = [
     "median_error",
     "share",
     "spread_out",
+    "with_error",
+    "without_each",
 ]
 
 BATCHES = 20  # at least, of all ensembles together
@@ -85,12 +88,23 @@ def jackknife(
     ``labels`` (D,) are the batches of the rows of every one of ``arrays`` (D, ...). NaN for the
     error where there is one batch only.
     """
-    whole = np.asarray(statistic(*arrays), dtype=float)
+    left = (tuple(a[kept] for a in arrays) for kept in without_each(labels))
+    return with_error(statistic(*some) for some in chain([arrays], left))
+
+
+def without_each(labels: np.ndarray) -> Iterator[np.ndarray]:
+    """Which draws are left without each batch in turn, (D,); of one batch alone nothing is."""
     names = np.unique(labels)
-    if len(names) < 2:
+    if len(names) > 1:
+        yield from (labels != name for name in names)
+
+
+def with_error(found: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """The first of them, of all draws, and the error by the others, each without one batch."""
+    whole, *parts = (np.asarray(one, dtype=float) for one in found)
+    if not parts:
         return whole, np.full(whole.shape, np.nan)
-    parts = [statistic(*(a[labels != name] for a in arrays)) for name in names]
-    error = left_out_error(np.array(parts, dtype=float))
+    error = left_out_error(np.array(parts))
     return whole, np.where(error > LEAST_ERROR * np.abs(whole), error, 0.0)
 
 

@@ -45,24 +45,23 @@ class Objective:
         return self.post.log_prob(theta) if self.has_prior else self.post.log_likelihood(theta)
 
     def derivatives(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """Exact gradient (B, P) and second derivatives (B, P, P)."""
-        leaf = theta.detach().requires_grad_()
-        with torch.enable_grad():
-            value = self._differentiable(leaf).sum()
-            (gradient,) = torch.autograd.grad(value, leaf, create_graph=True)
-            unit = torch.eye(theta.shape[1], dtype=theta.dtype, device=theta.device)
-            size = max(1, 4 * BLOCK // (len(theta) * self.post.data.n * max(self.net.sizes)))
-            rows = [
-                torch.autograd.grad(
-                    gradient,
-                    leaf,
-                    part.unsqueeze(1).expand(-1, len(theta), -1),
-                    retain_graph=True,
-                    is_grads_batched=True,
-                )[0]
-                for part in unit.split(size)
-            ]
-        return gradient.detach(), torch.cat(rows).movedim(0, 1)
+        """Exact gradient (B, P) and second derivatives (B, P, P).
+
+        A copy of every vector for every row of second derivatives, which is the gradient of one
+        entry of the gradient: for gradients of several numbers at once torch loads sympy.
+        """
+        unit = torch.eye(theta.shape[1], dtype=theta.dtype, device=theta.device)
+        size = max(1, 4 * BLOCK // (len(theta) * self.post.data.n * max(self.net.sizes)))
+        rows = []
+        for part in unit.split(size):
+            leaf = theta.detach().repeat(len(part), 1).requires_grad_()
+            with torch.enable_grad():
+                value = self._differentiable(leaf).sum()
+                (gradient,) = torch.autograd.grad(value, leaf, create_graph=True)
+                entries = gradient * part.repeat_interleave(len(theta), 0)
+                rows += torch.autograd.grad(entries.sum(), leaf)
+        second = torch.cat(rows).reshape(-1, *theta.shape)
+        return gradient.detach()[: len(theta)], second.movedim(0, 1)
 
     def _differentiable(self, theta: Tensor) -> Tensor:
         r = self.post.residuals(theta)
