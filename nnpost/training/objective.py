@@ -52,7 +52,7 @@ class Objective:
         """
         unit = torch.eye(theta.shape[1], dtype=theta.dtype, device=theta.device)
         size = max(1, 4 * BLOCK // (len(theta) * self.post.data.n * max(self.net.sizes)))
-        rows = []
+        rows: list[Tensor] = []
         for part in unit.split(size):
             leaf = theta.detach().repeat(len(part), 1).requires_grad_()
             with torch.enable_grad():
