@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import numpy as np
+
+from nnpost import MLP, Dataset, Gaussian, GaussianPrior, Posterior
 from nnpost.comparison.effort import ConstantSGDDetail, Detail, ModesDetail
 
 QUICK = [
@@ -23,6 +26,16 @@ SMALL = Detail(
     modes=ModesDetail(draws=12, restarts=8),
     constant_sgd=ConstantSGDDetail(steps=40),
 )
+
+
+def hidden_mode() -> Posterior:
+    """One tanh unit on three inputs: a broad mode of log Z −110.376, and a narrow one that holds
+    98 % of the posterior, log Z −106.497, and that no restart leads to."""
+    table = np.loadtxt(
+        Path(__file__).parent / "cases" / "hidden_mode.csv", delimiter=",", skiprows=1
+    )
+    data = Dataset(table[:, :3], table[:, 3], table[:, 4])
+    return Posterior(MLP(3, (1,), "tanh"), data, Gaussian(1.0), GaussianPrior(1.0))
 
 
 def main(argv: list[str]) -> int:

@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "moves": "common network numerics posterior",
     "diagnostics": "common data network posterior",
     "tempering": "common numerics posterior moves",
-    "sampling": "common data storage posterior training moves diagnostics tempering",
+    "sampling": "common data numerics storage posterior training moves diagnostics tempering",
     "model_selection": "common data network posterior training diagnostics tempering",
     "comparison": "common data network numerics posterior training sampling",
     "figures": "common data network posterior training tempering sampling model_selection "

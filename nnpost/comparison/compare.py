@@ -15,7 +15,7 @@ from ..network.symmetry import fold
 from ..posterior.posterior import Posterior
 from ..sampling.run import Run
 from ..training.fits import Fits
-from ..training.maximise import maximise
+from ..training.maximise import maxima
 from ..training.optimum import Optimum
 from .effort import FULL, Detail
 from .result import Comparison, Predictions, Summary
@@ -26,11 +26,12 @@ __all__ = ["compare"]
 def compare(post: Posterior, fits: Fits, run: Run, *, detail: Detail = FULL) -> Comparison:
     """Put SGD, MAP, MLE, best sample and posterior side by side.
 
-    The MAP is the better of the one behind the restarts and the one behind the best samples.
+    MAP and MLE are the better of those behind the restarts, behind the best samples, and behind the
+    maxima that a search has found: no draw and no restart is higher.
     """
     draws = run.samples
     folded = fold(post.net, draws)
-    models = (fits.sgd, _maximum(post, fits, run, detail.polished), fits.mle, run.best_sample)
+    models = (fits.sgd, *_maxima(post, fits, run, detail.polished), run.best_sample)
     copy = fold(post.net, models[1].theta)
     aligned = [copy if k == 1 else align(post.net, m.theta, copy) for k, m in enumerate(models)]
     log_likelihood = run.sample_log_prob - post.log_prior(draws)
@@ -63,7 +64,20 @@ def predict(post: Posterior, draws: np.ndarray, most: int) -> Predictions:
     return Predictions(x, f.mean(axis=0), f.std(axis=0), q05, q95)
 
 
-def _maximum(post: Posterior, fits: Fits, run: Run, polished: int) -> Optimum:
-    top = np.argsort(run.sample_log_prob)[-polished:]
-    found = maximise(post, run.samples[top], target="posterior")
-    return found if found.log_prob > fits.map.log_prob + 1e-9 else fits.map
+def _maxima(post: Posterior, fits: Fits, run: Run, polished: int) -> tuple[Optimum, Optimum]:
+    """MAP and MLE of the fits, or what is higher: climbed to from the best draws of the whole chain
+    by either measure, and from the maxima that a search has found (``Run.around``)."""
+    chain = run.chain.reshape(-1, post.ndim)
+    likelihood = run.log_prob.ravel() - post.log_prior(chain)
+    best = [np.argsort(values)[-polished:] for values in (run.log_prob.ravel(), likelihood)]
+    starts = [fits.map.theta[None], fits.mle.theta[None], *(chain[rows] for rows in best)]
+    if run.around is not None:
+        highest = np.argsort(-run.around.tops.log_prob)[:polished]
+        h = run.around.tops.h[highest]
+        none = np.zeros((len(h), post.net.n_output))  # the output layer is replaced by its best
+        starts.append(run.around.folded.layer.join(h, none))
+    top, likeliest = maxima(post, np.concatenate(starts))
+    return (
+        top if top.log_prob > fits.map.log_prob + 1e-9 else fits.map,
+        likeliest if likeliest.log_likelihood > fits.mle.log_likelihood + 1e-9 else fits.mle,
+    )

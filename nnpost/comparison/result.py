@@ -102,6 +102,11 @@ class Comparison(Tabled):
             )
         if any(_vague(m) for m in self.models.values()):
             yield "* not an isolated maximum"
+        if not self.mle.converged:
+            yield (
+                "the likelihood has no isolated maximum: it rises, or stays the same, as "
+                "parameters run on; the MLE is where the climb ended, and its curve is what counts"
+            )
 
     def tables(self) -> list[Table]:
         """What it shows."""

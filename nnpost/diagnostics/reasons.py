@@ -7,20 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from .criteria import Criteria
+
+if TYPE_CHECKING:
+    from ..posterior.posterior import Posterior
 
 __all__ = [
     "Mixing",
     "bad_rhat",
-    "log_z_apart",
+    "causes",
     "low_ess",
-    "missed_mode",
     "notes",
+    "slow_moves",
     "stuck",
     "too_few_ensembles",
     "too_short",
@@ -36,6 +39,7 @@ class Mixing:
     ess: float | None
     tau: float | None
     where: str
+    apart: str = ""  # which ensemble lies where the others do not
 
 
 def unusable(chain: NDArray[Any], log_prob: NDArray[Any]) -> Iterator[str]:
@@ -59,7 +63,7 @@ def too_few_ensembles(ensembles: int, criteria: Criteria) -> Iterator[str]:
         yield (
             f"{ensembles} independent ensemble{'s' * (ensembles != 1)}, and R-hat needs at least "
             f"{least} (walkers of one ensemble are not independent of each other): "
-            f"run with ensembles={least} or more"
+            f"run with {least} or more (--set sample.ensembles={least})"
         )
 
 
@@ -69,8 +73,9 @@ def bad_rhat(found: Mapping[str, Mixing], criteria: Criteria) -> Iterator[str]:
         if rhat is not None and not rhat < criteria.max_rhat:
             yield (
                 f"R-hat of {_name(found, name)} is {rhat:.4g} and must be below "
-                f"{criteria.max_rhat:g}, so the ensembles disagree: run more steps, discard more, "
-                'or start="tempered"'
+                f"{criteria.max_rhat:g}, so the ensembles disagree{found[name].apart}: "
+                "run more steps (--until converged), or temper with more particles "
+                "(--set sample.start=tempered --set temper.particles=4000)"
             )
 
 
@@ -86,7 +91,8 @@ def low_ess(
             advice = _round_up(1.2 * whole * steps * criteria.min_ess / ess)
             yield (
                 f"the effective sample size of {name} is {ess:.0f} and must be above "
-                f"{criteria.min_ess:.0f}: run about {advice:,} steps in all"
+                f"{criteria.min_ess:.0f}: run about {advice:,} steps in all "
+                f"(--set sample.nsteps={advice})"
             )
 
 
@@ -98,7 +104,8 @@ def too_short(tau: float | None, steps: int, whole: float, criteria: Criteria) -
         yield (
             f"the chain of {steps:,} steps after the burn-in is {steps / tau:.2g} "
             f"autocorrelation times (tau = {tau:,.0f} steps) and must be longer than "
-            f"{least:.0f}: run at least {advice:,} steps in all"
+            f"{least:.0f}: run at least {advice:,} steps in all "
+            f"(--set sample.nsteps={advice})"
         )
 
 
@@ -112,36 +119,32 @@ def stuck(log_prob: NDArray[np.float64], criteria: Criteria) -> Iterator[str]:
         )
 
 
-def log_z_apart(log_z: ArrayLike | None, criteria: Criteria) -> Iterator[str]:
-    """Each ensemble's log Z against the mean of the others'."""
-    z = np.atleast_1d(np.asarray([] if log_z is None else log_z, dtype=float))
-    if z.size < 2:
+def causes(post: Posterior, chain: NDArray[np.float64], criteria: Criteria) -> Iterator[str]:
+    """What of the posterior itself makes it hard to sample; for chains that do not mix."""
+    from ..posterior.prior_check import prior_check  # torch, which whoever reads a verdict need not
+    from ..posterior.sharpness import gain_of_a_perfect_fit
+
+    for warning in prior_check(post):
+        yield f"the data are out of the prior's reach: {warning}"
+    if not post.net.hidden:
         return
-    if not np.isfinite(z).all():
-        yield "log Z of an ensemble is not finite: temper again with more particles"
-        return
-    gap = (z - z.mean()) * z.size / (z.size - 1)
-    worst, allowed = int(np.argmax(np.abs(gap))), criteria.max_log_z_gap
-    if abs(gap[worst]) > allowed:
+    log_sigma = float(chain[..., -1].mean()) if post.likelihood.infers_noise else None
+    gain = gain_of_a_perfect_fit(post, log_sigma)
+    if gain > criteria.sharp:
         yield (
-            f"log Z of ensemble {worst + 1} of {z.size} is {z[worst]:.2f}, {abs(gap[worst]):.2f} "
-            f"{'above' if gap[worst] > 0 else 'below'} the mean of the others, and must be within "
-            f"{allowed:.2f}: temper with more particles or more steps"
+            f"the data outweigh the prior by up to {gain:,.0f} nats, and so sharp a posterior has "
+            "narrow basins that a chain hardly leaves: start in all of them "
+            "(--set temper.start=basins --set temper.particles=4000)"
         )
 
 
-def missed_mode(
-    log_z: ArrayLike | None, log_z_at_map: float | None, criteria: Criteria
-) -> Iterator[str]:
-    """Markov's inequality: an unbiased estimate is e^5 times too large with p < exp(−5)."""
-    if log_z is None or log_z_at_map is None:
-        return
-    found = float(np.max(log_z))
-    if log_z_at_map > found + criteria.max_from_map:
+def slow_moves(tau: float | None, gradients: bool | None, criteria: Criteria) -> Iterator[str]:
+    """Walkers that step along each other, where that is slow; for chains that are too short."""
+    if gradients is False and tau is not None and tau > criteria.slow:
         yield (
-            f"log Z is {found:.6g} by the tempered starts and {log_z_at_map:.6g} by draws around "
-            "the MAP, so all ensembles have missed the highest mode: bring inputs and target to "
-            "order one, or temper with more particles"
+            f"a chain of these moves forgets where it was in {tau:,.0f} steps, because they follow "
+            "no gradients (the posterior is bent, not of too many dimensions): "
+            "--set sample.moves=hmc does"
         )
 
 

@@ -21,9 +21,10 @@ from numpy.typing import ArrayLike, NDArray
 from ..common.errors import RequestError
 from ..common.tables import TabledPairs
 from ..data.grids import prediction_grid
-from . import reasons
+from . import doubts, reasons
 from .criteria import STANDARD, Criteria
 from .reasons import Mixing
+from .survey import Evidence, Survey
 
 if TYPE_CHECKING:
     from ..posterior.posterior import Posterior
@@ -55,7 +56,9 @@ class Verdict(TabledPairs):
     ``rhat`` and ``ess`` hold the worst value over each of "log_prob", "predictions" and "theta"
     (folded); ``tau`` is the longest autocorrelation time of log_prob and predictions, in steps.
     None stands where the chain cannot tell. ``steps_help`` says whether a longer chain of the same
-    run might mend all that is wrong.
+    run might mend all that is wrong. ``evidence_trusted`` is about log Z, and ``converged`` about
+    the chain alone; it is None where there is no log Z, or where an earlier version judged both as
+    one.
     """
 
     group: ClassVar[str] = "verdict"
@@ -67,10 +70,15 @@ class Verdict(TabledPairs):
     ess: Mapping[str, float | None]
     tau: float | None
     steps_help: bool
+    evidence_trusted: bool | None = None
+    evidence_reasons: tuple[str, ...] = ()
 
     def rows(self) -> list[tuple[str, str]]:
         rows = [("verdict", "converged" if self.converged else "not converged")]
         rows += [("reason", reason) for reason in self.reasons]
+        if self.evidence_trusted is not None:
+            rows.append(("log evidence", "trusted" if self.evidence_trusted else "not trusted"))
+        rows += [("reason", reason) for reason in self.evidence_reasons]
         rows += [("note", note) for note in self.notes]
         for name in QUANTITIES:
             ess = f"{_show(self.ess[name])} effective draws"
@@ -87,6 +95,8 @@ class Verdict(TabledPairs):
             "ess": dict(self.ess),
             "tau": self.tau,
             "steps_help": self.steps_help,
+            "evidence_trusted": self.evidence_trusted,
+            "evidence_reasons": list(self.evidence_reasons),
         }
 
     @classmethod
@@ -97,8 +107,12 @@ class Verdict(TabledPairs):
         )
         reasons, notes = (tuple(str(text) for text in tree[n]) for n in ("reasons", "notes"))
         tau = _known(tree.get("tau"))
-        helped = bool(tree["steps_help"])
-        return cls(bool(tree["converged"]), reasons, notes, rhat, ess, tau, helped)
+        helped, trusted = bool(tree["steps_help"]), tree.get("evidence_trusted")
+        doubted = tuple(str(text) for text in tree.get("evidence_reasons", ()))
+        return cls(
+            bool(tree["converged"]), reasons, notes, rhat, ess, tau, helped,
+            None if trusted is None else bool(trusted), doubted,
+        )  # fmt: skip
 
 
 def judge(
@@ -106,57 +120,86 @@ def judge(
     chain: ArrayLike,
     log_prob: ArrayLike,
     ensembles: int,
-    log_z: ArrayLike | None = None,
     *,
     thin: int = 1,
     discarded: int = 0,
-    log_z_at_map: float | None = None,
+    evidence: Evidence | None = None,
+    survey: Survey | None = None,
+    gradients: bool | None = None,
     criteria: Criteria = STANDARD,
     rows: JudgedRows = JUDGED_ROWS,
 ) -> Verdict:
     """Judge a chain whose burn-in has been discarded.
 
     chain (N, W, P) and log_prob (N, W), walkers of ensemble e in columns e·W/E … (e+1)·W/E;
-    log_z (E,) from the tempered starts; thin, the steps between two rows; discarded, the steps of
-    the burn-in, which a longer chain is taken to discard in proportion; log_z_at_map, an unbiased
-    estimate of Z from draws around the MAP (map_evidence.py); criteria, other bounds than those
-    below; rows, how many of a long chain are looked at.
+    thin, the steps between two rows; discarded, the steps of the burn-in, which a longer chain is
+    taken to discard in proportion; evidence, what the tempered starts found; survey, what there is
+    around all maxima (survey.py); gradients, whether the moves follow them; criteria, other bounds
+    than those below; rows, how many of a long chain are looked at.
 
     Converged means: R-hat < 1.01 and more than 400 effective draws for log_prob and for the
     predictions at each of up to 16 inputs (the worst counts), a chain longer than 50
-    autocorrelation times, no walker at rest, no ensemble whose log Z is more than 1 nat away from
-    the mean of the others, and log_z_at_map at most 5 nats above the highest of them.
+    autocorrelation times, no walker at rest, and, where importance sampling around all maxima can
+    tell, no maximum with a smaller share of the draws than of the posterior, and no mean that
+    differs, by 5 standard errors. It is about the chain alone.
+
+    log Z is trusted where no ensemble's is more than 1 nat away from the mean of the others, the
+    ladders did not stall, and importance sampling agrees within 4 standard errors.
 
     Raises RequestError where the shapes do not fit together.
     """
     chain, log_prob = np.asarray(chain, dtype=float), np.asarray(log_prob, dtype=float)
     _check_shapes(chain, log_prob, ensembles)
-    unusable = list(reasons.unusable(chain, log_prob))
-    if unusable:
+    believed = _believed(evidence, survey, criteria)
+    useless = tuple(reasons.unusable(chain, log_prob))
+    if useless:
         empty = dict.fromkeys(QUANTITIES)
-        return Verdict(False, tuple(unusable), (), empty, dict(empty), None, len(chain) < 4)
+        return Verdict(False, useless, (), empty, dict(empty), None, len(chain) < 4, **believed)
     enough = ensembles >= criteria.min_ensembles
     found = _measure(post, chain, log_prob, ensembles, enough, thin, rows)
     judged = [found["log_prob"], found["predictions"]]
     tau = max((f.tau for f in judged if f.tau is not None), default=None)
+    ess = min((f.ess for f in judged if f.ess is not None), default=None)
     steps = len(chain) * thin
     whole = 1 + discarded / steps  # steps to be made for every step that is kept
-    lasting = [
-        *reasons.too_few_ensembles(ensembles, criteria),
-        *reasons.log_z_apart(log_z, criteria),
-        *reasons.missed_mode(log_z, log_z_at_map, criteria),
-    ]
-    passing = [
-        *reasons.bad_rhat(found, criteria),
+    few = list(reasons.too_few_ensembles(ensembles, criteria))
+    unseen = list(doubts.missed(survey, ess, criteria))
+    apart = list(reasons.bad_rhat(found, criteria))
+    short = [
         *reasons.low_ess(found, steps, whole, criteria),
         *reasons.too_short(tau, steps, whole, criteria),
-        *reasons.stuck(log_prob, criteria),
     ]
-    wrong = (*lasting, *passing)
-    rhat = {name: found[name].rhat for name in QUANTITIES}
-    ess = {name: found[name].ess for name in QUANTITIES}
-    notes = tuple(reasons.notes(found, criteria))
-    return Verdict(not wrong, wrong, notes, rhat, ess, tau, not lasting)
+    wrong = [*few, *unseen, *apart, *short, *reasons.stuck(log_prob, criteria)]
+    if not unseen:
+        wrong += doubts.means_apart(survey, criteria)
+    if unseen or apart:
+        wrong += reasons.causes(post, chain, criteria)
+    elif short:
+        wrong += reasons.slow_moves(tau, gradients, criteria)
+    return Verdict(
+        converged=not wrong,
+        reasons=tuple(wrong),
+        notes=(*reasons.notes(found, criteria), *doubts.bounded(survey)),
+        rhat={name: found[name].rhat for name in QUANTITIES},
+        ess={name: found[name].ess for name in QUANTITIES},
+        tau=tau,
+        steps_help=not (few or unseen),
+        **believed,
+    )
+
+
+def _believed(
+    evidence: Evidence | None, survey: Survey | None, criteria: Criteria
+) -> dict[str, Any]:
+    """Whether log Z can be believed, and if not, why."""
+    if evidence is None:
+        return {}
+    found = (
+        *doubts.log_z_apart(evidence, criteria),
+        *doubts.ladder_stalled(evidence, criteria),
+        *doubts.evidence_apart(evidence, survey, criteria),
+    )
+    return {"evidence_trusted": not found, "evidence_reasons": found}
 
 
 def _measure(
@@ -209,6 +252,20 @@ def _figures(
         ess=None if longest is None else x.shape[0] * x.shape[1] / longest,
         tau=None if longest is None else longest * thin,
         where="" if worst is None else names[int(np.nanargmax(rhat))],
+        apart="" if worst is None else _apart(x[..., int(np.nanargmax(rhat))], ensembles),
+    )
+
+
+def _apart(x: NDArray[np.float64], ensembles: int) -> str:
+    """Which ensemble of x (N, W) differs most from the others in mean and spread, in words."""
+    parts = x.reshape(len(x), ensembles, -1)
+    mean, sd = parts.mean(axis=(0, 2)), parts.std(axis=(0, 2))
+    odd = int(np.argmax(np.abs(mean - np.median(mean)) + np.abs(sd - np.median(sd))))
+    others = np.delete(parts, odd, axis=1)
+    return (
+        f": {mean[odd]:.4g} ± {sd[odd]:.2g} (mean and spread) in ensemble {odd + 1} of "
+        f"{ensembles}, "
+        f"{others.mean():.4g} ± {others.std():.2g} in the others"
     )
 
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from ..common.errors import Interrupted, RequestError
 from ..comparison.compare import compare
 from ..comparison.result import Comparison
@@ -33,6 +35,7 @@ from ..storage.runfile import lock, new_file, write_groups
 from ..tempering.result import Tempering
 from ..tempering.temper import temper
 from ..training.fits import Fits
+from ..training.maximise import maximise
 from ..training.train import train
 from .experiment import Experiment, load_experiment
 from .pictures import write_pictures
@@ -168,7 +171,7 @@ def conclude(request: Request, result: Run) -> Outcome:
     """The end of every request about a chain."""
     with stage("comparing", kept=True):
         result = replace(result, judged=result.verdict)  # figures show a verdict, they make none
-        comparison, card = compare_stage(request, result)
+        result, comparison, card = compare_stage(request, result)
         files = picture_stage(request, result, comparison, card)
     return Outcome(result, comparison, card, request.path, files)
 
@@ -255,15 +258,27 @@ def extend_chain(
     return result
 
 
-def compare_stage(request: Request, result: Run) -> tuple[Comparison | None, ScoreCard | None]:
-    """The verdict and, where there are fits, the comparison and the score card."""
+def compare_stage(request: Request, result: Run) -> tuple[Run, Comparison | None, ScoreCard | None]:
+    """The verdict and, where there are fits, the comparison and the score card.
+
+    MAP and MLE of the fits are raised to what draws and climbs have found to be higher.
+    """
     comparison = card = None
-    if result.fits is not None:
+    for _ in range(2):  # what is climbed to for the score card may be higher once more
+        if result.fits is None:
+            break
         detail = request.detail
         comparison = compare(request.post, result.fits, result, detail=detail)
-        card = score(request.post, result.fits, result, comparison, detail=detail)
-    write_stages(request.path, result.verdict, comparison, card)
-    return comparison, card
+        fits = replace(result.fits, map=comparison.map, mle=comparison.mle)
+        result = replace(result, fits=fits)
+        card = score(request.post, fits, result, comparison, detail=detail)
+        highest = max(card.modes.modes, key=lambda mode: mode.log_prob, default=None)
+        if highest is None or highest.log_prob <= fits.map.log_prob + 1e-6:
+            break
+        top = maximise(request.post, np.stack([fits.map.theta, highest.theta]))
+        result = replace(result, fits=replace(fits, map=top))
+    write_stages(request.path, result.fits, result.verdict, comparison, card)
+    return result, comparison, card
 
 
 def picture_stage(

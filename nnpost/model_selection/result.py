@@ -13,7 +13,8 @@ import numpy as np
 from ..common.tables import Table, Tabled
 from ..data.dataset import Dataset
 from ..diagnostics.criteria import STANDARD
-from ..diagnostics.reasons import missed_mode
+from ..diagnostics.doubts import evidence_apart
+from ..diagnostics.survey import Evidence, Survey
 
 __all__ = ["Scan", "Size"]
 
@@ -48,7 +49,7 @@ class Size:
     start: str
     seconds: float
     failure: str = ""  # why there is no log Z at all
-    log_z_at_map: float | None = None  # unbiased, from draws around the MAP (map_evidence.py)
+    survey: Survey | None = None  # log Z by importance sampling around all maxima
 
     @property
     def name(self) -> str:
@@ -74,14 +75,15 @@ class Size:
 
     @property
     def trusted(self) -> bool:
-        """Whether the runs agree on log Z within 1 nat, and draws around the MAP do
-        not give five nats more than any of them."""
+        """Whether the runs agree on log Z within 1 nat, and importance sampling around all maxima
+        agrees with them within the errors of both."""
         return self.gap <= STANDARD.max_log_z_gap and not self.doubt
 
     @property
     def doubt(self) -> str:
         """Why there is no log Z, or why all runs are wrong together; empty where neither is so."""
-        return self.failure or " ".join(missed_mode(self.log_z, self.log_z_at_map, STANDARD))
+        evidence = Evidence(self.log_evidence, self.error, tuple(self.log_z.tolist()))
+        return self.failure or " ".join(evidence_apart(evidence, self.survey, STANDARD))
 
     def as_dict(self) -> dict[str, Any]:
         """Numbers, arrays and strings."""
@@ -103,7 +105,7 @@ class Size:
                 "gap": self.gap,
                 "trusted": self.trusted,
                 "start": self.start,
-                "at_map": self.log_z_at_map,
+                "around_maxima": None if self.survey is None else self.survey.log_z,
                 "failure": self.doubt or None,
             },
             "theta": self.theta,

@@ -6,7 +6,8 @@ between two sizes; it depends on the prior and on the noise level that the likel
 
 log Z comes from several tempered runs. It is trusted only where they agree: no run may lie more
 than 1 nat from the mean of the others, the same rule as the verdict's on ensembles. All of them may
-miss the same basin, and where training found it, they are not trusted either.
+miss the same basin: importance sampling around all maxima that training and a search found has to
+agree with them.
 """
 
 from __future__ import annotations
@@ -23,12 +24,14 @@ from ..common.progress import Progress, open_progress
 from ..common.settings import COUNT, SEED, checked
 from ..data.dataset import Dataset
 from ..data.grids import grid
+from ..diagnostics.survey import Survey
 from ..network.mlp import MLP
 from ..posterior.posterior import Posterior
-from ..tempering.map_evidence import log_z_around
+from ..tempering.around_maxima import around_maxima
 from ..tempering.settings import TemperSettings
 from ..tempering.temper import TEMPER_DETAIL, TemperDetail, temper
 from ..tempering.tempered_run import NoBasins
+from ..training.fits import Fits
 from ..training.settings import TrainSettings
 from ..training.train import train
 from .result import Scan, Size
@@ -134,9 +137,19 @@ def _size(
         curve=post.predict(theta, x),
         residual=float(np.abs(data.y - fitted).mean()),
         extrapolation=outside,
-        log_z_at_map=log_z_around(post, fits.map.theta),
+        survey=_survey(post, fits),
         **evidence._asdict(),
     )
+
+
+def _survey(post: Posterior, fits: Fits) -> Survey | None:
+    """log Z around all maxima; there is no chain beside it."""
+    best = fits.theta[np.argsort(-fits.log_prob, kind="stable")[:20]]
+    starts = np.vstack([fits.map.theta, best[np.isfinite(best).all(axis=1)]])
+    found = around_maxima(post, starts)
+    if found is None:
+        return None
+    return Survey(found.log_z, found.error, found.effective, found.pareto_k, (), ())
 
 
 class _Evidence(NamedTuple):

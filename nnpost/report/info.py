@@ -67,7 +67,7 @@ def overview(path: str | os.PathLike[str]) -> dict[str, Any]:
             "network": {"sizes": post.sizes, "activation": post.activation},
             "chain": chain(path),
             "convergence": None if verdict is None else verdict.to_tree(),
-            "evidence": evidence(read_stage(path, Tempering)),
+            "evidence": evidence(read_stage(path, Tempering), verdict),
             **models(fits, comparison),
             "posterior": None if comparison is None else posterior_part(comparison),
             "predictions": None if comparison is None else predictions(comparison),
@@ -91,14 +91,16 @@ def chain(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     }
 
 
-def evidence(tempering: Tempering | None) -> dict[str, Any] | None:
-    """log Z with its standard error, and what every ensemble found."""
+def evidence(tempering: Tempering | None, verdict: Verdict | None) -> dict[str, Any] | None:
+    """log Z with its standard error, what every ensemble found, and whether it is trusted; None
+    where nobody has judged it apart from the chain."""
     if tempering is None:
         return None
     return {
         "log_z": tempering.log_evidence,
         "error": tempering.error,
         "per_ensemble": tempering.log_z,
+        "trusted": None if verdict is None else verdict.evidence_trusted,
     }
 
 
@@ -197,8 +199,14 @@ def verdict_rows(found: Mapping[str, Any]) -> Pairs:
 
 def evidence_rows(found: Mapping[str, Any]) -> Pairs:
     kept = found["evidence"]
-    if kept is not None:
-        yield "log evidence", f"{number(kept['log_z'], '.3f')} ± {number(kept['error'], '.3f')}"
+    if kept is None:
+        return
+    doubt = ", not trusted" * (kept["trusted"] is False)
+    value = f"{number(kept['log_z'], '.3f')} ± {number(kept['error'], '.3f')}"
+    yield "log evidence", f"{value}{doubt}"
+    if found["convergence"] is not None:
+        for text in found["convergence"]["evidence_reasons"]:
+            yield "", f"- {text}"
 
 
 def model_rows(found: Mapping[str, Any]) -> Pairs:

@@ -113,7 +113,11 @@ class Report:
         word, kind = ("Converged.", "good") if verdict.converged else ("Not converged.", "bad")
         yield f'<p class="verdict {kind}">{word}</p>'
         yield from bullets([*verdict.reasons, *verdict.notes])
-        rows = [row for row in verdict.rows() if row[0] not in ("verdict", "reason", "note")]
+        if verdict.evidence_trusted is False:
+            yield '<p class="verdict bad">log Z is not to be trusted.</p>'
+            yield from bullets(verdict.evidence_reasons)
+        told = ("verdict", "reason", "note", "log evidence")
+        rows = [row for row in verdict.rows() if row[0] not in told]
         kept = dict(self.run.rows())
         rows += [(name, kept[name]) for name in ("chain", "moves", "log evidence") if name in kept]
         yield f'<div class="pairs">{Table(rows).html()}</div>'

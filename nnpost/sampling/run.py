@@ -11,14 +11,17 @@ import numpy as np
 
 from ..common.errors import RequestError
 from ..common.tables import TabledPairs
+from ..diagnostics.survey import Evidence
 from ..diagnostics.verdict import Verdict, judge
+from ..moves.names import uses_gradients
 from ..posterior.posterior import Posterior
-from ..tempering.map_evidence import log_z_around
+from ..tempering.around_maxima import AroundMaxima
 from ..tempering.result import Tempering
 from ..training.fits import Fits
 from ..training.maximise import evaluate
 from ..training.optimum import Optimum
 from .provenance import burnin
+from .survey import Draws, look_around, survey
 
 __all__ = ["Run"]
 
@@ -106,21 +109,37 @@ class Run(TabledPairs):
         """The verdict where it has been reached already, by whoever asked for it first."""
         return self.judged or vars(self).get("verdict")
 
+    @cached_property
+    def around(self) -> AroundMaxima | None:
+        """Weighted draws around all maxima that fits, draws and a search lead to."""
+        return look_around(self.post, self.fits, self._some) if len(self._kept) else None
+
+    @property
+    def _kept(self) -> np.ndarray:
+        return self.chain[self.burnin :]
+
+    @cached_property
+    def _some(self) -> Draws:
+        return Draws.of(self._kept, self.log_prob[self.burnin :], self.ensembles)
+
+    @property
+    def _among_basins(self) -> bool:
+        """Whether "collapsed" moves make steps along the curvature: those of sharp posteriors."""
+        basins = self.tempering is not None and self.tempering.start == "basins"
+        return basins and self.moves == "collapsed"
+
     def _judge(self) -> Verdict:
-        log_z, log_z_at_map = None, None
-        if self.tempering is not None:
-            log_z = self.tempering.log_z
-            if self.fits is not None:
-                log_z_at_map = log_z_around(self.post, self.fits.map.theta)
+        around = self.around if np.isfinite(self.log_prob[self.burnin :]).all() else None
         return judge(
             self.post,
-            self.chain[self.burnin :],
+            self._kept,
             self.log_prob[self.burnin :],
             self.ensembles,
-            log_z=log_z,
+            evidence=None if self.tempering is None else _evidence(self.tempering),
+            survey=None if around is None else survey(self.post, around, self._some),
+            gradients=uses_gradients(self.moves, self.post) or self._among_basins,
             thin=self.thin,
             discarded=self.burnin * self.thin,
-            log_z_at_map=log_z_at_map,
         )
 
     @property
@@ -168,3 +187,13 @@ class Run(TabledPairs):
 def _rows(values: np.ndarray, discard: int, thin: int, flat: bool) -> np.ndarray:
     rows = values[discard + thin - 1 :: thin]
     return rows.reshape(-1, *rows.shape[2:]) if flat else rows
+
+
+def _evidence(found: Tempering) -> Evidence:
+    lowest = int(np.nanargmin(found.acceptance)) if np.isfinite(found.acceptance).any() else None
+    stalled = (
+        ()
+        if lowest is None
+        else (float(found.acceptance.flat[lowest]), float(found.betas.flat[lowest]))
+    )
+    return Evidence(found.log_evidence, found.error, tuple(float(z) for z in found.log_z), *stalled)

@@ -52,8 +52,8 @@ def until_converged(
     """Extend a run until its verdict holds.
 
     ``extend(nsteps)`` continues the chain to so many steps in all and returns the longer run. It
-    ends early where more steps cannot help: too few ensembles, or tempered starts that disagree
-    about the evidence. Raises RequestError for fewer than four ensembles.
+    ends early where more steps cannot help: a mode that all ensembles have missed. It goes by the
+    chain alone, whatever is to be said of log Z. Raises RequestError for fewer than four ensembles.
     """
     if run.ensembles < STANDARD.min_ensembles:
         raise RequestError(

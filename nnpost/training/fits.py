@@ -94,5 +94,6 @@ class Fits(TabledPairs):
 
 def _summary(o: Optimum) -> str:
     gradient = "" if o.kind == "sgd" else f", gradient norm {o.gradient_norm:.1g}"
-    short = "" if o.converged or o.kind == "sgd" else ", not converged"
+    no_top = {"map": ", not converged", "mle": ", no isolated maximum"}
+    short = "" if o.converged else no_top.get(o.kind, "")
     return f"{o.misfit} {o.mse:.6g}, log posterior {o.log_prob:.6g}{gradient}{short}"

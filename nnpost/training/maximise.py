@@ -34,7 +34,7 @@ from .objective import Objective, Target
 from .optimum import Optimum
 from .polish import POLISH, Polish
 
-__all__ = ["evaluate", "maximise", "tops_from"]
+__all__ = ["evaluate", "maxima", "maximise", "tops_from"]
 
 
 def maximise(
@@ -61,6 +61,17 @@ def maximise(
     if best is None:
         raise RequestError(f"no start has a finite log {target}; give starts nearer to zero")
     return evaluate(post, best.numpy(force=True), "map" if target == "posterior" else "mle", polish)
+
+
+def maxima(post: Posterior, starts: np.ndarray, polish: Polish = POLISH) -> tuple[Optimum, Optimum]:
+    """MAP and MLE from the same starts (S, P); each is also looked for from the other."""
+    top = maximise(post, starts, "posterior", polish)
+    likeliest = maximise(post, np.vstack([starts, top.theta]), "likelihood", polish)
+    again = maximise(post, np.stack([top.theta, likeliest.theta]), "posterior", polish)
+    if again.log_prob > top.log_prob + 1e-9:
+        top = again
+        likeliest = maximise(post, np.stack([top.theta, likeliest.theta]), "likelihood", polish)
+    return top, likeliest
 
 
 def tops_from(

@@ -17,9 +17,8 @@ from ..common.settings import SEED, checked
 from ..data.dataset import Dataset
 from ..posterior.posterior import Posterior
 from .fits import Fits
-from .maximise import evaluate, maximise
+from .maximise import evaluate, maxima
 from .objective import conditional_log_sigma
-from .optimum import Optimum
 from .polish import POLISH, Polish
 from .settings import TrainSettings
 from .sgd import run_restarts
@@ -80,7 +79,7 @@ def train(
             f"training: all {restarts} restarts diverged at lr = {lr:g}; give a lower lr"
         )
     log_prob = post.log_prob(theta)
-    top, likeliest = _maxima(post, theta[promising(mse, log_prob, polish)], polish)
+    top, likeliest = maxima(post, theta[promising(mse, log_prob, polish)], polish)
     return Fits(
         theta=theta,
         mse=mse,
@@ -119,17 +118,6 @@ def end_points(post: Posterior, ends: np.ndarray) -> tuple[np.ndarray, np.ndarra
     if post.likelihood.infers_noise:
         theta[:, -1] = conditional_log_sigma(post, torch.from_numpy(mse) * post.data.n)
     return theta, mse
-
-
-def _maxima(post: Posterior, starts: np.ndarray, polish: Polish) -> tuple[Optimum, Optimum]:
-    """MAP and MLE from the same starts; each is also looked for from the other."""
-    top = maximise(post, starts, "posterior", polish)
-    likeliest = maximise(post, np.vstack([starts, top.theta]), "likelihood", polish)
-    again = maximise(post, np.stack([top.theta, likeliest.theta]), "posterior", polish)
-    if again.log_prob > top.log_prob + 1e-9:
-        top = again
-        likeliest = maximise(post, np.stack([top.theta, likeliest.theta]), "likelihood", polish)
-    return top, likeliest
 
 
 def promising(mse: np.ndarray, log_prob: np.ndarray, polish: Polish = POLISH) -> np.ndarray:

@@ -12,6 +12,7 @@ from scenarios import curve, quadrature
 
 from nnpost import MLP, MSE, Dataset, Gaussian, Posterior, RequestError, figures, scan
 from nnpost.cli.commands import main
+from nnpost.diagnostics.survey import Survey
 from nnpost.model_selection.result import Scan, Size
 from nnpost.model_selection.scan import inner_half
 from nnpost.tempering.basin_hopping import Search
@@ -128,10 +129,14 @@ def test_log_z_is_trusted_where_no_run_lies_a_nat_from_the_others():
 
 
 def test_log_z_is_not_trusted_where_all_runs_missed_what_training_found():
-    assert a_size([0, 0.5], log_z_at_map=5.4).trusted
-    missed = a_size([0, 0.5], log_z_at_map=5.6)
+    """Unreliable weights, five nats above the highest; reliable ones, four errors from the mean."""
+    poor, good = Survey(5.4, 0.3, 20, 1.2, (), ()), Survey(0.3, 0.02, 2000, 0.3, (), ())
+    assert a_size([0, 0.5], survey=poor).trusted
+    missed = a_size([0, 0.5], survey=replace(poor, log_z=5.6))
     assert not missed.trusted
-    assert "missed the highest mode" in str(a_scan(missed))
+    assert "have missed most of it" in str(a_scan(missed))
+    assert a_size([0, 0.5], survey=good).trusted
+    assert not a_size([0, 0.5], survey=replace(good, log_z=3.0)).trusted
 
 
 def test_a_search_for_basins_that_nobody_asked_for_may_fail():
