@@ -422,12 +422,20 @@ def test_thinned_copy_keeps_the_verdict_on_the_whole_chain(made, tmp_path, capsy
     assert json_info(small, capsys)["convergence"] == json_info(made, capsys)["convergence"]
 
 
-def test_compare_draws_where_it_is_told(run_file, tmp_path, monkeypatch):
+def test_compare_draws_where_it_is_told(run_file, tmp_path, monkeypatch, capsys):
+    """Which pictures there are is told above, by a run that draws them."""
+
+    def draw(result, comparison, card, folder):
+        (folder / "drawn").write_text(f"{result.nsteps} steps, converged: {card.converged}")
+        yield folder / "drawn"
+
+    monkeypatch.setattr(stages, "write_pictures", draw)
     monkeypatch.chdir(tmp_path)
     assert main(["compare", str(run_file), "--quiet"]) == 1
     assert list(tmp_path.iterdir()) == [run_file]
-    assert main(["compare", str(run_file), "--quiet", "--figures", "pictures"]) == 1
-    assert {"corner.png", "report.html"} <= {file.name for file in Path("pictures").iterdir()}
+    assert main(["compare", str(run_file), "--figures", "pictures"]) == 1
+    assert Path("pictures", "drawn").read_text() == "60 steps, converged: False"
+    assert str(Path("pictures", "drawn")) in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("more", [[], ["--unfolded"]])

@@ -146,6 +146,8 @@ def test_a_run_made_from_python_is_compared_and_reported(tmp_path, capsys, input
     assert "mse" not in out
     assert ("beyond" in out.partition("Basins")[0]) == (inputs == 1)
     assert "χ²/n" in str(nnpost.load(path)) + str(fits)
+    if inputs == 1:
+        return  # its pictures are those of the page above
     assert main(["report", str(path), "--out", str(tmp_path / "page.html"), "--quiet"]) == 0
     assert "Where SGD lies" in (tmp_path / "page.html").read_text("utf-8")
 

