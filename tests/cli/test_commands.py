@@ -204,11 +204,21 @@ def test_article_recipe_is_told_that_it_did_not_converge(tmp_path, capsys):
 # -- interrupted and resumed -------------------------------------------------------------------
 
 
-def test_interrupted_run_says_how_to_go_on_and_does(tmp_path, capsys):
+LONG = ["sample.nsteps=1500", "train.restarts=2", "train.epochs=2"]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The chain (1500, W, P) of a run that nobody disturbs."""
+    out = tmp_path_factory.mktemp("whole") / "whole.h5"
+    only_chain(out, *LONG)
+    return read_chain(out).chain
+
+
+def test_interrupted_run_says_how_to_go_on_and_does(undisturbed, tmp_path, capsys):
     """Ctrl-C, as a terminal sends it, to a process that samples."""
-    out, whole = tmp_path / "parabola.h5", tmp_path / "whole.h5"
-    more = ["sample.nsteps=1500", "train.restarts=2", "train.epochs=2"]
-    argv = ["run", "parabola", *quick(out, *more)]
+    out = tmp_path / "parabola.h5"
+    argv = ["run", "parabola", *quick(out, *LONG)]
     assert stopped(argv, out, signal.SIGINT) == (
         130,
         "nnpost: interrupted during sampling; what was finished before is kept, go on with: "
@@ -219,8 +229,7 @@ def test_interrupted_run_says_how_to_go_on_and_does(tmp_path, capsys):
     assert json_info(out, capsys)["chain"]["steps"] == rows
     assert json_info(out, capsys)["convergence"] is None
     assert main([*argv, "--resume"]) in (0, 1)
-    only_chain(whole, *more)
-    assert np.array_equal(read_chain(out).chain, read_chain(whole).chain)
+    assert np.array_equal(read_chain(out).chain, undisturbed)
 
 
 # The command, even where the tests themselves were started with interrupts ignored.
@@ -354,15 +363,13 @@ def test_interrupts_are_told_in_one_line(argv, interrupt, line, capsys, monkeypa
     assert capsys.readouterr().err == f"nnpost: interrupted {line}".rstrip() + "\n"
 
 
-def test_killed_process_is_resumed_to_the_same_chain(tmp_path):
-    whole, killed = tmp_path / "whole.h5", tmp_path / "killed.h5"
-    more = ["sample.nsteps=1500", "train.restarts=2", "train.epochs=2"]
-    argv = ["run", "parabola", *quick(killed, *more)]
+def test_killed_process_is_resumed_to_the_same_chain(undisturbed, tmp_path):
+    killed = tmp_path / "killed.h5"
+    argv = ["run", "parabola", *quick(killed, *LONG)]
     assert stopped(argv, killed, signal.SIGKILL) == (-signal.SIGKILL, "")
     assert 0 < committed_rows(killed) < 1500
     assert main([*argv, "--quiet", "--resume"]) in (0, 1)
-    only_chain(whole, *more)
-    assert np.array_equal(read_chain(killed).chain, read_chain(whole).chain)
+    assert np.array_equal(read_chain(killed).chain, undisturbed)
 
 
 def rows_on_disk(path: Path) -> int:
