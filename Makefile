@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
-# The tests run many small jobs side by side: one thread each, as many processes as cores.
-PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses=8 --dist loadgroup
+# The tests run many small jobs side by side: one thread each, as many processes as cores. A module
+# stays in one process, which makes what its tests share once.
+PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses=8 --dist loadscope
 
 .DEFAULT_GOAL := help
 .PHONY: help setup parabola test lint analyses docs-settings bench gpu exactness calibration nested sine clean

@@ -10,18 +10,6 @@ from small import main, quick
 from nnpost.diagnostics.mixing import effective_size
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Side by side, a module stays in one process, which makes what its tests share once.
-
-    So do all sweeps, with their cluster.
-    """
-    for item in items:
-        room = item.path.parent.name
-        name = room if room == "sweep" else f"{room}/{item.path.stem}"
-        item.add_marker(pytest.mark.xdist_group(name))
-
-
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Tests marked cuda need a GPU."""
     if item.get_closest_marker("cuda") and not torch.cuda.is_available():
