@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses=8 --dist loadscope
 
 .DEFAULT_GOAL := help
-.PHONY: help setup parabola test lint analyses docs-settings bench gpu exactness calibration nested sine clean
+.PHONY: help setup parabola test lint analyses docs-settings bench others growth gpu exactness calibration nested sine clean
 
 help:           ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -46,6 +46,13 @@ docs-settings: $(STAMP) ## write the tables of docs/settings.md from the setting
 bench: $(STAMP) ## measure what is to be fast beside its goals (some ten minutes)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]' -c constraints.txt
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/speed.py
+
+others: $(STAMP) ## other samplers beside nnpost on the same posteriors (40 minutes)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]' -c constraints.txt
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/others.py
+
+growth: $(STAMP) ## how the cost grows with units, points, walkers, restarts, ensembles (four minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/growth.py
 
 gpu: $(STAMP)   ## tests and speeds on a GPU beside the CPU (under eight minutes, no network)
 	$(BIN)/python benchmarks/gpu.py

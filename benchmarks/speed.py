@@ -23,6 +23,7 @@ import numpy as np
 import scale
 import ten_inputs
 import torch
+from ensembles import one_network
 from measure import Job, Row, figures, in_turn, machine, repeated, table
 from sampling import effective_draws, storing
 from torch import nn
@@ -97,7 +98,6 @@ def article_chain(folder: Path) -> list[Row]:
     data = nnpost.datasets.parabola()
     post = nnpost.Posterior(nnpost.MLP(1, (2,)), data)
     ball = 1e-4 * np.random.default_rng(0).standard_normal((WALKERS, post.ndim))
-    x, y = torch.tensor(data.x[:, 0]), torch.tensor(data.y)
 
     def ours() -> None:
         nnpost.sample(
@@ -115,18 +115,7 @@ def article_chain(folder: Path) -> list[Row]:
 
     def one_by_one() -> None:
         """As the article samples: a network at a time, unit by unit, nothing stored."""
-
-        def log_prob(theta: np.ndarray) -> float:
-            f = torch.full_like(x, theta[6])
-            for w, b, a in zip(theta[:2], theta[2:4], theta[4:6], strict=True):
-                f += a / (1 + torch.exp(-(w * x + b)))
-            prior = 0.0
-            for t in theta:
-                prior += -0.5 * t**2 / 30**2 - np.log(np.sqrt(2 * np.pi) * 30)
-            value = -((y - f).pow(2).sum() / len(y)).item() + prior
-            return value if np.isfinite(value) else -np.inf
-
-        emcee.EnsembleSampler(WALKERS, post.ndim, log_prob).run_mcmc(
+        emcee.EnsembleSampler(WALKERS, post.ndim, one_network(post)).run_mcmc(
             ball, SHORT, skip_initial_state_check=True
         )
 

@@ -8,8 +8,8 @@ ensembles start from prior draws; everything is counted, warm-up included. An ef
 of the log posterior or of the predictions, whichever has fewer. Both means of the log posterior
 are printed, with their Monte-Carlo errors: two samplers of one posterior agree within these.
 
-NumPyro's NUTS, four chains, stands beside it where it is installed (pip install '.[bench]'), its
-seconds without what jax compiles. Everything is printed and written to
+NumPyro's NUTS, four chains, stands beside it where it is installed (pip install '.[bench]'), for
+half a minute with its warm-up, without what jax compiles. Everything is printed and written to
 benchmarks/results/ten_inputs.json.
 """
 
@@ -19,15 +19,18 @@ import json
 import sys
 import time
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from gradients import numpyro_nuts
+from problems import Problem
 
 import nnpost
 from nnpost.diagnostics.verdict import judge
 
 RESULTS = Path(__file__).parent / "results" / "ten_inputs.json"
-WARMUP, DRAWS, CHAINS = 100, 100, 4  # of NUTS: about a minute
+WARMUP, SECONDS, CHAINS = 100, 30.0, 4  # of NUTS
 
 
 @dataclass(frozen=True)
@@ -100,40 +103,13 @@ def ours(post: nnpost.Posterior, moves: str = "collapsed", nsteps: int = 1500) -
 
 def nuts(post: nnpost.Posterior) -> Found | None:
     """NumPyro's NUTS on all parameters; None, and a line that says so, where there is none."""
-    try:
-        import jax
-        import numpyro
-    except ImportError:
+    if find_spec("numpyro") is None:
         print("NUTS: numpyro is not installed; pip install '.[bench]' -c constraints.txt")
         return None
-    numpyro.enable_x64()
-    jnp, n, u = jax.numpy, post.data.n, post.net.hidden[0]
-    x, y, scales = (jnp.asarray(part) for part in (post.data.x, post.data.y, post.scales))
-    activation = {"tanh": jnp.tanh, "relu": jax.nn.relu}[post.net.activation]
-
-    def energy(theta):
-        w, b = theta[: 10 * u].reshape(u, 10), theta[10 * u : 11 * u]
-        a, c, log_sigma = theta[11 * u : 12 * u], theta[-2], theta[-1]
-        r = y - activation(x @ w.T + b) @ a - c
-        fit = 0.5 * jnp.exp(-2 * log_sigma) * (r @ r) + n * log_sigma
-        return fit + 0.5 * jnp.sum((theta / scales) ** 2)
-
-    kernel = numpyro.infer.NUTS(potential_fn=energy)
-    starts = post.scales * np.random.default_rng(0).standard_normal((CHAINS, post.ndim))
-
-    def chains(warmup, draws):
-        run = numpyro.infer.MCMC(
-            kernel, num_warmup=warmup, num_samples=draws, num_chains=CHAINS,
-            chain_method="sequential", progress_bar=False, jit_model_args=True,
-        )  # fmt: skip
-        run.run(jax.random.PRNGKey(0), init_params=jnp.asarray(starts))
-        return np.asarray(run.get_samples(group_by_chain=True)).swapaxes(0, 1)
-
-    chains(1, 1)
-    began = time.perf_counter()
-    chain = chains(WARMUP, DRAWS)
-    spent = time.perf_counter() - began
-    return found(post, "NumPyro's NUTS", spent, chain, np.asarray(post.log_prob(chain)))
+    made = numpyro_nuts(Problem(post), SECONDS, WARMUP)
+    theta = made.draws.theta
+    spent = made.warmup + made.sampling
+    return found(post, "NumPyro's NUTS", spent, theta, np.asarray(post.log_prob(theta)))
 
 
 def both(activation: str = "tanh", moves: str = "collapsed", nsteps: int = 1500) -> list[Found]:
