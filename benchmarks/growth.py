@@ -2,11 +2,12 @@
 
     python benchmarks/growth.py [--provisional]
 
-Seconds on one core, the least of several turns in which all sizes of a panel take part one after the
-other (what else the machine does only adds), for sizes a factor of two or four apart. What is held fixed stands in each panel's title.
-The exponent is that of cost ~ size^exponent over the largest sizes, a factor of four or more: 1 is
-proportional, less is overhead that still counts. It takes about four minutes; the table is printed
-and written to docs/benchmarks.md, with docs/images/growth.png and benchmarks/results/growth.json.
+Seconds on one core, the least of several turns in which all sizes of a panel take part one after
+the other (what else the machine does only adds), for sizes a factor of two or four apart. What is
+held fixed stands in each panel's title. The exponent is that of cost ~ size^exponent over the
+largest sizes, a factor of four or more: 1 is proportional, less is overhead that still counts. It
+takes about four minutes; the table is printed and written to docs/benchmarks.md, with
+docs/images/growth.png and benchmarks/results/growth.json.
 """
 
 from __future__ import annotations
