@@ -77,12 +77,14 @@ def agrees(found, exact, draws):
 
 
 def test_independent_draws(line, exact):
+    """τ of the means of four ensembles has an error of √(2 · 21/4N) = 6.5 %, and the longest of 17
+    counts: three errors are one more draw in five."""
     judged = module("judged")
     theta = normals(line, (DRAWS // 8, 8))
     draws = judged.Chains(theta, line[0].log_prob(theta), 4)
     agrees(judged.summary(line[0], draws), exact, DRAWS)
     effective, rhat = judged.of_chains(line[0], draws)
-    assert 0.9 * DRAWS < effective <= DRAWS
+    assert DRAWS / 1.2 < effective <= DRAWS
     assert rhat < 1.005
 
 
