@@ -7,6 +7,7 @@ unusable (one line on stderr), 70 an error in nnpost itself (a traceback), 130 i
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import shlex
@@ -28,11 +29,17 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS", "entry", "main", "run"]
 
+LIVING = 100_000  # objects more, before any are looked at
 DONE, NOT_CONVERGED, UNUSABLE, INTERNAL, INTERRUPTED = 0, 1, 2, 70, 130
 
 
 def entry() -> NoReturn:
-    """The ``nnpost`` command."""
+    """The ``nnpost`` command, a process of its own.
+
+    Packages and figures are many small objects that live on: garbage is looked for among them
+    less often than Python does by default.
+    """
+    gc.set_threshold(LIVING)
     sys.exit(main())
 
 
