@@ -75,7 +75,6 @@ def table(number: int, walkers: int, units: int, n: int) -> None:
         "  and gradient": lambda e=engine: e.sse_and_grad(theta),
         "collapsed and draw": lambda e=engine: e.collapsed(h, 2 / n, d, normals),
         "collapsed gradient": lambda e=engine: e.collapsed_and_grad(h, 2 / n, d),
-        "statistics": lambda e=engine: e.statistics(h),
         "outputs": lambda e=engine: e.outputs(theta),
     } for engine in (kernels, by_torch))  # fmt: skip
     ours["Jacobian"] = lambda: hidden_jacobian(kernels.shape, theta, kernels.points)

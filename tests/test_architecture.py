@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "training": "common data network posterior.kernels posterior",
     "moves": "common network numerics posterior",
     "diagnostics": "common data network posterior",
-    "tempering": "common numerics posterior moves",
+    "tempering": "common network numerics posterior moves",
     "sampling": "common data numerics storage posterior training moves diagnostics tempering",
     "model_selection": "common data network posterior training diagnostics tempering",
     "comparison": "common data network numerics posterior training sampling",

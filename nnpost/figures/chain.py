@@ -184,12 +184,17 @@ def _rank_histograms(ax: Axes, values: NDArray[np.float64], ensembles: int) -> N
     ax.set_ylim(bottom=0)
 
 
+# What the filled and the hollow evidence of a run are by, for its start.
+KNOWN = {"basins": ("importance sampling", "tempering")}
+
+
 @styled
 def ladder(tempering: Tempering) -> Figure:
     """The tempered runs: their ladders, the share of accepted moves, and the evidence of each.
 
-    Right: log Z of every run, by importance sampling filled, by tempering hollow, with the mean of
-    Z and its standard error as the line and the band.
+    Right: log Z of every run filled, and hollow that of its first pilot, or from basins by tempering
+    where the other is by importance sampling; the mean of Z and its standard error as the line and
+    the band.
     """
     fig = new_figure(7.2, 3.1)
     left, middle, right = fig.subplots(1, 3, width_ratios=[1.2, 1.2, 1])
@@ -197,8 +202,8 @@ def ladder(tempering: Tempering) -> Figure:
     _evidences(right, tempering)
     runs = range(min(len(tempering.log_z), len(PALETTE)))
     handles = [Line2D([], [], color=_color(e), label=f"run {e + 1}") for e in runs]
-    kinds = {"importance sampling": GREY, "tempering": "white"} if tempering.mixtures else {}
-    for label, face in kinds.items():
+    names = KNOWN.get(tempering.start, ("the run", "its first pilot"))
+    for label, face in zip(names, (GREY, "white"), strict=True):
         point: dict[str, Any] = {"marker": "o", "color": GREY, "markerfacecolor": face, "ms": 5}
         handles.append(Line2D([], [], linestyle="none", label=label, **point))
     legend_below(fig, handles)

@@ -51,10 +51,9 @@ class NeuronGibbs:
         self,
         post: Posterior,
         candidates: Candidates = Candidates(),
-        beta: float = 1.0,
         sharing: int = 1,
     ) -> None:
-        self.post, self.candidates, self.beta, self.sharing = post, candidates, beta, sharing
+        self.post, self.candidates, self.sharing = post, candidates, sharing
         self.blocks = np.array(neuron_blocks(post.net))  # (U, d + 1)
         self.scales = post.scales[self.blocks[0]]
         self.output_precision = float(post.scales[post.net.n_hidden]) ** -2
@@ -66,14 +65,19 @@ class NeuronGibbs:
         q, log_ratio = self.replace(s.reshape(-1, s.shape[2]), rng)
         return q.reshape(s.shape), -log_ratio.reshape(s.shape[:2])
 
-    def replace(self, h: np.ndarray, rng: Random) -> tuple[np.ndarray, np.ndarray]:
-        """h (B, H) with one unit each replaced, and log p̃(new) − log p̃(old), (B,)."""
+    def replace(
+        self, h: np.ndarray, rng: Random, beta: float = 1.0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """h (B, H) with one unit each replaced, and log p̃(new) − log p̃(old), (B,).
+
+        ``beta`` is the power of the evidence of the data in p̃.
+        """
         size = self.sharing * max(1, self.candidates.batch // self.sharing)
-        parts = [self._replace(h[i : i + size], rng) for i in range(0, len(h), size)]
+        parts = [self._replace(h[i : i + size], rng, beta) for i in range(0, len(h), size)]
         q, log_ratio = (np.concatenate(part) for part in zip(*parts, strict=True))
         return q, log_ratio
 
-    def _replace(self, h: np.ndarray, rng: Random) -> tuple[np.ndarray, np.ndarray]:
+    def _replace(self, h: np.ndarray, rng: Random, beta: float) -> tuple[np.ndarray, np.ndarray]:
         """The same for a batch; ``sharing`` networks after each other have the same candidates."""
         batch, count = len(h), len(self.blocks)
         groups = -(-batch // self.sharing)
@@ -81,10 +85,10 @@ class NeuronGibbs:
         which, row = rng.randint(count, size=batch), np.arange(batch)
         fresh = self._draw(groups, rng)
         old = h[:, self.blocks][row, which]
-        tau = self.post.noise(h, self.beta).tau
+        tau = self.post.noise(h).tau
         now, new = self.engine.replacement(h, tau, self.output_precision, which, fresh, group)
-        now += self._log_prior(old)
-        new += self._log_prior(fresh)[group]
+        now = beta * now + self._log_prior(old)
+        new = beta * new + self._log_prior(fresh)[group]
         log_w = np.c_[now - self._log_density(old), new - self._log_density(fresh)[group]]
         chance = np.cumsum(np.exp(log_w - log_w.max(axis=1, keepdims=True)), axis=1)
         pick = (chance < rng.random_sample((batch, 1)) * chance[:, -1:]).sum(axis=1)

@@ -39,6 +39,7 @@ __all__ = [
     "PROPOSALS",
     "collapsed_hamiltonian",
     "collapsed_proposals",
+    "exchanged",
     "make_move",
 ]
 
@@ -78,18 +79,21 @@ def collapsed_hamiltonian(
     trajectories: Trajectories = USUAL,
 ) -> HamiltonianMove:
     """The move for many parameters: collapsed, microcanonical, with a B for each kind of neuron."""
-    place = np.full(layer.post.ndim, -1)
-    place[layer.hidden_index] = np.arange(layer.ndim)
-    inside = [
-        place[g] for g in exchangeable(layer.post.net, layer.post.ndim) if (place[g] >= 0).all()
-    ]
-    metric = NeuronMassMatrix(inside, _scales(layer.post)[layer.hidden_index])
+    metric = NeuronMassMatrix(exchanged(layer), _scales(layer.post)[layer.hidden_index])
     blocks = np.array(neuron_blocks(layer.post.net))
     renewal = NeuronRefresh(blocks, layer.post.scales[layer.hidden_index][blocks])
     return HamiltonianMove(
         layer, metric, ensembles, warmup, renewal=renewal, trajectories=trajectories,
         integrator=microcanonical,
     )  # fmt: skip
+
+
+def exchanged(layer: OutputLayer) -> list[np.ndarray]:
+    """Coordinates of h that neurons exchange, (n, k) arrays as in :func:`exchangeable`."""
+    place = np.full(layer.post.ndim, -1)
+    place[layer.hidden_index] = np.arange(layer.ndim)
+    groups = [place[g] for g in exchangeable(layer.post.net, layer.post.ndim)]
+    return [g for g in groups if (g >= 0).all()]
 
 
 def full_hamiltonian(

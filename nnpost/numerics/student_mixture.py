@@ -55,6 +55,21 @@ class StudentMixture:
             parts = [np.log(t.values.sum(axis=-1)) + t.log_scale for t in self._blocks(x)]
         return np.concatenate(parts, axis=-1)
 
+    def log_prob_and_grad(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Log density of one mixture and its gradient: (N, d) -> (N,), (N, d)."""
+        parts = [self._value_and_grad(part) for part in self._cut(x)]
+        value, grad = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return value, grad
+
+    def _value_and_grad(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """∇log m = −Σ_k share_k (v + d)/(v + δ_k) (L_k L_kᵀ)⁻¹ (x − mean_k)."""
+        t, whitening = self._terms(x), self._whitening[0]
+        whole = t.values.sum(axis=1)
+        pull = t.values * (self.freedom + self.ndim) / (self.freedom + t.distance)
+        pull /= whole[:, None]
+        along = (t.whitened * pull[:, None]).reshape(len(x), -1)
+        return np.log(whole) + t.log_scale, -np.einsum("nm,jm->nj", along, whitening)
+
     def joined(self, other: StudentMixture, share: float) -> StudentMixture:
         """``share`` of this mixture and 1 − share of another one."""
         return StudentMixture(
@@ -92,9 +107,12 @@ class StudentMixture:
 
     def _blocks(self, x: np.ndarray) -> Iterator[_Terms]:
         """The terms at some places after the other: what is known of them stays in the caches."""
+        return (self._terms(part) for part in self._cut(x))
+
+    def _cut(self, x: np.ndarray) -> Iterator[np.ndarray]:
         size = max(1, NEAR // self.means[..., 0].size // (self.ndim + 1))
         for first in range(0, max(1, x.shape[-2]), size):
-            yield self._terms(x[..., first : first + size, :])
+            yield x[..., first : first + size, :]
 
     def _terms(self, x: np.ndarray) -> _Terms:
         """All weight_k t_k(x), as (1 + δ/v)^(−(v + d)/2) relative to the nearest component's."""
@@ -107,7 +125,7 @@ class StudentMixture:
         values = _half_power(nearest[..., None] / width, v + d)
         top, heights = self._heights
         values *= heights[..., None, :]
-        return _Terms(values, top[..., None] - (v + d) / 2 * np.log(nearest), distance)
+        return _Terms(values, top[..., None] - (v + d) / 2 * np.log(nearest), distance, z)
 
     @cached_property
     def _whitening(self) -> tuple[np.ndarray, np.ndarray]:
@@ -138,6 +156,7 @@ class _Terms(NamedTuple):
     values: np.ndarray  # (N, K)  each, over e^log_scale
     log_scale: np.ndarray  # (N,)
     distance: np.ndarray  # (N, K)  δ, the squared distances from the means
+    whitened: np.ndarray  # (N, d, K)  L_k⁻¹ (x − mean_k)
 
 
 def _half_power(x: np.ndarray, m: float) -> np.ndarray:

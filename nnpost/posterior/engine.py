@@ -100,9 +100,6 @@ class Engine(Protocol):
     def hidden_jacobian(self, theta: np.ndarray) -> np.ndarray:
         """∂f(x_i)/∂h at the data: (B, H, n)."""
 
-    def statistics(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """F Fᵀ (B, K, K) and F y (B, K) of the weighted features F (K, n)."""
-
     def make_ready(self, say: Callable[[str], None]) -> None:
         """Do now what a first use would take long for; ``say`` gets a line if there is anything."""
 

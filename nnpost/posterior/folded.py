@@ -25,6 +25,7 @@ m − V u (u·m)/w and covariance V − V u uᵀV/w with w = s² + uᵀV u.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import product
 from typing import NamedTuple
 
@@ -87,12 +88,21 @@ class FoldedPosterior:
 
     def fold(self, h: np.ndarray) -> np.ndarray:
         """The copy in D: (B, H) -> (B, H)."""
+        return self.into_domain(h)[0]
+
+    def into_domain(self, h: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+        """The copy in D (B, H), and what turns gradients (B, H) there into those at h."""
         units = h[:, self.blocks]
-        if self.flips:
-            units = np.where(units[:, :, :1] < 0, -units, units)
+        flipped = (units[:, :, :1] < 0) & self.flips
+        units = np.where(flipped, -units, units)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            order = np.argsort(-units[:, :, -1] / units[:, :, 0], axis=1)
-        return self._with_units(h, np.take_along_axis(units, order[:, :, None], 1))
+            order = np.argsort(-units[:, :, -1] / units[:, :, 0], axis=1)[:, :, None]
+
+        def turn(grad: np.ndarray) -> np.ndarray:
+            back = np.take_along_axis(grad[:, self.blocks], np.argsort(order, axis=1), 1)
+            return self._with_units(grad, np.where(flipped, -back, back))
+
+        return self._with_units(h, np.take_along_axis(units, order, 1)), turn
 
     def unfold(self, h: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
         """A copy drawn with the probability of its term: draws from p̄ become draws from p(y, h)."""

@@ -12,7 +12,7 @@ from ..common.parallel import kernel_threads
 from ..common.progress import note
 from ..network.mlp import MLP
 from .kernels import ready
-from .kernels.collapsed import collapsed, statistics
+from .kernels.collapsed import collapsed
 from .kernels.collapsed_grad import collapsed_and_grad, expected_grad
 from .kernels.curvature import curvature
 from .kernels.flips import flip_moments, flip_terms
@@ -107,9 +107,6 @@ class KernelEngine:
 
     def hidden_jacobian(self, theta: np.ndarray) -> np.ndarray:
         return hidden_jacobian(self.shape, theta, self.points, _threads(theta, self.points))
-
-    def statistics(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return statistics(self.shape, h, self.points, _threads(h, self.points))
 
     def make_ready(self, say: Callable[[str], None]) -> None:
         ready.make_ready(say)

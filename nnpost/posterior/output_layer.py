@@ -15,9 +15,8 @@ the output layer: all hidden layers, and log σ where the noise is inferred.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from copy import copy
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -37,21 +36,10 @@ class NormalSource(Protocol):
     def standard_normal(self, size: Any) -> np.ndarray: ...
 
 
-class Statistics(NamedTuple):
-    """All that the data say about the output layer of B hidden parts: no pass over them is needed
-    to change the temperature."""
-
-    h: np.ndarray  # (B, H)
-    gram: np.ndarray  # (B, K, K)  F Fᵀ
-    moment: np.ndarray  # (B, K)    F y
-    square: float  # yᵀ y
-
-
 class OutputLayer:
     """A posterior with its output layer integrated out: a :class:`~.density.Density` of h.
 
-    All methods take ``h`` (B, H) with H = P − K; ``beta`` is the power of the likelihood, a
-    number, so that the same code serves tempering.
+    All methods take ``h`` (B, H) with H = P − K.
     """
 
     def __init__(self, post: Posterior) -> None:
@@ -88,24 +76,24 @@ class OutputLayer:
 
     # -- the density ------------------------------------------------------------------------------
 
-    def log_prob(self, h: np.ndarray, beta: float = 1.0) -> np.ndarray:
+    def log_prob(self, h: np.ndarray) -> np.ndarray:
         """log p(y, h), the posterior with the output layer integrated out: (B, H) -> (B,)."""
-        noise = self.post.noise(h, beta)
+        noise = self.post.noise(h)
         layer = self.collapsed(h, noise)
         with np.errstate(all="ignore"):
             density = layer.evidence + (noise.constant + self.hidden_prior.log_prob(h))
         return finite_or_never(density)
 
-    def log_prob_and_grad(self, h: np.ndarray, beta: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    def log_prob_and_grad(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """log p(y, h) and its gradient: (B, H) -> (B,), (B, H); zero gradient where it is −inf."""
-        noise = self.post.noise(h, beta)
+        noise = self.post.noise(h)
         with np.errstate(all="ignore"):
             found = self.engine.collapsed_and_grad(h, noise.tau, self.precisions)
             value = finite_or_never(found.evidence + noise.constant + self.hidden_prior.log_prob(h))
             grad = self.hidden_prior.grad(h)
             grad[:, : self.post.net.n_hidden] += found.grad
             if self.post.likelihood.infers_noise:
-                grad[:, -1] += noise.tau * found.sse + found.freedom - beta * self.post.data.n
+                grad[:, -1] += noise.tau * found.sse + found.freedom - self.post.data.n
         grad[value == -np.inf] = 0.0
         return value, grad
 
@@ -132,38 +120,3 @@ class OutputLayer:
     ) -> OutputGaussian:
         """The Gaussian of the output layer given h, and a draw by standard ``normals`` (B, K)."""
         return self.engine.collapsed(h, noise.tau, self.precisions, normals)
-
-    # -- without a pass over the data a temperature -----------------------------------------------
-
-    def statistics(self, h: np.ndarray) -> Statistics:
-        """Sufficient statistics of the data for each h: (B, H) -> Statistics of B."""
-        square = float(self.points.y.square().sum()) + self.points.lost
-        return Statistics(h, *self.engine.statistics(h), square)
-
-    def by_power(self, s: Statistics) -> Callable[[float], np.ndarray]:
-        """:meth:`log_prob` (B,) from the statistics, as a function of the power β.
-
-        With D^(−½) F Fᵀ D^(−½) = Q Λ Qᵀ and b = Qᵀ D^(−½) F y, the logarithm is
-
-            −½ τ yᵀy + ½ τ² Σ b_k²/(1 + τ λ_k) − ½ Σ log(1 + τ λ_k)
-
-        for every τ at once. Sums of squares lose digits where features are collinear.
-        """
-        root = self.precisions**-0.5
-        known = np.isfinite(s.moment).all(axis=1) & np.isfinite(s.gram).all(axis=(1, 2))
-        gram = np.where(known[:, None, None], s.gram, 0.0) * root * root[:, None]
-        found = np.linalg.eigh(gram)
-        values = np.maximum(found.eigenvalues, 0.0)
-        with np.errstate(all="ignore"):
-            squares = np.einsum("bkj,bk->bj", found.eigenvectors, s.moment * root) ** 2
-            prior = self.hidden_prior.log_prob(s.h)
-
-        def log_prob(beta: float) -> np.ndarray:
-            noise = self.post.noise(s.h, beta)
-            tau = np.reshape(noise.tau, (-1, 1))
-            with np.errstate(all="ignore"):
-                gain = (tau**2 * squares / (1 + tau * values) - np.log1p(tau * values)).sum(axis=1)
-                value = 0.5 * (gain - noise.tau * s.square) + noise.constant + prior
-            return finite_or_never(value)
-
-        return log_prob

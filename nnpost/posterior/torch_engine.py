@@ -165,14 +165,6 @@ class TorchEngine:
     def hidden_jacobian(self, theta: np.ndarray) -> np.ndarray:
         return self._mapped(lambda t: (hidden_jacobian(self.net, t, self.points.x),), theta)[0]
 
-    def statistics(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        def of(h: Tensor) -> tuple[Tensor, ...]:
-            features = self._features(h)
-            return features @ features.mT, features @ self.points.y
-
-        gram, moment = self._mapped(of, h)
-        return gram, moment
-
     def make_ready(self, say: Callable[[str], None]) -> None:
         pass  # nothing is compiled
 

@@ -90,8 +90,8 @@ def search(
     ``progress`` is called with the share of the work that is done. Raises NoBasins where no climb
     ends anywhere.
     """
-    warm = NeuronGibbs(folded.layer.post, beta=tuning.warm)
-    basins = tops_above(folded, _starts(folded, warm, tuning, rng), tuning.ascent)
+    units = NeuronGibbs(folded.layer.post)
+    basins = tops_above(folded, _starts(folded, units, tuning, rng), tuning.ascent)
     if len(basins.h) == 0:
         raise NoBasins(
             f"temper.start: none of {tuning.restarts} climbs ended at a finite density, expected "
@@ -100,7 +100,7 @@ def search(
     again = replace(tuning.ascent, steps=tuning.hop_steps)
     for hop in range(tuning.hops):
         progress(hop / tuning.hops)
-        h = _hop(folded, basins, warm, tuning, rng)
+        h = _hop(folded, basins, units, tuning, rng)
         basins = pooled([basins, tops_above(folded, h, again)], tuning.ascent)
     return basins
 
@@ -146,20 +146,20 @@ def split_neuron(
 
 
 def _starts(
-    folded: FoldedPosterior, warm: NeuronGibbs, tuning: Search, rng: np.random.RandomState
+    folded: FoldedPosterior, units: NeuronGibbs, tuning: Search, rng: np.random.RandomState
 ) -> np.ndarray:
     scales = folded.layer.post.scales[folded.layer.hidden_index]
     start = scales * rng.standard_normal((tuning.restarts, folded.ndim))
     near = tuning.restarts - int(tuning.restarts * tuning.from_prior)
-    units = warm.near(near * len(folded.blocks), rng)
-    start[:near, folded.blocks] = units.reshape(near, *folded.blocks.shape)
+    fresh = units.near(near * len(folded.blocks), rng)
+    start[:near, folded.blocks] = fresh.reshape(near, *folded.blocks.shape)
     return start
 
 
 def _hop(
     folded: FoldedPosterior,
     basins: Basins,
-    warm: NeuronGibbs,
+    units: NeuronGibbs,
     tuning: Search,
     rng: np.random.RandomState,
 ) -> np.ndarray:
@@ -168,7 +168,7 @@ def _hop(
     h = basins.h[rng.choice(len(chance), p=chance / chance.sum(), size=tuning.hoppers)]
     half = tuning.hoppers // 2
     for _ in range(2):
-        h[:half], _ = warm.replace(h[:half], rng)
+        h[:half], _ = units.replace(h[:half], rng, tuning.warm)
     h[half:] = split_neuron(h[half:], folded.blocks, rng, tuning.split_width, tuning.split_jitter)
     return h
 

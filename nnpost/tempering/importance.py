@@ -1,35 +1,21 @@
-"""Adaptive importance sampling: tempered particles refined by a mixture fitted to them.
+"""Importance sampling from a mixture that was fitted to particles.
 
-Population Monte Carlo (Cappé et al. 2008, Stat. Comput. 18, 447): a mixture is fitted to the
-particles, folded to one copy, draws from it are weighted and resampled, and the mixture is fitted
-again. The draws of the last round are new, so that given its mixture, and therefore altogether,
-their mean weight is an unbiased estimate of Z.
+Given the mixture, the mean weight of new draws is an unbiased estimate of Z.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import logsumexp
 
 from ..numerics.resampling import log_effective_size, systematic
-from ..numerics.student_mixture import StudentMixture, fit_mixture
+from ..numerics.student_mixture import StudentMixture
 from ..posterior.folded import FoldedPosterior
-from ..posterior.output_layer import OutputLayer
 
-__all__ = ["Importance", "Refined", "refine", "weigh"]
-
-
-@dataclass(frozen=True)
-class Importance:
-    """How much adaptive importance sampling is made."""
-
-    rounds: int = 3
-    draws: int = 4000  # of each round
-    components: int = 24  # of the mixture
+__all__ = ["Refined", "weigh"]
 
 
 class Refined(NamedTuple):
@@ -46,25 +32,12 @@ class Refined(NamedTuple):
         return self.efficiency * len(self.h)
 
 
-def refine(
-    layer: OutputLayer, h: np.ndarray, rng: np.random.RandomState, tuning: Importance
-) -> Refined:
-    """Adaptive importance sampling of the summed copies (folded.py), started at h (N, H)."""
-    folded = FoldedPosterior(layer)
-    h = folded.fold(h)
-    for _ in range(tuning.rounds):
-        mixture = fit_mixture(h, tuning.components, rng)
-        found = weigh(folded, mixture.draw(tuning.draws, rng), mixture, rng)
-        h = found.h
-    return found._replace(h=folded.unfold(h, rng))
-
-
 def weigh(
     folded: FoldedPosterior,
     q: np.ndarray,
     mixture: StudentMixture,
     rng: np.random.RandomState,
-    share: float = 1.0,
+    share: float,
 ) -> Refined:
     """Draws q (D, H) of ``mixture``, weighted and resampled in the domain of ``folded``.
 

@@ -14,7 +14,7 @@ are. Powers that the particles choose themselves leave it consistent, with a bia
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -24,7 +24,7 @@ from scipy.special import logsumexp
 
 from ..numerics.resampling import log_effective_size, systematic
 
-__all__ = ["Ladder", "LogWeights", "Rungs", "next_rung", "run_ladder"]
+__all__ = ["Ladder", "LogWeights", "Particles", "Rungs", "follow", "next_rung", "run_ladder"]
 
 LogWeights = Callable[[float], np.ndarray]
 
@@ -109,3 +109,23 @@ def run_ladder(
         betas.append(rung.beta)
         progress(rung.beta, log_z)
     return Rungs(log_z, betas, acceptance)
+
+
+def follow(
+    particles: Particles,
+    betas: Sequence[float],
+    size: int,
+    rng: np.random.RandomState,
+    progress: Callable[[float, float], None],
+) -> Rungs:
+    """:func:`run_ladder` on the powers ``betas`` above zero, which end at 1."""
+    log_z, acceptance, start = 0.0, [math.nan], particles.beta
+    for beta in betas:
+        weights = particles.log_weights()(beta)
+        log_z += float(logsumexp(weights) - math.log(len(weights)))
+        if log_z == -math.inf:  # nobody is left: an estimate of zero, whatever comes after
+            weights = np.zeros(len(weights))
+        particles.go_on(systematic(weights, rng, size), beta)
+        acceptance.append(particles.move(rng))
+        progress(beta, log_z)
+    return Rungs(log_z, [start, *betas], acceptance)

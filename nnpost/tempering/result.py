@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,19 +17,21 @@ __all__ = ["Tempering"]
 
 @dataclass(frozen=True, eq=False)
 class Tempering(TabledPairs):
-    """E tempered runs of N particles: independent from the prior, with a mixture in common from
-    basins.
+    """E tempered runs of N particles, independent of each other, or from basins with a mixture in
+    common.
 
     ``theta`` (E, N, P) equally weighted draws from (nearly) the posterior, ``log_z`` (E,) one
     estimate of the log evidence each, ``betas`` (E, L) the ladders and ``acceptance`` (E, L) the
-    share of accepted moves on every rung, padded with NaN.
+    share of accepted moves on every rung, padded with NaN. ``start`` says from where, "prior",
+    "both" or "basins". ``parts`` (E, S) has log Z of each of the S populations that make a run;
+    it is empty where a run is one population.
 
-    ``efficiency`` (E,) is the effective share of the last importance draws, NaN where there were
-    none. If it gives at least 100 effective draws in every run, ``theta`` and ``log_z`` are by
-    importance sampling (from basins, in those runs where a tenth of the draws is effective),
-    otherwise by tempering. ``mixtures`` has what was drawn from, on the domain
-    D of folded.py; from the prior it is empty where the draws were too few. ``tempered_log_z``
-    (E,) is by tempering always. ``start`` says from where, "prior" or "basins".
+    ``tempered_log_z`` (E,) is another estimate: that of the first pilots, which started from the
+    prior and the basins of the search alone; from basins, by tempering where ``log_z`` is by
+    importance sampling. ``efficiency`` (E,) is the effective share of draws from the density that
+    particles started from (from basins, of draws from the last mixture). ``mixtures`` were fitted
+    to particles on the domain D of folded.py, for chains to draw from; empty where they are worth
+    too little.
     """
 
     group: ClassVar[str] = "tempering"
@@ -43,19 +45,22 @@ class Tempering(TabledPairs):
     mixtures: tuple[StudentMixture, ...]
     seconds: float
     start: str = "prior"
+    parts: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
 
     @property
     def log_evidence(self) -> float:
-        """log of the mean of the E estimates of Z, each of them unbiased or nearly so."""
+        """log of the mean of the E estimates of Z."""
         return float(np.logaddexp.reduce(self.log_z) - math.log(len(self.log_z)))
 
     @property
     def error(self) -> float:
-        """Standard error of ``log_evidence`` from the spread of the runs; NaN for a single run.
+        """Standard error of ``log_evidence`` from the spread of all populations, or of the runs
+        where each is one; NaN for a single one.
 
-        It knows nothing of what all runs have missed.
+        It knows nothing of what all of them have missed.
         """
-        z = np.exp(self.log_z - self.log_evidence)
+        found = self.parts if self.parts.size else self.log_z
+        z = np.exp(found.ravel() - self.log_evidence)
         return float(np.std(z, ddof=1) / math.sqrt(len(z))) if len(z) > 1 else math.nan
 
     def rows(self) -> list[tuple[str, str]]:

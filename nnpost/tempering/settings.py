@@ -23,8 +23,9 @@ class TemperSettings(Section):
     steps: int = setting(8, whole(1), "moves of every particle after each step of the ladder")
     start: str = setting(
         "auto",
-        one_of("auto", "prior", "basins"),
-        "temper from the prior, or from basins that a search found; auto: by how sharp it is",
+        one_of("auto", "prior", "both", "basins"),
+        "temper from the prior, from basins that a search found, or from both; auto: by how sharp "
+        "it is",
     )
 
     def checked_for(self, post: Posterior, nwalkers: int = 0) -> Self:
@@ -44,10 +45,10 @@ class TemperSettings(Section):
                 f"found {self.particles}, expected an even number of at least {least} ({why})",
             )
         layers = len(post.net.hidden)
-        if self.start == "basins" and layers != 1:
+        if self.start in ("basins", "both") and layers != 1:
             self.refuse(
                 "start",
-                f'found "basins", which needs one hidden layer, and {post.net} has {layers}; '
+                f'found "{self.start}", which needs one hidden layer, and {post.net} has {layers}; '
                 'use "prior"',
             )
         return self

@@ -2,20 +2,18 @@
 
 One run for each ensemble, all in the collapsed space.
 
-- start="prior" (from_prior.py): sequential Monte Carlo from the prior to the posterior, refined by
-  importance sampling in few dimensions. The runs are independent: they agree, or visibly do not.
-- start="basins" (from_basins.py), for sharp posteriors of one hidden layer, whose many narrow
-  basins particles from the prior do not find: every run searches for basins, and all temper from a
-  heavy-tailed mixture that is fitted to what any of them found. Given that mixture the runs are
-  independent; what all searches have missed is missing in all of them.
+- start="both" (independent.py): sequential Monte Carlo from the prior and from basins that a short
+  search of the run's own has found, on a way that pilot populations have settled. The runs know
+  nothing of each other, they agree, or visibly do not, and exp(log Z) of each is unbiased.
+- start="prior": the same without a search; what climbs find has no part in it.
+- start="basins" (from_basins.py), for sharp posteriors of one hidden layer with very many narrow
+  basins: every run searches at length, and all temper from a heavy-tailed mixture that is fitted
+  to what any of them found, stage after stage. Given that mixture the runs are independent; what
+  all searches have missed is missing in all of them.
 
-exp(log Z) of a run is consistent, with a bias that falls with the number of particles; by
-importance sampling it is unbiased. Which of the two it is, one rule chooses (``Preference``)
-by what the draws are worth.
-
-:func:`temper` makes all runs in one process. Those from the prior know nothing of each other until
-the end: :func:`temper_apart` makes one of them, wherever that is, and :func:`together` makes of all
-what :func:`temper` would have made, bit for bit.
+:func:`temper` makes all runs in one process. Those that do not start from basins know nothing of
+each other until the end: :func:`temper_apart` makes one of them, wherever that is, and
+:func:`together` makes of all what :func:`temper` would have made, bit for bit.
 """
 
 from __future__ import annotations
@@ -34,10 +32,11 @@ from ..common.settings import COUNT, SEED, checked
 from ..posterior.output_layer import OutputLayer
 from ..posterior.posterior import Posterior
 from .from_basins import FromBasins, from_basins
-from .from_prior import FromPrior, from_prior
+from .importance import Refined
+from .independent import Independent, independent_run
 from .result import Tempering
 from .settings import TemperSettings
-from .tempered_run import Preference, TemperedRun
+from .tempered_run import TemperedRun
 
 __all__ = [
     "TEMPER_DETAIL",
@@ -54,12 +53,13 @@ __all__ = [
 class TemperDetail:
     """How runs are made, beside what :func:`temper` asks for; the defaults serve all problems."""
 
-    prior: FromPrior = field(default_factory=FromPrior)
+    independent: Independent = field(default_factory=Independent)
     basins: FromBasins = field(default_factory=FromBasins)
-    # Where "auto" searches for basins: dimensions of the collapsed space, from and to, and nats
-    # that a fit can gain.
-    searched: tuple[int, int] = (5, 16)
+    # Where "auto" takes "basins": dimensions of the collapsed space, from and to, and nats that a
+    # fit can gain.
+    many_basins: tuple[int, int] = (5, 16)
     sharp: float = 1000.0
+    useful: float = 0.01  # effective share of draws from a mixture that chains may draw from, too
 
 
 TEMPER_DETAIL = TemperDetail()
@@ -81,14 +81,16 @@ def temper(
     Args:
         ensembles: E, the number of runs; those from basins have a mixture in common.
         particles: N of each run, even and at least four for each parameter that moves.
-        steps: moves of every particle after each step of the ladder; from basins, every four
-            of them are a sweep: a unit replaced, and five steps along the curvature.
+        steps: every four of them are a sweep of every particle after each step of the ladder, and
+            at least two are made: a unit replaced and a trajectory; from basins a unit replaced and
+            five steps along the curvature.
         seed: run e depends on (seed, e) alone; from basins, on the number of ensembles too.
         progress: True for a bar, or a function called as ``progress(done, total, text)``.
-        start: "prior", "basins", or "auto", which takes "basins" for one hidden layer with given
-            noise, as many hidden parameters as ``TemperDetail.searched`` says, and data that
-            outweigh the prior by more than ``TemperDetail.sharp`` nats (τ/2 · Σ(y − ȳ)², from the
-            best constant to a perfect fit). The result says which it was.
+        start: "prior", "both", "basins", or "auto", which takes "both" for one hidden layer in up
+            to ``Independent.searched`` dimensions and "prior" else; but "basins" where the noise
+            is given, the dimensions are those of ``TemperDetail.many_basins``, and the data
+            outweigh the prior by more than ``TemperDetail.sharp`` nats (from the best constant to
+            a perfect fit). The result says which it was.
         tuning: everything else, for those who study the method.
 
     Raises:
@@ -108,24 +110,24 @@ def temper(
         part = _progress_of_runs(whole, side_by_side)
         if start == "basins":
             runs = from_basins(layer, particles, steps, rngs, side_by_side, part, tuning.basins)
-            rule = tuning.basins.preference
         else:
             runs = side_by_side(
-                lambda e: from_prior(
-                    layer, particles, steps, rngs[e], partial(part, e), tuning.prior
+                lambda e: independent_run(
+                    layer, particles, steps, rngs[e], partial(part, e), tuning.independent,
+                    basins=start == "both",
                 )
-            )
-            rule = tuning.prior.preference
+            )  # fmt: skip
         seconds = time.perf_counter() - began
-    return _result(layer, start, runs, rule, rngs, seconds)
+    return _result(layer, start, runs, rngs, seconds, tuning)
 
 
 class Apart(NamedTuple):
-    """One run from the prior, made by itself, with its generator as the run has left it."""
+    """One run made by itself, with its generator as the run has left it."""
 
     run: TemperedRun
     rng: np.random.RandomState
     seconds: float
+    start: str  # "prior" or "both"
 
 
 def temper_apart(
@@ -147,15 +149,17 @@ def temper_apart(
     """
     TemperSettings(particles=particles, steps=steps, start=start).checked_for(post)
     layer = OutputLayer(post)
-    if choose_start(post, layer, start, tuning) == "basins":
+    start = choose_start(post, layer, start, tuning)
+    if start == "basins":
         return None
     post.make_ready(progress)
     rng, began = _generator(checked("seed", seed, SEED), e), time.perf_counter()
     with threads_for(_numbers(post, particles)), open_progress(progress, "temper") as told:
-        run = from_prior(
-            layer, particles, steps, rng, lambda beta, text: told(beta, 1.0, text), tuning.prior
-        )
-    return Apart(run, rng, time.perf_counter() - began)
+        run = independent_run(
+            layer, particles, steps, rng, lambda done, text: told(done, 1.0, text),
+            tuning.independent, basins=start == "both",
+        )  # fmt: skip
+    return Apart(run, rng, time.perf_counter() - began, start)
 
 
 def together(
@@ -164,11 +168,11 @@ def together(
     """What runs 0 … E − 1, each made apart, come to; ``seconds`` are those of all of them."""
     return _result(
         OutputLayer(post),
-        "prior",
+        runs[0].start,
         [one.run for one in runs],
-        tuning.prior.preference,
         [one.rng for one in runs],
         sum(one.seconds for one in runs),
+        tuning,
     )
 
 
@@ -181,24 +185,32 @@ def _result(
     layer: OutputLayer,
     start: str,
     runs: Sequence[TemperedRun],
-    rule: Preference,
     rngs: Sequence[np.random.RandomState],
     seconds: float,
+    tuning: TemperDetail,
 ) -> Tempering:
-    found, size = rule.choose(runs), len(runs[0].h)
-    refined = [run.refined for run in runs if run.refined is not None]
-    useful = start == "basins" or rule.holds(runs)  # to draw from, when the posterior is sampled
+    size, tempered = len(runs[0].h), [run.log_z for run in runs]
+    if start == "basins":
+        found: Sequence[TemperedRun | Refined] = tuning.basins.preference.choose(runs)
+        refined = [run.refined for run in runs if run.refined is not None]
+        efficiency, mixtures = [r.efficiency for r in refined], [r.mixture for r in refined]
+    else:
+        found, efficiency = runs, [run.efficiency for run in runs]
+        tempered = [run.log_z if run.first_log_z is None else run.first_log_z for run in runs]
+        useful = all(share >= tuning.useful for share in efficiency)
+        mixtures = [run.mixture for run in runs if run.mixture is not None] if useful else []
     pairs = zip(found, rngs, strict=True)
     return Tempering(
         theta=np.stack([layer.draw(f.h[:size], rng).theta for f, rng in pairs]),
         log_z=np.array([f.log_z for f in found]),
-        tempered_log_z=np.array([run.log_z for run in runs]),
-        efficiency=np.array([r.refined.efficiency if r.refined else np.nan for r in runs]),
+        tempered_log_z=np.array(tempered),
+        efficiency=np.array(efficiency),
         betas=_padded([run.betas for run in runs]),
         acceptance=_padded([run.acceptance for run in runs]),
-        mixtures=tuple(r.mixture for r in refined) if useful else (),
+        mixtures=tuple(mixtures),
         seconds=seconds,
         start=start,
+        parts=np.array([np.empty(0) if run.parts is None else run.parts for run in runs]),
     )
 
 
@@ -224,17 +236,18 @@ def _progress_of_runs(
 def choose_start(
     post: Posterior, layer: OutputLayer, start: str, tuning: TemperDetail = TEMPER_DETAIL
 ) -> str:
-    """ "prior" or "basins", where ``start`` is one of them or "auto"."""
+    """ "prior", "both" or "basins", where ``start`` is one of them or "auto"."""
     if start != "auto":
         return start
-    one = len(post.net.hidden) == 1
-    low, high = tuning.searched
-    if not one or post.likelihood.infers_noise or not low <= layer.ndim <= high:
+    if len(post.net.hidden) != 1 or layer.ndim > tuning.independent.searched:
         return "prior"
+    low, high = tuning.many_basins
+    if post.likelihood.infers_noise or not low <= layer.ndim <= high:
+        return "both"
     _, y, inverse_errors = post.points
     weighted = y if inverse_errors is None else y * inverse_errors
     gain = 0.5 * float(post.precision()) * post.data.n * float(weighted.var(correction=0))
-    return "basins" if gain > tuning.sharp else "prior"
+    return "basins" if gain > tuning.sharp else "both"
 
 
 def _padded(rows: Sequence[Sequence[float]]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..common.errors import RequestError
+from ..numerics.student_mixture import StudentMixture
 from .importance import Refined
 
 __all__ = ["NoBasins", "Preference", "TemperedRun"]
@@ -19,13 +21,22 @@ class NoBasins(RequestError):
 
 
 class TemperedRun(NamedTuple):
-    """One run: its particles at the end of the ladder, and what importance sampling made of it."""
+    """One run: its particles at the end of the ladder, and what else it found.
+
+    From basins that is what importance sampling made of it, ``refined``; of a run by itself
+    (independent.py) the mixture fitted to its last pilot, the effective share of draws from where
+    its particles started, log Z of the first pilot, and of each population.
+    """
 
     h: np.ndarray  # (N, H), equally weighted
     log_z: float
     betas: list[float]
     acceptance: list[float]
     refined: Refined | None = None
+    mixture: StudentMixture | None = None
+    efficiency: float = math.nan
+    first_log_z: float | None = None
+    parts: np.ndarray | None = None  # log Z of each of the populations that make the run
 
 
 @dataclass(frozen=True)

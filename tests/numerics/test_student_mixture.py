@@ -114,3 +114,12 @@ def test_draws_that_differ_by_rounding_alone_give_a_density():
     x = np.array([3.8, 0.01, 15.2, -14.4]) * (1 + 1e-15 * np.random.RandomState(0).randn(4000, 4))
     fitted = fit_mixture(x, 24, np.random.RandomState(0))
     assert np.isfinite(fitted.log_prob(x)).all()
+
+
+def test_slopes_are_finite_differences():
+    mixture, x = planted(), np.random.RandomState(0).standard_normal((50, 3)) * 10
+    value, slope = mixture.log_prob_and_grad(x)
+    np.testing.assert_allclose(value, mixture.log_prob(x), rtol=1e-12)
+    for k, step in enumerate(1e-5 * np.eye(3)):
+        found = (mixture.log_prob(x + step) - mixture.log_prob(x - step)) / 2e-5
+        np.testing.assert_allclose(slope[:, k], found, rtol=1e-5, atol=1e-7)

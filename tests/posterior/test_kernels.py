@@ -19,7 +19,7 @@ pytest.importorskip("numba")
 
 from nnpost.posterior.kernels import ready, rows
 from nnpost.posterior.kernels.climb import Columns, Effort, Hill, climb
-from nnpost.posterior.kernels.collapsed import collapsed, statistics
+from nnpost.posterior.kernels.collapsed import collapsed
 from nnpost.posterior.kernels.collapsed_grad import collapsed_and_grad, expected_grad
 from nnpost.posterior.kernels.curvature import curvature
 from nnpost.posterior.kernels.descent import Moments, Rule, descend
@@ -119,7 +119,6 @@ class Case:
             *self.collapsed(**options),
             *self.collapsed_and_grad(**options),
             *self.expected_grad(**options),
-            *statistics(h=self.h, **run),
         ]
 
 
@@ -212,17 +211,6 @@ def test_gradient_of_collapsed(case):
     close(found.evidence, value)
     both = np.c_[found.grad, -0.5 * (case.tau * found.sse + found.freedom)]
     close(both, grad, max(1e-12, 100 * EPS * cond))
-
-
-@quick
-@given(cases)
-def test_statistics(case):
-    f = case.net.features(torch.tensor(case.h), torch.tensor(case.x)) * torch.tensor(case.root)
-    gram, moment = statistics(case.shape, case.h, case.points)
-    close(gram, (f @ f.mT).numpy())
-    np.testing.assert_array_equal(gram, gram.swapaxes(1, 2))
-    size = (f.abs() @ torch.tensor(case.y).abs()).numpy()
-    assert np.all(np.abs(moment - (f @ torch.tensor(case.y)).numpy()) <= 1e-13 * size)
 
 
 @quick

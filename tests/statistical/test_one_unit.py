@@ -13,7 +13,6 @@ from nnpost.posterior.likelihood import Gaussian
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
 from nnpost.sampling.sample import sample
-from nnpost.tempering.importance import Importance
 from nnpost.tempering.temper import temper
 
 SIGMA, STD = 0.5, 3.0
@@ -68,12 +67,6 @@ def quadrature(name, step):
     return np.log(total), first / total, second / total
 
 
-def importance_error(tempering):
-    """Standard error of log Z from the weights, steadier than the spread of four runs."""
-    draws = Importance().draws * len(tempering.log_z)
-    return np.sqrt(np.mean(1 / tempering.efficiency - 1) / draws)
-
-
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_one_unit_against_quadrature(name, z_scores, report):
     """log Z within 0.02 and 4 errors; 8 moments of 4 predictions within 4.5 errors. With five
@@ -84,7 +77,7 @@ def test_one_unit_against_quadrature(name, z_scores, report):
     np.testing.assert_allclose(coarse[2], second, rtol=1e-3)
     post = make(name)
     tempering = temper(post, particles=1000, seed=1)
-    error = importance_error(tempering)
+    error = tempering.error
     report(f"one unit, {name}: log Z", log_z, tempering.log_evidence, error)
     assert abs(tempering.log_evidence - log_z) < 0.02
     assert abs(tempering.log_evidence - log_z) < 4 * error

@@ -5,7 +5,7 @@ numpy in, numpy out, float64; only numpy and numba are imported, and numba by th
     shape           Shape: the sizes of a network and its activation, as kernels take them
     points          Points: the data in blocks that stay near the processor
     misfit          sse, sse_and_grad, outputs
-    collapsed       collapsed, statistics: the output layer integrated out
+    collapsed       the output layer integrated out
     collapsed_grad  collapsed_and_grad, expected_grad: its gradient in the hidden part
     flips           flip_terms, flip_moments: the sum over flips of units
     curvature       curvature: gradient and metric of the collapsed density

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from .compiling import kernel
-from .features import gather, inside, misfit, outside, refilled, rooms
+from .features import gather, inside, misfit, refilled, rooms
 from .forward import finite
 from .points import Points
 from .results import OutputGaussian
@@ -29,7 +29,7 @@ from .rows import as_rows, as_vector, split
 from .shape import Shape
 from .solve import draw, exponent, solve
 
-__all__ = ["KERNELS", "collapsed", "shared_by_all", "statistics"]
+__all__ = ["KERNELS", "collapsed", "shared_by_all"]
 
 
 def collapsed(
@@ -56,45 +56,10 @@ def collapsed(
     return OutputGaussian(evidence, mean, cholesky, sse, drawn, drawn_sse)
 
 
-def statistics(
-    shape: Shape, h: np.ndarray, points: Points, threads: int = 1
-) -> tuple[np.ndarray, np.ndarray]:
-    """F Fᵀ (B, K, K) and F y (B, K) of hidden parts h (B, ≥H)."""
-    h, b, k = as_rows(h, shape.n_hidden), len(h), shape.n_output
-    gram, moment = np.empty((b, k, k)), np.empty((b, k))
-    shared = (
-        shape.widths,
-        shape.code,
-        shape.units,
-        shape.n_hidden,
-        points.x,
-        points.y,
-        points.root,
-    )
-    split(_statistics, threads, points.work, (h, gram, moment), shared)
-    return gram, moment
-
-
 def shared_by_all(shape: Shape, points: Points, precisions: np.ndarray) -> tuple[Any, ...]:
     """What kernels of the collapsed density take beside the rows."""
     d = as_vector(precisions, shape.n_output)
     return shape.widths, shape.code, shape.units, shape.n_hidden, d, *points.arrays(shape)
-
-
-@kernel
-def _statistics(h, gram, moment, sizes, code, total, ndim, x, y, root):
-    count = moment.shape[1]
-    features, units, work = rooms(total, sizes, y, root)
-    sums = np.empty(count * (count + 1))
-    for w in range(h.shape[0]):
-        gather(h[w], sizes, code, x, y, root, features, units, work, sums)
-        bad = 0.0 if finite(h[w], ndim) else math.nan
-        for j in range(count):
-            a = outside(j, count)
-            moment[w, a] = sums[j * (count + 1)] + bad
-            for k in range(j + 1):
-                b = outside(k, count)
-                gram[w, a, b] = gram[w, b, a] = sums[j * (count + 1) + 1 + k] + bad
 
 
 @kernel
@@ -125,4 +90,4 @@ def _collapsed(
         evidence[w] = volume + exponent(precision, first, precisions, mean[w])
 
 
-KERNELS = {"collapsed density": _collapsed, "sufficient statistics": _statistics}
+KERNELS = {"collapsed density": _collapsed}

@@ -57,7 +57,6 @@ def make_ready(say: Callable[[str], None] = lambda _: None) -> None:
     misfit.sse_and_grad(shape, theta, points)
     misfit.outputs(shape, theta, points)
     collapsed.collapsed(shape, theta, points, 1.0, np.ones(2), np.zeros((1, 2)))
-    collapsed.statistics(shape, theta, points)
     collapsed_grad.collapsed_and_grad(shape, theta, points, 1.0, np.ones(2))
     collapsed_grad.expected_grad(shape, theta, points, 1.0, np.zeros((1, 2)), np.zeros((1, 2, 2)))
     one, square = np.zeros(1), np.ones((1, 2, 2))

@@ -1,0 +1,174 @@
+"""Runs by themselves: unbiased on a Gaussian, right on posteriors that mislead; their pieces."""
+
+import math
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scenarios import curve, quadrature
+from scipy.special import logsumexp
+from small import hidden_mode
+
+from nnpost import MLP, Dataset, Gaussian, GaussianPrior, Posterior, read_data
+from nnpost.moves.registry import exchanged
+from nnpost.numerics.student_mixture import StudentMixture
+from nnpost.posterior.folded import FoldedPosterior
+from nnpost.posterior.output_layer import OutputLayer
+from nnpost.tempering.independent import Independent, independent_run
+from nnpost.tempering.particles import PathParticles, Sweeps, Tuned, fresh_units
+from nnpost.tempering.path import Path as WayUp
+from nnpost.tempering.path import Start
+from nnpost.tempering.temper import temper
+
+CASES = Path(__file__).parents[1] / "cases"
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
+@pytest.mark.parametrize("sigma", [0.2, "infer"])
+def test_gradients_belong_to_the_place_and_not_to_its_copy(activation, sigma):
+    """At a copy outside D, too, the slopes are finite differences of the values there."""
+    post = curve(3, activation, sigma, inputs=2)
+    folded = FoldedPosterior(OutputLayer(post))
+    rng = np.random.RandomState(0)
+    h = rng.standard_normal((6, folded.ndim))
+    d = folded.ndim
+    mixture = StudentMixture(np.array([0.4, 0.6]), folded.fold(h[:2]), np.stack([np.eye(d)] * 2))
+    way = WayUp(Start(folded, mixture, 0.3), folded)
+    values, slopes = way.with_slopes(h)
+    inside = way.inside(folded.fold(h))
+    np.testing.assert_allclose(values.end, inside.end)
+    np.testing.assert_allclose(values.start, inside.start)
+    for k, step in enumerate(1e-6 * np.eye(d)):
+        up, down = (way.with_slopes(h + s)[0] for s in (step, -step))
+        for slope, high, low in zip(slopes, up, down, strict=True):
+            np.testing.assert_allclose(slope[:, k], (high - low) / 2e-6, rtol=1e-4, atol=1e-4)
+
+
+def test_the_start_is_a_density_on_the_domain():
+    """What is lost of its mass is the part of the mixture that lies outside; draws follow it."""
+    folded = FoldedPosterior(OutputLayer(curve(1, "tanh")))
+    mixture = StudentMixture(np.ones(1), np.array([[0.5, 1.0]]), np.eye(2)[None])
+    start, rng = Start(folded, mixture, 0.4), np.random.RandomState(0)
+    side = np.linspace(-60, 60, 2401)
+    grid = np.array(list(product(side, side)))
+    grid = grid[folded.inside(grid)]
+    mass = np.exp(logsumexp(start.log_prob(grid))) * (side[1] - side[0]) ** 2
+    q = start.draw(20_000, rng)
+    inside = folded.inside(q)
+    assert inside.mean() == pytest.approx(mass, abs=0.015)
+    near = (grid**2).sum(axis=1) < 4
+    share = np.exp(logsumexp(start.log_prob(grid[near]))) * (side[1] - side[0]) ** 2
+    assert ((q[inside] ** 2).sum(axis=1) < 4).sum() / len(q) == pytest.approx(share, abs=0.015)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
+def test_sweeps_leave_the_posterior_alone(activation):
+    """Exact draws from a grid, moved, still have the same moments, at β = 1 and below it."""
+    post = curve(1, activation, sigma=0.5)
+    layer = OutputLayer(post)
+    folded, rng, size = FoldedPosterior(layer), np.random.RandomState(1), 4000
+    mixture = StudentMixture(np.ones(1), np.ones((1, 2)), np.eye(2)[None] * 2)
+    start = Start(folded, mixture, 0.5)
+    way = WayUp(start, folded)
+    w, b = (np.linspace(-6 * s, 6 * s, 1201) for s in post.scales[:2])
+    grid = np.stack(np.meshgrid(w, b, indexing="ij"), axis=-1).reshape(-1, 2)
+    grid = grid[folded.inside(grid)]
+    for beta in (0.4, 1.0):
+        log_p = way.inside(grid).at(beta)
+        p = np.exp(log_p - logsumexp(log_p))
+        cell = np.array([w[1] - w[0], b[1] - b[0]])
+        draws = grid[rng.choice(len(grid), size, p=p)] + cell * (rng.random_sample((size, 2)) - 0.5)
+        mean = p @ grid
+        sd = np.sqrt(p @ (grid - mean) ** 2)
+        sweeps = Sweeps()
+        tuner = Tuned(exchanged(layer), start.scales, sweeps)
+        units = fresh_units(layer, sweeps)
+        particles = PathParticles(way, folded.fold(draws), 6, tuner, units, sweeps)
+        particles.go_on(np.arange(size), beta)
+        assert particles.move(rng) > 0.5
+        assert (particles.h != draws).any(axis=1).mean() > 0.9
+        np.testing.assert_allclose(particles.values.end, folded.log_prob(particles.h))
+        assert (abs(particles.h.mean(axis=0) - mean) < 4.5 * sd / math.sqrt(size)).all()
+        assert (abs((particles.h - mean).std(axis=0) / sd - 1) < 0.15).all()
+
+
+def test_two_layers_start_from_the_prior_and_agree_with_importance_sampling():
+    """Two hidden layers of one unit: four dimensions, 400,000 draws of the prior for the truth."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-2, 2, 12)
+    data = Dataset(x, np.tanh(2 * x) + 0.3 * rng.standard_normal(12))
+    post = Posterior(MLP(1, (1, 1), "tanh"), data, Gaussian(0.5), GaussianPrior(1.5))
+    layer = OutputLayer(post)
+    h = post.scales[layer.hidden_index] * rng.standard_normal((400_000, layer.ndim))
+    weights = layer.log_prob(h) - layer.hidden_prior.log_prob(h)
+    truth = logsumexp(weights) - math.log(len(h))
+    error = np.exp(weights - truth).std() / math.sqrt(len(h))
+    found = temper(post, 4, particles=600, seed=1)
+    assert found.start == "prior"
+    assert found.log_evidence == pytest.approx(truth, abs=4 * math.hypot(found.error, error) + 0.01)
+
+
+def three_units():
+    rng = np.random.default_rng(3)
+    x = rng.uniform(-2, 2, (50, 2))
+    y = np.sin(1.5 * x[:, 0]) * np.cos(x[:, 1]) + 0.2 * rng.standard_normal(50)
+    return Posterior(MLP(2, (3,), "tanh"), Dataset(x, y), Gaussian(0.2), GaussianPrior(3.0))
+
+
+def sinusoidal(std):
+    data = read_data(CASES / "sinusoidal_std.csv", x=["x1"], y="y")
+    return Posterior(MLP(1, (2,), "tanh"), data, Gaussian("infer"), GaussianPrior(std))
+
+
+@pytest.mark.parametrize(
+    ("post", "log_z", "within"),
+    [
+        # 98 % of it in a narrow mode: importance sampling, more than 90,000 effective draws.
+        pytest.param(hidden_mode(), -106.477, 0.03, id="a narrow mode beside a broad one"),
+        pytest.param(three_units(), -40.15, 0.3, id="three units, two inputs"),
+        pytest.param(sinusoidal(30.0), -87.76, 0.15, id="noise inferred, a broad prior"),
+        pytest.param(sinusoidal(1.0), -79.14, 0.05, id="noise inferred"),
+    ],
+)
+def test_evidence_of_posteriors_that_mislead(post, log_z, within):
+    found = temper(post, 4, seed=1)
+    assert found.start == "both"
+    assert found.error < within / 2
+    assert found.log_evidence == pytest.approx(log_z, abs=within)
+
+
+def test_points_that_do_not_serve_are_given_up():
+    """Where few points do not stand for the data, all data are taken, and nothing is lost."""
+    rng = np.random.default_rng(0)
+    x = np.sort(rng.uniform(-1, 1, 400))
+    data = Dataset(x, np.sign(x) + 0.02 * rng.standard_normal(400))
+    post = Posterior(MLP(1, (1,), "tanh"), data, Gaussian(0.02), GaussianPrior(100.0))
+    layer = OutputLayer(post)
+    one = independent_run(
+        layer, 400, 8, np.random.RandomState(0), lambda done, text: None, Independent(few=1.1)
+    )
+    two = independent_run(
+        layer, 400, 8, np.random.RandomState(0), lambda done, text: None, Independent()
+    )
+    assert one.log_z == pytest.approx(two.log_z, abs=0.3)
+
+
+def test_a_run_tells_how_far_it_is():
+    told = []
+    layer = OutputLayer(curve(2))
+    independent_run(
+        layer, 100, 8, np.random.RandomState(0), lambda *said: told.append(said), Independent()
+    )
+    done = [share for share, _ in told]
+    assert done == sorted(done)
+    assert done[0] == 0.0
+    assert done[-1] == 1.0
+    assert told[-1][1].startswith("log Z ")
+
+
+def test_one_unit_with_the_prior_alone_is_quadrature():
+    post = curve(1)
+    found = temper(post, 4, particles=1000, seed=1, start="prior")
+    assert found.start == "prior"
+    assert found.log_evidence == pytest.approx(quadrature(post), abs=0.02)
