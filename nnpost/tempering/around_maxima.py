@@ -42,7 +42,7 @@ class Around:
 
     search: Search = field(
         default_factory=lambda: Search(
-            restarts=100, hops=2, hoppers=40, ascent=Ascent(deep=40.0), components=60
+            restarts=250, hops=2, hoppers=40, ascent=Ascent(deep=40.0), components=60
         )
     )
     draws: int = 4000  # of the last mixture, and of the one before

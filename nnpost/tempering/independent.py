@@ -47,7 +47,7 @@ class Independent:
 
     search: Search = field(
         default_factory=lambda: Search(
-            restarts=100, ascent=Ascent(steps=60, deep=30.0), hops=2, hoppers=50, components=50
+            restarts=250, ascent=Ascent(steps=60, deep=30.0), hops=2, hoppers=50, components=50
         )
     )
     searched: int = 40  # dimensions up to which basins are searched for
