@@ -192,9 +192,9 @@ KNOWN = {"basins": ("importance sampling", "tempering")}
 def ladder(tempering: Tempering) -> Figure:
     """The tempered runs: their ladders, the share of accepted moves, and the evidence of each.
 
-    Right: log Z of every run filled, and hollow that of its first pilot, or from basins by tempering
-    where the other is by importance sampling; the mean of Z and its standard error as the line and
-    the band.
+    Right: log Z of every run filled, and hollow that of its first pilot, or from basins by
+    tempering where the other is by importance sampling; the mean of Z and its standard error as
+    the line and the band.
     """
     fig = new_figure(7.2, 3.1)
     left, middle, right = fig.subplots(1, 3, width_ratios=[1.2, 1.2, 1])
