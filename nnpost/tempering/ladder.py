@@ -24,7 +24,7 @@ from scipy.special import logsumexp
 
 from ..numerics.resampling import log_effective_size, systematic
 
-__all__ = ["Ladder", "LogWeights", "Particles", "Rungs", "follow", "next_rung", "run_ladder"]
+__all__ = ["Ladder", "LogWeights", "Rungs", "follow", "next_rung", "run_ladder"]
 
 LogWeights = Callable[[float], np.ndarray]
 

@@ -23,7 +23,7 @@ import numpy as np
 from ..numerics.student_mixture import StudentMixture
 from ..posterior.folded import FoldedPosterior
 
-__all__ = ["Path", "Slopes", "Start", "Values"]
+__all__ = ["Path", "Start", "Values"]
 
 
 class Values(NamedTuple):
