@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses=8 --dist loadscope
 
 .DEFAULT_GOAL := help
-.PHONY: help setup parabola test lint analyses docs-settings bench others growth gpu exactness calibration nested sine clean
+.PHONY: help setup parabola test lint analyses docs-settings bench others growth gpu exactness calibration nested adversary sine clean
 
 help:           ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -65,6 +65,9 @@ calibration: $(STAMP) ## simulation-based calibration over 400 data sets, with i
 
 nested: $(STAMP) ## log Z of the parabola by nested sampling
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/nested.py
+
+adversary: $(STAMP) ## posteriors made to mislead, for five seeds: is the verdict right? (half an hour)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/adversary.py --write
 
 sine: $(STAMP)   ## the sharp sine for five seeds: log Z, bands, seconds (half an hour)
 	$(BIN)/python benchmarks/sine.py

@@ -33,7 +33,7 @@ from ..posterior.posterior import Posterior
 from .basin_hopping import Ascent, Basins, Search, pooled, search, tops_above
 from .tempered_run import NoBasins
 
-__all__ = ["AroundMaxima", "around_maxima"]
+__all__ = ["Around", "AroundMaxima", "around_maxima"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,9 @@ class Around:
     prior_share: float = 0.1  # of the prior in what is drawn from
     fitted: int = 24  # components fitted to draws
     fit: Fit = field(default_factory=lambda: Fit(rounds=10))
-    tops_share: float = 0.3  # of the tops' own components in what is drawn from
+    first_share: float = 0.3  # of the tops' own components, and those of a chain, in the last fit
+    favour: float = 0.2  # power of the masses by which tops are drawn around: small ones, too,
+    light: float = 12.0  # but not those that are lighter than the heaviest by more nats
     work: float = 2e9  # sigmoids that the search may cost; beyond that less is searched,
     climbed: int = 30  # draws of a chain that are climbed from
     level: float = 0.05  # nats between the heights of tops that count as one
@@ -142,12 +144,12 @@ def around_maxima(
     tops, reached = _tops(post, theta, climbed, rng, tuning)
     if len(tops.h) == 0:
         return None
-    mixture = tops.mixture(len(tops.h))
+    mixture = _around(tops, tuning)
     if draws is not None:
         seen = fit_mixture(
             exact.split(np.asarray(draws, dtype=float)), tuning.fitted, rng, tuning.fit
         )
-        mixture = mixture.joined(seen, tuning.tops_share)
+        mixture = mixture.joined(seen, 0.5)
     proposal = _Proposal(exact, mixture, tuning.prior_share)
     for _ in range(tuning.rounds):
         found = AroundMaxima(exact, tops, reached, *proposal.weighed(tuning.draws, rng))
@@ -156,10 +158,17 @@ def around_maxima(
         fitted = fit_mixture(
             found.h[systematic(found.log_weights, rng)], tuning.fitted, rng, tuning.fit
         )
-        proposal = replace(proposal, mixture=mixture.joined(fitted, tuning.tops_share))
+        proposal = replace(proposal, mixture=mixture.joined(fitted, tuning.first_share))
         if found.effective > tuning.enough * tuning.draws:
             break
     return AroundMaxima(exact, tops, reached, *proposal.weighed(tuning.draws, rng))
+
+
+def _around(tops: Basins, tuning: Around) -> StudentMixture:
+    """Heavy-tailed components on the tops; even a mode of a thousandth gets many draws."""
+    heavy = tops.log_mass > tops.log_mass.max() - tuning.light
+    weights = np.exp(tuning.favour * (tops.log_mass[heavy] - tops.log_mass.max()))
+    return StudentMixture(weights / weights.sum(), tops.h[heavy], tops.roots[heavy])
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from small import hidden_mode
 
 from nnpost.common.tables import plain_label
 from nnpost.comparison.compare import compare
@@ -61,6 +62,31 @@ def test_the_map_is_above_all_draws_and_sgd_close_to_it(linear):
     # log p falls by χ²/2 with two degrees of freedom: its mean is one nat under the top.
     assert found.map.log_prob - found.log_posterior.mean == pytest.approx(1, abs=0.05)
     assert found.log_posterior.sd == pytest.approx(1, abs=0.05)
+
+
+def test_no_draw_and_no_restart_is_higher_than_the_maxima():
+    """Restarts that hardly trained, and a narrow mode that the search alone finds."""
+    post = hidden_mode()
+    fits = train(post, restarts=8, epochs=20)
+    run = sample(post, nsteps=400, seed=0, start="prior")
+    found = compare(post, fits, run)
+    chain = run.get_chain(flat=True)
+    for vectors in (chain, fits.theta, fits.map.theta[None], fits.mle.theta[None]):
+        assert found.map.log_prob >= post.log_prob(vectors).max() - 1e-9
+        assert found.mle.log_likelihood >= post.log_likelihood(vectors).max() - 1e-9
+    assert found.mle.log_likelihood > fits.mle.log_likelihood + 5  # the narrow mode
+
+
+def test_a_likelihood_without_a_maximum_is_told():
+    """Two points on either side of a step: the steeper the unit, the better."""
+    data = Dataset([-1.0, -0.1, 0.1, 1.0], [-1.0, -1.0, 1.0, 1.0])
+    post = Posterior(MLP(1, (1,), "tanh"), data, Gaussian(0.5), GaussianPrior(3.0))
+    fits = train(post, restarts=8, epochs=100)
+    found = compare(post, fits, sample(post, nsteps=60, seed=0, start="prior"))
+    assert found.mle.log_likelihood >= found.map.log_likelihood
+    assert not found.mle.converged
+    assert any("no isolated maximum: it rises" in note for note in found.notes())
+    assert "no isolated maximum" in str(fits)
 
 
 def test_all_four_networks_are_shown_in_one_copy():
