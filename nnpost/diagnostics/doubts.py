@@ -18,13 +18,18 @@ from .survey import Evidence, Region, Survey
 
 __all__ = ["bounded", "evidence_apart", "ladder_stalled", "log_z_apart", "means_apart", "missed"]
 
-AGAIN = (
-    "temper from the basins of a search, with more particles "
-    "(--set temper.start=basins --set temper.particles=4000), and sample again"
-)
+MORE = "temper with more particles (--set temper.particles=8000)"
+SEARCH = "temper from the basins of a long search (--set temper.start=basins)"
 
 
-def missed(survey: Survey | None, ess: float | None, criteria: Criteria) -> Iterator[str]:
+def again(searched: bool) -> str:
+    """What to do where tempered runs have missed something; a search is for one hidden layer."""
+    return f"{SEARCH}, or {MORE}" if searched else MORE
+
+
+def missed(
+    survey: Survey | None, ess: float | None, searched: bool, criteria: Criteria
+) -> Iterator[str]:
     """A region whose share of the chain's draws is too small; ``ess`` effective draws."""
     if survey is None:
         return
@@ -37,7 +42,8 @@ def missed(survey: Survey | None, ess: float | None, criteria: Criteria) -> Iter
     yield (
         f"a share of {worst.drawn:.3g} of the draws lies around the maximum of log density "
         f"{worst.height:.2f} (the output layer integrated out), where importance sampling finds "
-        f"{share} of the posterior, so the ensembles have missed it together: {AGAIN}"
+        f"{share} of the posterior, so the ensembles have missed it together: {again(searched)}, "
+        "and sample again"
     )
 
 
@@ -54,7 +60,7 @@ def _short(region: Region, survey: Survey, one_draw: float, criteria: Criteria) 
     )
 
 
-def means_apart(survey: Survey | None, criteria: Criteria) -> Iterator[str]:
+def means_apart(survey: Survey | None, searched: bool, criteria: Criteria) -> Iterator[str]:
     """The posterior mean that differs most from that by importance sampling, if one does."""
     if survey is None or not survey.reliable or not survey.means:
         return
@@ -63,8 +69,8 @@ def means_apart(survey: Survey | None, criteria: Criteria) -> Iterator[str]:
         yield (
             f"the mean of {worst.name} is {worst.drawn:.4g} ± {worst.drawn_error:.1g} by the chain "
             f"and {worst.here:.4g} ± {worst.here_error:.1g} by importance sampling around all "
-            "maxima, so the chain has not been everywhere in proportion: run more steps (--set "
-            f"sample.nsteps=…), or {AGAIN}"
+            "maxima, so the chain has not been everywhere in proportion: run more steps "
+            f"(--until converged), or {again(searched)}"
         )
 
 
@@ -72,10 +78,7 @@ def log_z_apart(evidence: Evidence, criteria: Criteria) -> Iterator[str]:
     """Each ensemble's log Z against the mean of the others'."""
     z = np.array(evidence.per_ensemble, dtype=float)
     if not np.isfinite(z).all():
-        yield (
-            "log Z of an ensemble is not finite: temper with more particles "
-            "(--set temper.particles=4000)"
-        )
+        yield (f"log Z of an ensemble is not finite: {MORE}")
         return
     if z.size < 2:
         return
@@ -85,8 +88,7 @@ def log_z_apart(evidence: Evidence, criteria: Criteria) -> Iterator[str]:
         yield (
             f"log Z of ensemble {worst + 1} of {z.size} is {z[worst]:.2f}, {abs(gap[worst]):.2f} "
             f"{'above' if gap[worst] > 0 else 'below'} the mean of the others, and must be within "
-            f"{allowed:.2f}: temper with more particles (--set temper.particles=4000) or more "
-            "steps (--set temper.steps=32)"
+            f"{allowed:.2f}: {MORE} or more steps (--set temper.steps=32)"
         )
 
 
@@ -96,12 +98,13 @@ def ladder_stalled(evidence: Evidence, criteria: Criteria) -> Iterator[str]:
         yield (
             f"only {evidence.acceptance:.2%} of the moves were accepted where the likelihood had "
             f"the power {evidence.stalled_at:.3g}, so the tempered runs stood still there: temper "
-            "with more steps (--set temper.steps=32), or from basins "
-            "(--set temper.start=basins)"
+            "with more steps (--set temper.steps=32)"
         )
 
 
-def evidence_apart(evidence: Evidence, survey: Survey | None, criteria: Criteria) -> Iterator[str]:
+def evidence_apart(
+    evidence: Evidence, survey: Survey | None, searched: bool, criteria: Criteria
+) -> Iterator[str]:
     """log Z by tempering against importance sampling, by the errors of both."""
     if survey is None or not math.isfinite(evidence.log_z):
         return
@@ -111,14 +114,13 @@ def evidence_apart(evidence: Evidence, survey: Survey | None, criteria: Criteria
         if abs(survey.log_z - evidence.log_z) > criteria.max_evidence_z * error:
             yield (
                 f"{tempered}{_number(survey.log_z, survey.error)} by importance sampling around "
-                "all maxima, further apart than their errors allow: believe the latter, or temper "
-                "with more particles (--set temper.particles=4000)"
+                "all maxima, further apart than their errors allow: believe the latter, or "
+                f"{MORE}"
             )
     elif survey.log_z > max(evidence.per_ensemble) + criteria.max_from_map:
         yield (
             f"{tempered}at least {survey.log_z - criteria.max_from_map:.1f} by importance sampling "
-            "around all maxima, so the tempered runs have missed most of it: temper from basins "
-            "(--set temper.start=basins), with more particles (--set temper.particles=4000)"
+            f"around all maxima, so the tempered runs have missed most of it: {again(searched)}"
         )
 
 

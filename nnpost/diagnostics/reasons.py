@@ -75,7 +75,7 @@ def bad_rhat(found: Mapping[str, Mixing], criteria: Criteria) -> Iterator[str]:
                 f"R-hat of {_name(found, name)} is {rhat:.4g} and must be below "
                 f"{criteria.max_rhat:g}, so the ensembles disagree{found[name].apart}: "
                 "run more steps (--until converged), or temper with more particles "
-                "(--set sample.start=tempered --set temper.particles=4000)"
+                "(--set sample.start=tempered --set temper.particles=8000)"
             )
 
 
@@ -133,8 +133,8 @@ def causes(post: Posterior, chain: NDArray[np.float64], criteria: Criteria) -> I
     if gain > criteria.sharp:
         yield (
             f"the data outweigh the prior by up to {gain:,.0f} nats, and so sharp a posterior has "
-            "narrow basins that a chain hardly leaves: start in all of them "
-            "(--set temper.start=basins --set temper.particles=4000)"
+            "narrow basins that a chain hardly leaves: more particles find more of them "
+            "(--set temper.particles=8000)"
         )
 
 

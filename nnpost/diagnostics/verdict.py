@@ -150,7 +150,8 @@ def judge(
     """
     chain, log_prob = np.asarray(chain, dtype=float), np.asarray(log_prob, dtype=float)
     _check_shapes(chain, log_prob, ensembles)
-    believed = _believed(evidence, survey, criteria)
+    searched = len(post.net.hidden) == 1
+    believed = _believed(evidence, survey, searched, criteria)
     useless = tuple(reasons.unusable(chain, log_prob))
     if useless:
         empty = dict.fromkeys(QUANTITIES)
@@ -163,7 +164,7 @@ def judge(
     steps = len(chain) * thin
     whole = 1 + discarded / steps  # steps to be made for every step that is kept
     few = list(reasons.too_few_ensembles(ensembles, criteria))
-    unseen = list(doubts.missed(survey, ess, criteria))
+    unseen = list(doubts.missed(survey, ess, searched, criteria))
     apart = list(reasons.bad_rhat(found, criteria))
     short = [
         *reasons.low_ess(found, steps, whole, criteria),
@@ -171,7 +172,7 @@ def judge(
     ]
     wrong = [*few, *unseen, *apart, *short, *reasons.stuck(log_prob, criteria)]
     if not unseen:
-        wrong += doubts.means_apart(survey, criteria)
+        wrong += doubts.means_apart(survey, searched, criteria)
     if unseen or apart:
         wrong += reasons.causes(post, chain, criteria)
     elif short:
@@ -189,7 +190,7 @@ def judge(
 
 
 def _believed(
-    evidence: Evidence | None, survey: Survey | None, criteria: Criteria
+    evidence: Evidence | None, survey: Survey | None, searched: bool, criteria: Criteria
 ) -> dict[str, Any]:
     """Whether log Z can be believed, and if not, why."""
     if evidence is None:
@@ -197,7 +198,7 @@ def _believed(
     found = (
         *doubts.log_z_apart(evidence, criteria),
         *doubts.ladder_stalled(evidence, criteria),
-        *doubts.evidence_apart(evidence, survey, criteria),
+        *doubts.evidence_apart(evidence, survey, searched, criteria),
     )
     return {"evidence_trusted": not found, "evidence_reasons": found}
 

@@ -83,7 +83,7 @@ class Size:
     def doubt(self) -> str:
         """Why there is no log Z, or why all runs are wrong together; empty where neither is so."""
         evidence = Evidence(self.log_evidence, self.error, tuple(self.log_z.tolist()))
-        return self.failure or " ".join(evidence_apart(evidence, self.survey, STANDARD))
+        return self.failure or " ".join(evidence_apart(evidence, self.survey, True, STANDARD))
 
     def as_dict(self) -> dict[str, Any]:
         """Numbers, arrays and strings."""

@@ -143,7 +143,7 @@ def test_a_search_for_basins_that_nobody_asked_for_may_fail():
     """It is told, and the other sizes are scanned; where it was asked for it is an error."""
     blind = FromBasins(search=Search(restarts=0))
     nothing = TemperDetail(
-        basins=blind, searched=(3, 16), sharp=0.0
+        basins=blind, many_basins=(3, 16), sharp=0.0
     )  # two units have four dimensions
     quick = {"restarts": 2, "epochs": 5}
     found = scan(curve(), (1, 2), None, quick, FEW, 2, tuning=nothing)
