@@ -20,7 +20,7 @@ start and pilots have missed a mode, most runs are too low and a rare one is far
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -58,6 +58,7 @@ class Independent:
     fresh: int = 10  # draws of the start for every particle: they cost little beside the rest
     stages: int = 4  # pilots, at most
     enough: float = 100.0  # effective draws among those of the start that end the pilots
+    plenty: float = 2.0  # of them for every particle, from which on none has to move any more
     fitted: int = 30  # dimensions up to which mixtures are fitted to pilots
     components: int = 24  # of these mixtures
     prior_share: tuple[float, float] = (0.5, 0.2)  # of the first start, and of those after it
@@ -71,6 +72,7 @@ class _Pilot(NamedTuple):
     h: np.ndarray  # (N, H)
     rungs: Rungs
     plan: list[Tune]
+    sweeps: int  # on each rung
     effective: float  # draws that those of its start were worth
 
 
@@ -114,7 +116,7 @@ def independent_run(
             fit = fit_mixture(pilot.h, tuning.components, rng)
             both = fit if found is None else found.joined(fit, tuning.basins_share)
             start = Start(run.folded, both, tuning.prior_share[1])
-    return run.main(start, pilot.plan)._replace(mixture=fit, first_log_z=first)
+    return run.main(start, pilot)._replace(mixture=fit, first_log_z=first)
 
 
 class _Run:
@@ -147,15 +149,20 @@ class _Run:
         return found.mixture(tuning.search.components)
 
     def pilot(self, start: Start, stage: int) -> _Pilot:
-        """A small population that finds its own way."""
+        """A small population that finds its own way.
+
+        Where draws of a fitted start are worth plenty, that is one rung on which nothing moves.
+        """
         tuning, size = self.tuning, self._pilots
         path = Path(start, self.folded)
         tuner = Tuned(self.groups, start.scales, tuning.sweeps)
-        particles = self._particles(path, size, tuner)
+        particles = self._particles(path, size, tuner, self.sweeps)
         effective = math.exp(log_effective_size(particles.log_weights()(1.0)))
+        if stage > 1 and effective >= tuning.plenty * size:
+            particles.moves = 0
         done = self._progress((stage - 1) / tuning.stages * 0.3, 0.3 / tuning.stages)
         rungs = run_ladder(particles, size, self.rng, tuning.ladder, done)
-        return _Pilot(particles.h, rungs, tuner.plan, effective)
+        return _Pilot(particles.h, rungs, tuner.plan, particles.moves, effective)
 
     def points_serve(self, h: np.ndarray) -> bool:
         """Whether few points can stand for all data at h; if not, all are taken from now on."""
@@ -165,11 +172,11 @@ class _Run:
             self.folded = self.exact
         return serve
 
-    def main(self, start: Start, plan: Sequence[Tune]) -> TemperedRun:
+    def main(self, start: Start, pilot: _Pilot) -> TemperedRun:
         """New particles on the way that is known, weighed for all of the data at its end."""
         count = self.tuning.parts
         sizes = [len(part) for part in np.array_split(np.arange(self.particles), count)]
-        parts = [self._part(start, plan, size, k / count) for k, size in enumerate(sizes)]
+        parts = [self._part(start, pilot, size, k / count) for k, size in enumerate(sizes)]
         log_z = np.array([part.log_z for part in parts])
         log_weights = np.concatenate([part.log_weights for part in parts])
         rows = systematic(log_weights, self.rng, self.particles)
@@ -177,18 +184,18 @@ class _Run:
         return TemperedRun(
             self.exact.unfold(h, self.rng),
             float(logsumexp(log_z, b=np.array(sizes) / self.particles)),
-            [0.0, *(tune.beta for tune in plan)],
+            pilot.rungs.betas,
             np.mean([part.acceptance for part in parts], axis=0).tolist(),
             efficiency=float(np.mean([part.efficiency for part in parts])),
             parts=log_z,
         )
 
-    def _part(self, start: Start, plan: Sequence[Tune], size: int, begun: float) -> _Part:
+    def _part(self, start: Start, pilot: _Pilot, size: int, begun: float) -> _Part:
         path = Path(start, self.folded)
-        particles = self._particles(path, size, Planned(plan))
+        particles = self._particles(path, size, Planned(pilot.plan), pilot.sweeps)
         efficiency = math.exp(log_effective_size(particles.log_weights()(1.0))) / len(particles.h)
         done = self._progress(0.3 + 0.7 * begun, 0.7 / self.tuning.parts)
-        rungs = follow(particles, [tune.beta for tune in plan], size, self.rng, done)
+        rungs = follow(particles, pilot.rungs.betas[1:], size, self.rng, done)
         gap = self.exact.log_prob(particles.h) - particles.values.end
         log_z = rungs.log_z + float(logsumexp(gap)) - math.log(size)
         return _Part(particles.h, rungs.log_z + gap, log_z, rungs.acceptance, efficiency)
@@ -199,9 +206,11 @@ class _Run:
         share = round(self.tuning.pilot * self.particles)
         return min(self.particles, max(share, 4 * self.layer.ndim))
 
-    def _particles(self, path: Path, size: int, tuner: Tuned | Planned) -> PathParticles:
+    def _particles(
+        self, path: Path, size: int, tuner: Tuned | Planned, sweeps: int
+    ) -> PathParticles:
         h = path.start.draw(self.tuning.fresh * size, self.rng)
-        return PathParticles(path, h, self.sweeps, tuner, self.units, self.tuning.sweeps)
+        return PathParticles(path, h, sweeps, tuner, self.units, self.tuning.sweeps)
 
     def _progress(self, begin: float, part: float) -> Callable[[float, float], None]:
         def done(beta: float, log_z: float) -> None:

@@ -144,6 +144,8 @@ class PathParticles:
 
     def move(self, rng: np.random.RandomState) -> float:
         """The share is of the trajectories."""
+        if not self.moves:
+            return math.nan
         slopes = self.path.with_slopes(self.h)[1]
         rung = self.tuner.rung(self.beta, self.h, slopes.at(self.beta))
         shares = []
