@@ -163,7 +163,7 @@ def make_move(
     if mixtures:
         known = np.empty((0, post.ndim)) if seen is None else seen
         fresh = FoldedIndependence(tuple(mixtures), FoldedPosterior(layer), layer.split(known))
-        proposals.append((fresh, 1.0))
+        proposals.append((fresh, 4.0))
     return EnsembleMove(proposals, ensembles, layer)
 
 

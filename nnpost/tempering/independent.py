@@ -47,7 +47,7 @@ class Independent:
 
     search: Search = field(
         default_factory=lambda: Search(
-            restarts=250, ascent=Ascent(steps=60, deep=30.0), hops=2, hoppers=50, components=50
+            restarts=250, ascent=Ascent(deep=30.0), hops=2, hoppers=50, components=50
         )
     )
     searched: int = 40  # dimensions up to which basins are searched for
@@ -105,7 +105,7 @@ def independent_run(
         return TemperedRun(h, float(layer.log_prob(h[:1])[0]), [0.0, 1.0], [math.nan, math.nan])
     run = _Run(layer, particles, max(2, steps // 4), rng, progress, tuning)
     found = run.basins() if basins else None
-    start, fit, first = Start(run.folded, found, tuning.prior_share[0]), None, None
+    start, first = Start(run.folded, found, tuning.prior_share[0]), None
     for stage in range(1, tuning.stages + 1):
         pilot = run.pilot(start, stage)
         first = pilot.rungs.log_z if first is None else first
@@ -116,7 +116,7 @@ def independent_run(
             fit = fit_mixture(pilot.h, tuning.components, rng)
             both = fit if found is None else found.joined(fit, tuning.basins_share)
             start = Start(run.folded, both, tuning.prior_share[1])
-    return run.main(start, pilot)._replace(mixture=fit, first_log_z=first)
+    return run.main(start, pilot)._replace(first_log_z=first)
 
 
 class _Run:
@@ -181,11 +181,13 @@ class _Run:
         log_weights = np.concatenate([part.log_weights for part in parts])
         rows = systematic(log_weights, self.rng, self.particles)
         h = np.concatenate([part.h for part in parts])[rows]
+        few = self.layer.ndim <= self.tuning.fitted
         return TemperedRun(
             self.exact.unfold(h, self.rng),
             float(logsumexp(log_z, b=np.array(sizes) / self.particles)),
             pilot.rungs.betas,
             np.mean([part.acceptance for part in parts], axis=0).tolist(),
+            mixture=fit_mixture(h, self.tuning.components, self.rng) if few else None,
             efficiency=float(np.mean([part.efficiency for part in parts])),
             parts=log_z,
         )

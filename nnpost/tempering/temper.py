@@ -59,7 +59,7 @@ class TemperDetail:
     # fit can gain.
     many_basins: tuple[int, int] = (5, 16)
     sharp: float = 1000.0
-    useful: float = 0.01  # effective share of draws from a mixture that chains may draw from, too
+    useful: float = 0.05  # effective share of draws from a mixture that chains may draw from, too
 
 
 TEMPER_DETAIL = TemperDetail()

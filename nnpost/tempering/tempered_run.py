@@ -24,7 +24,7 @@ class TemperedRun(NamedTuple):
     """One run: its particles at the end of the ladder, and what else it found.
 
     From basins that is what importance sampling made of it, ``refined``; of a run by itself
-    (independent.py) the mixture fitted to its last pilot, the effective share of draws from where
+    (independent.py) a mixture fitted to its particles, the effective share of draws from where
     its particles started, log Z of the first pilot, and of each population.
     """
 
