@@ -213,9 +213,11 @@ def model_rows(found: Mapping[str, Any]) -> Pairs:
     for name in ("sgd", "map", "mle", "best_sample"):
         if (kept := found[name]) is not None:
             mse, log_posterior = number(kept["mse"], ".4g"), number(kept["log_posterior"], ".3f")
+            vague = name in ("map", "mle") and not kept["converged"]
             yield (
                 name.replace("_", " "),
-                f"{found['data']['misfit']} {mse}, log posterior {log_posterior}",
+                f"{found['data']['misfit']} {mse}, log posterior {log_posterior}"
+                + ", not an isolated maximum" * vague,
             )
     if found["sgd"] is not None and found["sgd"]["hpd_level"] is not None:
         yield "", f"{found['sgd']['hpd_level']:.1%} of the posterior draws lie above SGD"

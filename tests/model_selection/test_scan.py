@@ -148,7 +148,7 @@ def test_a_search_for_basins_that_nobody_asked_for_may_fail():
     quick = {"restarts": 2, "epochs": 5}
     found = scan(curve(), (1, 2), None, quick, FEW, 2, tuning=nothing)
     one, two = found.sizes
-    assert (one.start, two.start) == ("prior", "basins")
+    assert (one.start, two.start) == ("both", "basins")
     assert not one.failure
     assert "none of 0 climbs ended" in two.failure
     assert not two.trusted
