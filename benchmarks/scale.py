@@ -21,6 +21,7 @@ from measure import Job, Row, in_turn, repeated
 GIB = 2**30
 CHAIN = (256, 19)  # walkers and parameters of a long chain,
 ROWS, EVERY = 262_144, 1000  # its rows, 10 GiB in all, and how many of them one is kept of
+BLOCK = 1024  # rows whose digests are written together
 POINTS, WALKERS, STEPS = 1_000_000, 256, 2
 BUSY = (512, 6, 1000)  # walkers, units and points: work for two threads
 
@@ -68,6 +69,7 @@ def write_long_chain(path: Path) -> None:
     from nnpost.storage.backend import Commit
     from nnpost.storage.commit import pack, show_emcee, write_record
     from nnpost.storage.hdf_backend import RunFileBackend
+    from nnpost.storage.rows import digests
     from nnpost.storage.runfile import in_place, new_file
 
     post = nnpost.Posterior(nnpost.MLP(1, (6,), "tanh"), nnpost.datasets.sine())
@@ -77,6 +79,10 @@ def write_long_chain(path: Path) -> None:
         backend.grow(ROWS)
     mark = Commit(ROWS, np.zeros(CHAIN[0]), np.random.RandomState(0).get_state(), {})
     with in_place(path) as file:
+        for start in range(0, ROWS, BLOCK):
+            rows = range(start, min(start + BLOCK, ROWS))
+            zeros = np.zeros((len(rows), *CHAIN))
+            file["resume/digests"][rows.start : rows.stop] = digests(rows, zeros, zeros[..., 0])
         write_record(file, 0, pack(mark))
         show_emcee(file, mark)
 

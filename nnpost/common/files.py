@@ -1,7 +1,11 @@
-"""Files that appear whole: a name stands for the old one, or for all of the new one."""
+"""Files that appear whole: a name stands for the old one, or for all of the new one.
+
+That holds where the power is cut, too: the bytes are on the disk before they take the name.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,7 +14,7 @@ from typing import BinaryIO
 
 from .errors import RequestError
 
-__all__ = ["asked_for", "whole"]
+__all__ = ["asked_for", "reserve", "take_place", "whole"]
 
 
 @contextmanager
@@ -23,10 +27,40 @@ def whole(path: Path) -> Iterator[BinaryIO]:
     try:
         with part.open("wb") as file:
             yield file
-        os.replace(part, path)
+        take_place(part, path)
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def take_place(part: Path, path: Path) -> None:
+    """Give a new file the name ``path``, first the bytes and then the name being on the disk."""
+    _sync(part)
+    os.replace(part, path)
+    with suppress(OSError):  # some systems cannot sync a folder
+        _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def reserve(handle: int, size: int) -> None:
+    """Set aside disk space for the first ``size`` bytes of an open file. Raises OSError.
+
+    Where the system or the kind of disk knows nothing of this, it does nothing.
+    """
+    try:
+        os.posix_fallocate(handle, 0, size)
+    except AttributeError:
+        return
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+            raise
 
 
 @contextmanager

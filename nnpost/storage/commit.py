@@ -1,8 +1,8 @@
 """The groups ``mcmc`` and ``resume`` of a run file, and the records of commits.
 
 ``mcmc`` has emcee 3.1.6's layout: ``chain`` (N, W, P), ``log_prob`` (N, W), ``accepted`` (W,) and
-attributes. ``resume`` has two slots of bytes, each with room for one record: all that the next step
-of a chain depends on besides the last row, behind its length and checksum.
+attributes. ``resume`` has a digest of each row, and slots of bytes, each with room for one record:
+all that the next step of a chain depends on besides the last row, behind its length and checksum.
 :mod:`nnpost.storage.hdf_backend` tells what they are for. Nothing but :func:`allocate` changes the
 structure of the file.
 """
@@ -21,17 +21,19 @@ from ..common.errors import RequestError
 from .backend import Commit, RandomState
 
 __all__ = [
+    "SLOTS",
     "allocate",
-    "copy_rows",
     "newest_record",
     "pack",
     "placeholder",
+    "records",
+    "room_for_chain",
     "show_emcee",
-    "unpack",
     "write_record",
 ]
 
 _EMCEE = "3.1.6"  # the version whose layout group `mcmc` has
+SLOTS = 3  # one for the last commit that is synced, one for the last, one for the next
 _HEADER = struct.Struct("<QI")  # length and checksum of a record
 
 
@@ -59,7 +61,7 @@ def pack(mark: Commit) -> bytes:
     return _HEADER.pack(len(body), zlib.crc32(body)) + body
 
 
-def unpack(slot: bytes) -> Commit | None:
+def _unpack(slot: bytes) -> Commit | None:
     """Read a record; None if there is none, or only a part of one."""
     length, checksum = _HEADER.unpack_from(slot)
     body = slot[_HEADER.size : _HEADER.size + length]
@@ -73,16 +75,22 @@ def unpack(slot: bytes) -> Commit | None:
     return Commit(kept["iteration"].item(), kept["accepted"], random_state, moves)
 
 
-def newest_record(file: h5py.File) -> tuple[Commit, int] | None:
-    """The last commit and its slot; None if there was none yet."""
+def records(file: h5py.File) -> list[tuple[Commit, int]]:
+    """The commits that the slots hold, with their slots, the newest first."""
     if "resume" not in file:
         raise RequestError(
             f"{file.filename} cannot be resumed: its chain has no commit records (a thinned copy "
             "has none); resume the original or start anew"
         )
-    slots = [unpack(file[f"resume/slot_{slot}"][()].tobytes()) for slot in (0, 1)]
-    marks = [(mark, slot) for slot, mark in enumerate(slots) if mark is not None]
-    return max(marks, key=lambda found: found[0].iteration, default=None)
+    slots = [name for name in file["resume"] if name.startswith("slot_")]
+    found = [(_unpack(file["resume"][name][()].tobytes()), int(name[5:])) for name in slots]
+    marks = [(mark, slot) for mark, slot in found if mark is not None]
+    return sorted(marks, key=lambda pair: pair[0].iteration, reverse=True)
+
+
+def newest_record(file: h5py.File) -> tuple[Commit, int] | None:
+    """The last commit and its slot; None if there was none yet."""
+    return next(iter(records(file)), None)
 
 
 def write_record(file: h5py.File, slot: int, record: bytes) -> None:
@@ -111,6 +119,10 @@ def allocate(
     file: h5py.File, rows: int, shape: tuple[int, int], block: int, record_bytes: int
 ) -> None:
     """Create ``mcmc`` and ``resume`` with all the space that they will ever use."""
+    kept = file.create_group("resume")
+    for slot in range(SLOTS):
+        kept[f"slot_{slot}"] = np.zeros(record_bytes, np.uint8)
+    kept["digests"] = np.zeros(rows, np.uint32)
     group = file.create_group("mcmc")
     group.attrs.update(
         version=_EMCEE, nwalkers=shape[0], ndim=shape[1], has_blobs=False, iteration=0
@@ -121,8 +133,13 @@ def allocate(
     for name, row in (("chain", shape), ("log_prob", shape[:1])):
         chunks = (min(block, rows), *row)
         _reserve(group, name, (rows, *row), "f8", maxshape=(None, *row), chunks=chunks)
-    for slot in (0, 1):
-        _reserve(file.require_group("resume"), f"slot_{slot}", (record_bytes,), "u1")
+
+
+def room_for_chain(rows: int, shape: tuple[int, int], block: int, record_bytes: int) -> int:
+    """Bytes that :func:`allocate` will not exceed."""
+    chunks = -(-rows // min(block, rows))
+    row = 8 * shape[0] * (shape[1] + 1)
+    return chunks * (min(block, rows) * row + 512) + 4 * rows + SLOTS * record_bytes + 2**16
 
 
 def _reserve(group: h5py.Group, name: str, shape: tuple[int, ...], dtype: str, **kw: Any) -> None:
@@ -130,12 +147,3 @@ def _reserve(group: h5py.Group, name: str, shape: tuple[int, ...], dtype: str, *
     plan.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
     plan.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
     group.create_dataset(name, shape, dtype, dcpl=plan, **kw)
-
-
-def copy_rows(old: h5py.File, new: h5py.File, rows: int, block: int) -> None:
-    """Copy the first ``rows`` rows, ``block`` at a time."""
-    for name in ("chain", "log_prob"):
-        source, target = old["mcmc"][name], new["mcmc"][name]
-        for start in range(0, rows, block):
-            part = slice(start, min(start + block, rows))
-            target[part] = source[part]

@@ -11,13 +11,9 @@ import numpy as np
 from ..common.errors import RequestError
 from ..common.settings import COUNT, checked
 from .commit import newest_record
-from .runfile import (
-    copy_packed,
-    lock,
-    open_run,
-    replacing,
-    telling_damage,
-)
+from .rows import read_rows
+from .runfile import lock, open_run, replacing, telling_damage
+from .trees import copy_packed
 
 __all__ = [
     "chain_size",
@@ -106,11 +102,8 @@ def read_chain(path: str | os.PathLike[str], discard: int = 0) -> StoredChain:
     """
     with open_run(path) as file, telling_damage(path):
         iteration, accepted = _some_rows(file, path)
-        group, rows = file["mcmc"], slice(discard, iteration)
-        every = int(group.attrs.get("every", 1))
-        return StoredChain(
-            group["chain"][rows], group["log_prob"][rows], accepted, iteration, every
-        )
+        every = int(file["mcmc"].attrs.get("every", 1))
+        return StoredChain(*read_rows(file, slice(discard, iteration)), accepted, iteration, every)
 
 
 def _some_rows(file: h5py.File, path: str | os.PathLike[str]) -> tuple[int, np.ndarray]:
@@ -142,14 +135,14 @@ def thinned_copy(
             f"{target} is the file to be thinned itself, whose other rows would be lost: choose "
             "another file for the copy"
         )
-    packed = {"compression": "gzip", "compression_opts": 9, "shuffle": True}
+    packed = {"compression": "gzip", "compression_opts": 9, "shuffle": True, "fletcher32": True}
     with open_run(source) as old:
         with telling_damage(source):
             iteration, accepted = _some_rows(old, source)
         rows = iteration // every
         if rows == 0:
             raise RequestError(f"{source} has {iteration} rows: cannot keep every {every}th")
-        with lock(target), replacing(target) as new:
+        with lock(target), replacing(target, _room_for_copy(old, rows)) as new:
             for name in old:
                 if name not in {"mcmc", "resume"}:
                     group = new.create_group(name, track_order=True)
@@ -158,27 +151,30 @@ def thinned_copy(
             group.attrs.update(kept.attrs)
             group.attrs.update(iteration=rows, every=every * int(kept.attrs.get("every", 1)))
             group["accepted"] = accepted * (rows / iteration)
-            for name in ("chain", "log_prob"):
-                _thin(_uncached(kept, name), group, rows, every, packed)
+            _thin(old, group, rows, every, packed)
 
 
-def _uncached(group: h5py.Group, name: str) -> h5py.Dataset:
-    """A dataset of which single rows are read: HDF5 reads whole chunks into its cache."""
-    plan = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
-    plan.set_chunk_cache(1, 0, 0.0)
-    return h5py.Dataset(h5py.h5d.open(group.id, name.encode(), plan))
+def _room_for_copy(old: h5py.File, rows: int) -> int:
+    """What a copy needs where nothing can be compressed."""
+    chain = [old["mcmc"][name] for name in ("chain", "log_prob")]
+    kept = sum(rows * 8 * int(np.prod(part.shape[1:])) for part in chain)
+    gone = sum(part.id.get_storage_size() for part in chain)
+    return max(os.path.getsize(old.filename) - gone, 0) + kept + 2**16
 
 
-def _thin(
-    whole: h5py.Dataset, group: h5py.Group, rows: int, every: int, packed: dict[str, Any]
-) -> None:
-    """Copy ``rows`` rows into a new dataset of the same name, a chunk at a time."""
-    row = whole.shape[1:]
-    block = min(rows, max(1, CHUNK_BYTES // (8 * int(np.prod(row)))))
-    name = whole.name.rpartition("/")[2]
-    thin = group.create_dataset(name, (rows, *row), "f8", chunks=(block, *row), **packed)
+def _thin(old: h5py.File, group: h5py.Group, rows: int, every: int, packed: dict[str, Any]) -> None:
+    """Copy ``rows`` rows into new datasets, a chunk at a time."""
+    walkers, ndim = old["mcmc/chain"].shape[1:]
+    block = min(rows, max(1, CHUNK_BYTES // (8 * walkers * ndim)))
+    thin = [
+        group.create_dataset(name, (rows, *row), "f8", chunks=(block, *row), **packed)
+        for name, row in (("chain", (walkers, ndim)), ("log_prob", (walkers,)))
+    ]
     for start in range(0, rows, block):
         stop = min(start + block, rows)
-        with telling_damage(whole.file.filename):
-            part = whole[(start + 1) * every - 1 : stop * every : every]
-        thin[start:stop] = part
+        with telling_damage(old.filename):
+            parts = read_rows(old, slice((start + 1) * every - 1, stop * every, every))
+        for target, part in zip(thin, parts, strict=True):
+            target[start:stop] = part
+    for target in thin:
+        target.flush()  # while it is held, so that an error is heard

@@ -6,7 +6,8 @@ import os
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Protocol, Self, TypeVar
 
-from .runfile import Tree, read_group, write_groups
+from .runfile import read_group, write_groups
+from .trees import Tree
 
 __all__ = ["Stage", "as_groups", "read_stage", "write_stages"]
 

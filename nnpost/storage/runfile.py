@@ -1,4 +1,4 @@
-"""The run file as a whole: opening it, locking it, its trees, and replacing it in one instant.
+"""The run file as a whole: opening it, locking it, and replacing it in one instant.
 
 A run file is HDF5 with one group for each stage of a run. Everything that changes the *structure*
 of the file (a new file, a group written or replaced, a chain that grows) is done on a new file in
@@ -7,12 +7,9 @@ instant, finds a whole file: the old one or the new one. What is kept is copied 
 leaves no hole behind. The chain's rows are the exception; :mod:`nnpost.storage.hdf_backend` writes
 them in place.
 
-The promise is about processes that die (SIGKILL, a crash), not about power loss: nothing is synced
-to the disk.
-
-A *tree* is what a group holds: a dict of numpy arrays of numbers, bools or strings, of str, int,
-float, bool, and of further trees. Numbers in a row come back as an array, strings in a row as a
-list, a single value as a Python scalar, and what was None is absent.
+The new file and then the name that it takes are synced to the disk, so that a power cut, too,
+leaves the old file or the new one. All the room that it may need is set aside before HDF5 writes a
+byte: HDF5 does not survive a disk that fills while it writes.
 """
 
 from __future__ import annotations
@@ -25,14 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 
 from ..common.errors import RequestError, nearest
+from ..common.files import reserve, take_place
+from .trees import Tree, read_tree, room_for, write_tree
 
 __all__ = [
-    "Tree",
     "copy_groups",
-    "copy_packed",
     "in_place",
     "lock",
     "new_file",
@@ -43,13 +39,10 @@ __all__ = [
     "write_groups",
 ]
 
-Tree = Mapping[str, Any]
-
 # The earliest format has neither checksums nor open-for-writing marks, which a killed process would
 # leave behind. HDF5's own file locks would keep readers out of a chain that is growing; writers are
 # kept apart by `lock`.
 _FORMAT: dict[str, Any] = {"libver": ("earliest", "latest"), "locking": False}
-SMALL = 1024  # bytes; compressing less than this does not pay
 _MARK = "nnpost_run_file"  # attribute of the root: the version of the layout
 
 
@@ -162,11 +155,12 @@ def in_place(path: str | os.PathLike[str]) -> h5py.File:
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
+def replacing(path: str | os.PathLike[str], room: int) -> Iterator[h5py.File]:
     """A new, empty file that takes the place of ``path`` when the block ends without an error.
 
-    If the block raises, ``path`` is as it was; if the process dies, a hidden ``.NAME.part`` is left
-    beside it, which the next writer overwrites. Links are followed. Hold :func:`lock` around it.
+    ``room`` is set aside for it on the disk: bytes that it will hardly exceed. If the block raises,
+    ``path`` is as it was; if the process dies, a hidden ``.NAME.part`` is left beside it, which the
+    next writer overwrites. Links are followed. Hold :func:`lock` around it.
 
     Raises:
         RequestError: ``path`` holds something that is not a run file, or cannot be written.
@@ -177,18 +171,31 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
             pass
     part = target.with_name(f".{target.name}.part")
     try:
-        with h5py.File(part, "w", **_FORMAT) as file:
-            file.attrs[_MARK] = 1
+        _set_aside(part, room)
+        with h5py.File(part, "r+", **_FORMAT) as file:
             yield file
+            file.flush()
         if target.exists():
             os.chmod(part, stat.S_IMODE(target.stat().st_mode))
-        os.replace(part, target)
+        take_place(part, target)
     except BaseException as error:
         with suppress(OSError):
             part.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise _cannot_write(path, error) from error
         raise
+
+
+def _set_aside(part: Path, room: int) -> None:
+    """A file without groups, with that much room: HDF5 gives back what it has not used."""
+    with h5py.File("new", "w", driver="core", backing_store=False, **_FORMAT) as empty:
+        empty.attrs[_MARK] = 1
+        empty.flush()
+        image = empty.id.get_file_image()
+    with part.open("wb") as file:
+        file.write(image)
+        file.flush()
+        reserve(file.fileno(), max(room, len(image)))
 
 
 def _cannot_write(path: str | os.PathLike[str], error: OSError) -> RequestError:
@@ -209,7 +216,7 @@ def new_file(path: str | os.PathLike[str], groups: Mapping[str, Tree]) -> None:
     """
     if "experiment" not in groups:
         raise ValueError("a run file needs a group 'experiment'")
-    with lock(path), replacing(path) as file:
+    with lock(path), replacing(path, room_for(groups)) as file:
         _write_groups(file, groups)
 
 
@@ -226,7 +233,8 @@ def write_groups(
     """
     if not Path(path).exists():
         return new_file(path, groups)
-    with lock(path), open_run(path) as old, replacing(path) as new:
+    room = os.path.getsize(path) + room_for(groups)
+    with lock(path), open_run(path) as old, replacing(path, room) as new:
         copy_groups(old, new, without={*groups, *drop})
         _write_groups(new, groups)
 
@@ -251,68 +259,3 @@ def copy_groups(old: h5py.File, new: h5py.File, without: Collection[str]) -> Non
 def _write_groups(file: h5py.File, groups: Mapping[str, Tree]) -> None:
     for name, tree in groups.items():
         write_tree(file.create_group(name, track_order=True), tree)
-
-
-def write_tree(group: h5py.Group, tree: Tree, **filters: Any) -> None:
-    """Write a tree into an empty group; ``filters`` (h5py's) apply to arrays of numbers."""
-    for key, value in tree.items():
-        if not isinstance(key, str) or not key or "/" in key or key == ".":
-            raise ValueError(f"{key!r} cannot be a name in a run file: expected text without '/'")
-        if isinstance(value, Mapping):
-            write_tree(group.create_group(key, track_order=True), value, **filters)
-        elif value is not None:
-            _write_value(group, key, np.asarray(value), filters)
-
-
-def _write_value(group: h5py.Group, key: str, value: np.ndarray, filters: dict[str, Any]) -> None:
-    if value.dtype.kind == "U":
-        group.create_dataset(key, data=value.astype(object), dtype=h5py.string_dtype())
-    elif value.dtype.kind in "biuf":
-        group.create_dataset(key, data=value, **(filters if value.nbytes > SMALL else {}))
-    else:
-        raise TypeError(f"'{key}' cannot be kept in a run file: found {value.dtype}")
-
-
-def read_tree(group: h5py.Group) -> dict[str, Any]:
-    """Read a group back into a dict; see the top of the module for what comes back as what."""
-    return _read_tree(group.id)
-
-
-# A stage can have hundreds of values, and h5py's objects cost more than reading what is in them.
-def _read_tree(group: h5py.h5g.GroupID) -> dict[str, Any]:
-    opened = ((name.decode(), h5py.h5o.open(group, name)) for name in group)
-    return {
-        name: _read_tree(item) if isinstance(item, h5py.h5g.GroupID) else _read_value(item)
-        for name, item in opened
-    }
-
-
-def _read_value(dataset: h5py.h5d.DatasetID) -> Any:
-    dtype = dataset.dtype
-    if h5py.check_string_dtype(dtype) is not None:
-        text = h5py.Dataset(dataset).asstr()[()]
-        return text if dataset.shape == () else text.tolist()
-    values = np.empty(dataset.shape, dtype)
-    if values.size:
-        dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
-    return values.item() if values.shape == () else values
-
-
-def copy_packed(old: h5py.Group, new: h5py.Group, **filters: Any) -> None:
-    """Copy what is in a group; ``filters`` (h5py's) apply to arrays of numbers."""
-    for name in old.id:
-        item = h5py.h5o.open(old.id, name)
-        if not _large(item):
-            h5py.h5o.copy(old.id, name, new.id, name)
-        elif isinstance(item, h5py.h5g.GroupID):
-            inner = new.create_group(name.decode(), track_order=True)
-            copy_packed(h5py.Group(item), inner, **filters)
-        else:
-            _write_value(new, name.decode(), _read_value(item), filters)
-
-
-def _large(item: h5py.h5g.GroupID | h5py.h5d.DatasetID) -> bool:
-    """Whether this is an array of numbers worth compressing, or has one in it."""
-    if isinstance(item, h5py.h5g.GroupID):
-        return any(_large(h5py.h5o.open(item, name)) for name in item)
-    return item.get_storage_size() > SMALL and item.dtype.kind in "biuf"

@@ -4,15 +4,17 @@ The move changes its own state before each step, so that an interrupted step lea
 """
 
 import itertools
+import resource
 import sys
 
 import emcee
 import filelock  # noqa: F401  or the first lock would import it, after "go"
 import numpy as np
 
+from nnpost import RequestError
 from nnpost.storage.backend import MemoryBackend
 from nnpost.storage.hdf_backend import RunFileBackend
-from nnpost.storage.runfile import write_groups
+from nnpost.storage.runfile import new_file, write_groups
 
 NWALKERS, NDIM = 8, 3
 
@@ -71,9 +73,38 @@ def rewrite_forever(path):
         write_groups(path, {"fits": {"turn": turn, "x": np.full(20_000, turn)}})
 
 
+def sample_limited(path, rows, free):
+    """Sample; after ``free`` steps, only the first kilobyte of files may be written."""
+    calls = itertools.count()
+
+    def limit(x):
+        if next(calls) == 2 * free:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1024, resource.RLIM_INFINITY))
+        return log_prob(x)
+
+    move = DriftingStretch()
+    try:
+        with RunFileBackend(
+            path, move_state=move.state, commit_rows=100, commit_seconds=60
+        ) as chain:
+            chain.reset(NWALKERS, NDIM)
+            chain.grow(rows)
+            extend(chain, move, rows, limit)
+    except RequestError as error:
+        sys.exit(print(error) or 2)
+
+
 if __name__ == "__main__":
     print("go", flush=True)
     if sys.argv[1] == "sample":
         resume(sys.argv[2], int(sys.argv[3]), commit_rows=1)
+    elif sys.argv[1] == "limited":
+        sample_limited(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    elif sys.argv[1] == "refused":
+        try:
+            new_file(sys.argv[2], {"experiment": {"seed": 0}})
+            resume(sys.argv[2], int(sys.argv[3]))
+        except RequestError as error:
+            sys.exit(print(error) or 2)
     else:
         rewrite_forever(sys.argv[2])

@@ -20,6 +20,7 @@ import store_child as job
 import nnpost
 from nnpost import RequestError
 from nnpost.storage import commit, hdf_backend
+from nnpost.storage import rows as rows_module
 from nnpost.storage.backend import MemoryBackend
 from nnpost.storage.hdf_backend import RunFileBackend
 from nnpost.storage.read_chain import committed_rows, read_chain, thinned_copy
@@ -566,17 +567,72 @@ def test_a_thinned_copy_compresses_what_is_large_and_keeps_what_is_small(path, t
 def test_a_torn_record_falls_back_to_the_one_before(path):
     job.resume(path, 40, commit_rows=4)
     with h5py.File(path) as file:
-        slots = [file[f"resume/slot_{slot}"] for slot in (0, 1)]
-        marks = [commit.unpack(slot[()].tobytes()) for slot in slots]
-        newer = int(marks[1].iteration > marks[0].iteration)
-        places = [slot.id.get_offset() for slot in slots]
-    assert sorted(mark.iteration for mark in marks) == [36, 40]
+        (newest, slot), (before, _) = commit.records(file)
+        place = file[f"resume/slot_{slot}"].id.get_offset()
+    assert (newest.iteration, before.iteration) == (40, 36)
     with open(path, "r+b") as file:
-        file.seek(places[newer] + 1500)
+        file.seek(place + 1500)
         file.write(b"torn")
     assert committed_rows(path) == 36
     job.resume(path, 40)
     assert_same(path, job.reference(40))
+
+
+def places_of_rows(path):
+    with h5py.File(path) as file:
+        found = [file[f"mcmc/{name}"].id.get_chunk_info(0) for name in ("chain", "log_prob")]
+    return [range(chunk.byte_offset, chunk.byte_offset + chunk.size) for chunk in found]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_one_flipped_bit_in_a_chain_is_noticed(path, tmp_path, packed):
+    job.resume(path, 40)
+    if packed:
+        thinned_copy(path, tmp_path / "copy.h5", 1)
+        path = tmp_path / "copy.h5"
+    whole, random = path.read_bytes(), np.random.default_rng(5)
+    read_chain(path)
+    for place in [random.choice(rows) for rows in places_of_rows(path) for _ in range(20)]:
+        spoilt = bytearray(whole)
+        spoilt[place] ^= 1 << random.integers(8)
+        path.write_bytes(spoilt)
+        with pytest.raises(RequestError, match="is damaged"):
+            read_chain(path)
+        with pytest.raises(RequestError, match="is damaged"):
+            thinned_copy(path, tmp_path / "other.h5", 1)
+
+
+def test_rows_that_a_power_cut_took_are_made_again(path):
+    job.resume(path, 40, commit_rows=4)
+    with h5py.File(path, "r+") as file:
+        file["mcmc/chain"][37:] = 0  # the record came to the disk, these rows did not
+    with pytest.raises(RequestError, match=r"row 37 of its chain .* 'nnpost sample --resume'"):
+        read_chain(path)
+    with RunFileBackend(path, resume=True) as chain:
+        assert chain.iteration == 36
+    assert committed_rows(path) == 36
+    job.resume(path, 40)
+    assert_same(path, job.reference(40))
+    with h5py.File(path, "r+") as file:
+        file["mcmc/log_prob"][2] += 1e-9
+    with pytest.raises(RequestError, match="row 2 of its chain"), RunFileBackend(path, resume=True):
+        pass
+
+
+def test_a_chain_of_an_earlier_version_is_read_and_continued(path):
+    job.resume(path, 40)
+    with h5py.File(path, "r+") as file:  # until 0.1.0: two slots, and no digests
+        (_, slot), *_ = commit.records(file)
+        newest = file[f"resume/slot_{slot}"][()]
+        for name in list(file["resume"]):
+            del file["resume"][name]
+        file["resume/slot_0"], file["resume/slot_1"] = newest, np.zeros_like(newest)
+    assert_same(path, job.reference(40))
+    with RunFileBackend(path, resume=True):
+        pass
+    assert_same(path, job.reference(40))
+    job.resume(path, 90)
+    assert_same(path, job.reference(90))
 
 
 class Recorder(io.FileIO):
@@ -595,6 +651,10 @@ def test_no_crash_between_or_within_two_writes_loses_a_commit(path, tmp_path, mo
     expected, log, commits, opened = job.reference(14), [], [], []
     commit_rows = RunFileBackend.commit
 
+    def put_and_tell(handle, values, place):
+        log.append((place, values))
+        put(handle, values, place)
+
     def in_place(name):
         opened.append(Recorder(name, log))
         return h5py.File(opened[-1], "r+", libver=("earliest", "latest"))
@@ -603,7 +663,9 @@ def test_no_crash_between_or_within_two_writes_loses_a_commit(path, tmp_path, mo
         commit_rows(chain)
         commits.append((len(log), chain.iteration))
 
-    monkeypatch.setattr(hdf_backend, "in_place", in_place)
+    put = rows_module.put
+    monkeypatch.setattr(rows_module, "put", put_and_tell)
+    monkeypatch.setattr(rows_module, "in_place", in_place)
     monkeypatch.setattr(RunFileBackend, "commit", commit_and_tell)
     move = job.DriftingStretch()
     with (
