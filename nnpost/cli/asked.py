@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+from itertools import product
 from typing import TYPE_CHECKING
 
 from ..common.errors import RequestError, choose
@@ -12,7 +14,27 @@ if TYPE_CHECKING:
     from ..experiment.request import Request
     from ..sampling.until import Budget
 
-__all__ = ["asked_experiment", "budget", "reopened"]
+__all__ = ["asked_experiment", "budget", "refuse_onto_input", "reopened"]
+
+READ, WRITTEN = ("file", "experiment", "data", "sweep", "folder"), ("out", "to", "figures")
+
+
+def refuse_onto_input(args: argparse.Namespace) -> None:
+    """Refuse to write onto a file that the same command reads, by whichever name or link."""
+    for read, written in product(READ, WRITTEN):
+        source, target = getattr(args, read, None), getattr(args, written, None)
+        if source and target and _same(source, target):
+            raise RequestError(
+                f"{target} is what the command reads, which would be lost: choose another file "
+                f"for --{written}"
+            )
+
+
+def _same(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except (OSError, ValueError):  # one of them is not there, or is no name at all
+        return False
 
 
 def asked_experiment(args: argparse.Namespace) -> Experiment:

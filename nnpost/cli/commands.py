@@ -1,7 +1,8 @@
 """The commands: parse, call, print. What they take is in parser.py, under the same names.
 
 Nothing is computed here. Exit status: 0 done, 1 done but not converged, 2 the request or a file is
-unusable (one line on stderr), 70 an error in nnpost itself (a traceback), 130 interrupted.
+unusable (one line on stderr), 70 an error in nnpost itself (a traceback), 130 interrupted, 143 by
+SIGTERM, 129 by SIGHUP.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ import shlex
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from ..common.errors import Interrupted, RequestError
-from .asked import asked_experiment, budget, reopened
+from .asked import asked_experiment, budget, refuse_onto_input, reopened
 from .parser import parse
+from .signals import ending_signals, exit_status
 
 if TYPE_CHECKING:
     from ..comparison.effort import Detail
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS", "entry", "main", "run"]
 
 LIVING = 100_000  # objects more, before any are looked at
-DONE, NOT_CONVERGED, UNUSABLE, INTERNAL, INTERRUPTED = 0, 1, 2, 70, 130
+DONE, NOT_CONVERGED, UNUSABLE, INTERNAL = 0, 1, 2, 70
 
 
 def entry() -> NoReturn:
@@ -39,6 +42,7 @@ def entry() -> NoReturn:
     Packages and figures are many small objects that live on: garbage is looked for among them
     less often than Python does by default.
     """
+    ending_signals()
     gc.set_threshold(LIVING)
     sys.exit(main())
 
@@ -51,6 +55,7 @@ def main(argv: Sequence[str] | None = None, detail: Detail | None = None) -> int
     given = list(sys.argv[1:] if argv is None else argv)
     try:
         args = parse(given)
+        refuse_onto_input(args)
         args.detail = detail
         return carry_out(args, shlex.join(["nnpost", *given]))
     except RequestError as error:
@@ -73,8 +78,9 @@ def carry_out(args: argparse.Namespace, line: str) -> int:
     try:
         return COMMANDS[args.command](args, line)
     except KeyboardInterrupt as interrupt:
-        print(f"nnpost: {what_was_kept(interrupt, args, line)}", file=sys.stderr)
-        return INTERRUPTED
+        with suppress(OSError):  # the terminal may be gone
+            print(f"nnpost: {what_was_kept(interrupt, args, line)}", file=sys.stderr)
+        return exit_status()
 
 
 def what_was_kept(interrupt: KeyboardInterrupt, args: argparse.Namespace, line: str) -> str:

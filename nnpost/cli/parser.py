@@ -65,7 +65,8 @@ def make_parser() -> Parser:
         prog="nnpost",
         description="Where does the network that SGD found lie in its Bayesian posterior?",
         epilog="Exit status: 0 done, 1 done but not converged, 2 the request or a file is "
-        "unusable, 70 an error in nnpost itself (with a traceback), 130 interrupted.",
+        "unusable, 70 an error in nnpost itself (with a traceback), 130 interrupted (143 by "
+        "SIGTERM, 129 by SIGHUP).",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"nnpost {__version__}")

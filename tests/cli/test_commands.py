@@ -215,17 +215,21 @@ def undisturbed(tmp_path_factory):
     return read_chain(out).chain
 
 
-def test_interrupted_run_says_how_to_go_on_and_does(undisturbed, tmp_path, capsys):
-    """Ctrl-C, as a terminal sends it, to a process that samples."""
+@pytest.mark.parametrize(
+    ("how", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_interrupted_run_says_how_to_go_on_and_does(undisturbed, tmp_path, capsys, how, status):
+    """Ctrl-C, as a terminal sends it, and its like, to a process that samples."""
     out = tmp_path / "parabola.h5"
     argv = ["run", "parabola", *quick(out, *LONG)]
-    assert stopped(argv, out, signal.SIGINT) == (
-        130,
+    assert stopped(argv, out, how) == (
+        status,
         "nnpost: interrupted during sampling; what was finished before is kept, go on with: "
         f"{shlex.join(['nnpost', *argv, '--quiet', '--resume'])}\n",
     )
     rows = committed_rows(out)
     assert 0 < rows < 1500
+    assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
     assert json_info(out, capsys)["chain"]["steps"] == rows
     assert json_info(out, capsys)["convergence"] is None
     assert main([*argv, "--resume"]) in (0, 1)
@@ -556,3 +560,29 @@ def test_reader_that_leaves_early_is_no_error(made):
         ["bash", "-o", "pipefail", "-c", command], check=False, capture_output=True, timeout=60
     )
     assert (done.stdout, done.stderr, done.returncode) == (b"{", b"", 0)
+
+
+@pytest.mark.parametrize("way", ["itself", "symbolic", "hard"])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["thin", "in", "--every", "2", "--to", "out"],
+        ["export", "in", "--what", "map", "--to", "out"],
+        ["corner", "in", "--out", "out"],
+        ["report", "in", "--out", "out"],
+        ["run", "in", "--out", "out"],
+        ["units", "in", "--out", "out"],
+        ["units", "--data", "in", "--x", "x", "--y", "y", "--out", "out"],
+    ],
+)
+def test_no_command_writes_onto_what_it_reads(run_file, tmp_path, capsys, way, argv):
+    out = tmp_path / "other.h5"
+    link = {"symbolic": out.symlink_to, "hard": out.hardlink_to}.get(way)
+    if link is None:
+        out = run_file
+    else:
+        link(run_file)
+    before = run_file.read_bytes()
+    assert main([{"in": str(run_file), "out": str(out)}.get(word, word) for word in argv]) == 2
+    assert "is what the command reads" in capsys.readouterr().err
+    assert run_file.read_bytes() == before

@@ -1,0 +1,82 @@
+"""Signals end a command once, whatever they come into the middle of."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import nnpost
+
+START = """
+import signal, sys, time, weakref, gc, os
+from nnpost.cli.signals import ending_signals, exit_status
+signal.signal(signal.SIGINT, signal.default_int_handler)
+"""
+SWALLOW = """
+class Thing: pass
+def callback(_):  # what it raises, nobody hears
+    signal.raise_signal(signal.SIGINT)
+    for _ in range(10): pass
+ending_signals()
+thing = Thing()
+ref = weakref.ref(thing, callback)
+try:
+    del thing
+    time.sleep(60)
+except KeyboardInterrupt:
+    sys.exit(exit_status())
+"""
+TWICE = """
+ending_signals()
+try:
+    print("go", flush=True)
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("first", flush=True)
+    time.sleep(0.5)  # the second must not come into this
+    sys.exit(exit_status())
+"""
+IGNORED = """
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+ending_signals()
+signal.raise_signal(signal.SIGHUP)
+signal.raise_signal(signal.SIGTERM)
+"""
+
+
+def start(code):
+    environment = {**os.environ, "PYTHONPATH": str(Path(nnpost.__file__).parents[1])}
+    return subprocess.Popen(
+        [sys.executable, "-c", START + code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+
+
+def test_an_interrupt_within_a_callback_is_not_lost():
+    process = start(SWALLOW)
+    _, said = process.communicate(timeout=30)
+    assert (process.returncode, said) == (130, "")
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP])
+def test_a_second_signal_does_not_disturb_the_end(how):
+    process = start(TWICE)
+    assert process.stdout.readline() == "go\n"
+    process.send_signal(how)
+    assert process.stdout.readline() == "first\n"
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGHUP)
+    assert (process.wait(30), process.communicate()[1]) == (128 + how, "")
+
+
+def test_a_signal_that_is_ignored_stays_ignored():
+    process = start(IGNORED)
+    said = process.communicate(timeout=30)[1]
+    assert process.returncode == -signal.SIGINT  # how Python ends by any KeyboardInterrupt
+    assert said.count("KeyboardInterrupt") == 1
