@@ -45,6 +45,10 @@ __all__ = [
 
 USUAL = Trajectories()
 
+# Weights of fresh networks beside all other proposals, which have 1 together. In few dimensions a
+# mixture fits; in more of them walkers in its thin tails would wait for long if others were rare.
+FEW, FRESH, FRESH_IN_MANY = 8, 4.0, 0.5
+
 
 def _found(home: str) -> Callable[[], Proposal]:
     module, name = home.split(".")
@@ -163,7 +167,7 @@ def make_move(
     if mixtures:
         known = np.empty((0, post.ndim)) if seen is None else seen
         fresh = FoldedIndependence(tuple(mixtures), FoldedPosterior(layer), layer.split(known))
-        proposals.append((fresh, 4.0))
+        proposals.append((fresh, FRESH if layer.ndim <= FEW else FRESH_IN_MANY))
     return EnsembleMove(proposals, ensembles, layer)
 
 

@@ -31,6 +31,7 @@ from ..common.progress import Progress, open_progress
 from ..common.settings import COUNT, SEED, checked
 from ..posterior.output_layer import OutputLayer
 from ..posterior.posterior import Posterior
+from ..posterior.sharpness import gain_of_a_perfect_fit
 from .from_basins import FromBasins, from_basins
 from .importance import Refined
 from .independent import Independent, independent_run
@@ -59,7 +60,7 @@ class TemperDetail:
     # fit can gain.
     many_basins: tuple[int, int] = (5, 16)
     sharp: float = 1000.0
-    useful: float = 0.05  # effective share of draws from a mixture that chains may draw from, too
+    useful: float = 0.01  # effective share of draws from a mixture that chains may draw from, too
 
 
 TEMPER_DETAIL = TemperDetail()
@@ -244,10 +245,7 @@ def choose_start(
     low, high = tuning.many_basins
     if post.likelihood.infers_noise or not low <= layer.ndim <= high:
         return "both"
-    _, y, inverse_errors = post.points
-    weighted = y if inverse_errors is None else y * inverse_errors
-    gain = 0.5 * float(post.precision()) * post.data.n * float(weighted.var(correction=0))
-    return "basins" if gain > tuning.sharp else "both"
+    return "basins" if gain_of_a_perfect_fit(post) > tuning.sharp else "both"
 
 
 def _padded(rows: Sequence[Sequence[float]]) -> np.ndarray:
