@@ -22,6 +22,7 @@ class Criteria:
     min_acceptance: float = 0.01  # of the moves on a rung of a ladder
     slow: float = 100.0  # autocorrelation time of moves without gradients, in steps
     sharp: float = 1000.0  # nats that data gain on the prior where basins begin to be many
+    no_noise: float = 1e-5  # of y's spread: an inferred sigma below it is none
     min_rest: int = 50  # a walker at rest for so few rows, or fewer, proves nothing
 
 

@@ -5,6 +5,7 @@ Every function yields the sentences that apply, and none where all is well.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -129,6 +130,13 @@ def causes(post: Posterior, chain: NDArray[np.float64], criteria: Criteria) -> I
     if not post.net.hidden:
         return
     log_sigma = float(chain[..., -1].mean()) if post.likelihood.infers_noise else None
+    if log_sigma is not None and log_sigma < math.log(criteria.no_noise * post.data.y.std()):
+        yield (
+            f"sigma runs to zero (it is {math.exp(log_sigma):.2g}, and y spreads over "
+            f"{post.data.y.std():.3g}): the data have no noise beside this network, so give it "
+            f"one (--set likelihood.sigma={0.01 * post.data.y.std():.2g})"
+        )
+        return
     gain = gain_of_a_perfect_fit(post, log_sigma)
     if gain > criteria.sharp:
         yield (

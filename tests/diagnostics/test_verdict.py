@@ -318,6 +318,17 @@ def test_the_cause_of_ensembles_apart_is_named():
             assert word in words or size > 1 or not told
 
 
+def test_noise_that_runs_to_zero_is_named():
+    x = np.linspace(-1, 1, 20)
+    post = Posterior(MLP(1, (1,)), Dataset(x, x), Gaussian("infer"))
+    chain = independent(0, dim=5)
+    chain[:, : W // E] += 1
+    chain[..., -1] -= 20
+    reasons = judged(post, chain).reasons
+    assert any("sigma runs to zero" in reason for reason in reasons)
+    assert not any("outweigh the prior" in reason for reason in reasons)
+
+
 def test_evidence_of_estimates_is_their_mean():
     z = np.array([1.0, 2.0, 4.0])
     found = Evidence.of(np.log(z))
