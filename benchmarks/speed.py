@@ -13,8 +13,12 @@ The table is printed and written, with the machine, to benchmarks/results/speed.
 """
 
 import json
+import math
+import os
+import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -178,6 +182,37 @@ def many_parameters() -> Row:
     return Row(what, "effective a second", (5.5,), (60.0,), (found,), note)
 
 
+# Whole programs.
+
+
+def whole_run(folder: Path) -> Row:
+    """`nnpost run parabola` from the first import to the last picture, on all cores."""
+    bare = [sys.executable, "-c", "import torch, matplotlib.pyplot"]
+    run = [sys.executable, "-m", "nnpost", "run", "parabola", "--out", str(folder / "run.h5")]
+    run += ["--figures", str(folder / "figures")]
+    imports, seconds = (timed(words)[0] for words in (bare, run))
+    note = f"the bare imports {imports:.2g} s"
+    return Row("nnpost run parabola, whole process", "s", (29.0,), (9.0,), (seconds,), note, True)
+
+
+def sharp_sine() -> Row:
+    """benchmarks/sine.py with its first seed, on all cores; infinite where it did not converge."""
+    script = str(Path(__file__).parent / "sine.py")
+    seconds, said = timed([sys.executable, script, "--seeds", "0"])
+    said = said.splitlines()[0]
+    seconds = seconds if said.endswith("converged True") else math.inf
+    what = "six-unit sine at its true noise, seed 0, until converged"
+    return Row(what, "s", None, (300.0,), (seconds,), said.removeprefix("seed 0: "), True)
+
+
+def timed(words: list[str]) -> tuple[float, str]:
+    """Seconds of a program that may use all cores, and what it prints."""
+    everything = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    began = time.perf_counter()
+    done = subprocess.run(words, env=everything, capture_output=True, text=True, check=True)
+    return time.perf_counter() - began, done.stdout
+
+
 # All of it.
 
 
@@ -190,6 +225,7 @@ def main() -> None:
         rows = [
             *densities(), *article_chain(here), *effective_draws(TURNS), storing(here, TURNS),
             *scale.rows(here, TURNS), training(), many_parameters(),
+            whole_run(here), sharp_sine(),
         ]  # fmt: skip
     print(table(rows))
     RESULTS.parent.mkdir(exist_ok=True)
