@@ -76,12 +76,12 @@ def test_one_unit_against_quadrature(name, z_scores, report):
     assert abs(coarse[0] - log_z) < 1e-3
     np.testing.assert_allclose(coarse[2], second, rtol=1e-3)
     post = make(name)
-    tempering = temper(post, particles=1000, seed=1)
+    tempering = temper(post, 12, particles=1000, seed=1)  # 48 populations: errors are known to 10 %
     error = tempering.error
     report(f"one unit, {name}: log Z", log_z, tempering.log_evidence, error)
     assert abs(tempering.log_evidence - log_z) < 0.02
     assert abs(tempering.log_evidence - log_z) < 4 * error
-    run = sample(post, nsteps=1000, seed=1, tempering=tempering)
+    run = sample(post, nsteps=1000, seed=1, ensembles=12, tempering=tempering)
     f = post.predict(run.chain[run.burnin :], PLACES)
     z = z_scores(np.concatenate([f, f**2], axis=-1), np.r_[first, second])
     report(f"one unit, {name}: largest |z| of 8", 0, abs(z).max(), 1)
