@@ -44,6 +44,11 @@ class Predictions:
     q05: np.ndarray
     q95: np.ndarray
 
+    def __post_init__(self) -> None:
+        rows = [self.mean, self.sd, self.q05, self.q95]
+        if self.x.ndim != 2 or any(row.shape != self.x.shape[:1] for row in rows):
+            raise ValueError("predictions are at inputs (m, d), and each is (m,)")
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison(Tabled):

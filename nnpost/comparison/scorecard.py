@@ -63,6 +63,11 @@ class Profile:
     log_prob: np.ndarray
     mse: np.ndarray
 
+    def __post_init__(self) -> None:
+        shapes = {self.t.shape, self.log_prob.shape, self.mse.shape}
+        if self.t.ndim != 1 or not len(self.t) or len(shapes) > 1:
+            raise ValueError("a profile is three rows of equally many numbers")
+
     @property
     def barrier(self) -> float:
         lower = min(self.log_prob[0], self.log_prob[-1])

@@ -149,7 +149,10 @@ def choose_device(asked: str) -> str:
 
 def made_for(path: str | os.PathLike[str]) -> str | None:
     """The TOML of the experiment that a run file was made for; None if it was made from Python."""
-    return (read_group(path, "experiment") or {}).get("toml")
+    toml = (read_group(path, "experiment") or {}).get("toml")
+    if not isinstance(toml, str | None):
+        raise RequestError(f"{path} cannot be used: its TOML is no text; restore it from a copy")
+    return toml
 
 
 def stored_experiment(path: Path) -> Experiment:

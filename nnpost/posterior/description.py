@@ -36,6 +36,11 @@ class Description:
         return layout.sizes(self.inputs, self.hidden)
 
     @property
+    def ndim(self) -> int:
+        """P, the number of parameters."""
+        return layout.ndim(self.inputs, self.hidden) + self.infers_noise
+
+    @property
     def labels(self) -> list[str]:
         """LaTeX labels of theta, (P,)."""
         return [*layout.labels(self.inputs, self.hidden), *[LOG_SIGMA] * self.infers_noise]

@@ -15,7 +15,7 @@ from ..common.errors import RequestError
 from ..diagnostics.verdict import Verdict
 from ..posterior.posterior import Posterior
 from ..storage.read_chain import read_chain
-from ..storage.results import read_stage
+from ..storage.results import read_stage, understood
 from ..tempering.result import Tempering
 from ..training.fits import Fits
 from .about import read_about
@@ -47,7 +47,7 @@ def holds(path: str | os.PathLike[str], post: Posterior) -> bool:
 def load_posterior(path: str | os.PathLike[str], device: str = "cpu") -> Posterior:
     """The posterior that a run file is about."""
     tree, data = read_about(path)
-    return Posterior.from_tree(tree, data, device)
+    return understood(path, "experiment", lambda t: Posterior.from_tree(t, data, device), tree)
 
 
 def load(path: str | os.PathLike[str], device: str = "cpu") -> Run:
@@ -59,6 +59,11 @@ def load(path: str | os.PathLike[str], device: str = "cpu") -> Run:
     kept, made = read_chain(path), read_stage(path, Sampled)
     if made is None:
         raise RequestError(f"{path} has a chain but no 'sampling' group; sample again")
+    if kept.chain.shape[1:] != (made.ensembles * made.nwalkers, post.ndim):
+        raise RequestError(
+            f"{path} cannot be used: its chain has rows of {kept.chain.shape[1:]}, its other "
+            f"groups are of {(made.ensembles * made.nwalkers, post.ndim)}; restore it from a copy"
+        )
     return Run(
         post=post,
         chain=kept.chain,

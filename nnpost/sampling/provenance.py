@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Self
 
+from ..common.settings import COUNT, SEED, checked
+
 __all__ = ["Sampled", "burnin"]
 
 
@@ -49,8 +51,13 @@ class Sampled:
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> Self:
-        """What :meth:`to_tree` gave."""
-        return cls(**{f.name: tree[f.name] for f in fields(cls) if f.name in tree})
+        """What :meth:`to_tree` gave. Raises RequestError for numbers that cannot be."""
+        made = cls(**{f.name: tree[f.name] for f in fields(cls) if f.name in tree})
+        for name in ("ensembles", "nwalkers", "nsteps", "thin"):
+            checked(name, getattr(made, name), COUNT)
+        for name in ("discard", "seed"):
+            checked(name, getattr(made, name), SEED)
+        return made
 
 
 def burnin(discard: int, thin: int, rows: int) -> int:

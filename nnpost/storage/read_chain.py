@@ -146,6 +146,7 @@ def thinned_copy(
             for name in old:
                 if name not in {"mcmc", "resume"}:
                     group = new.create_group(name, track_order=True)
+                    group.attrs.update(old[name].attrs)
                     copy_packed(old[name], group, **packed)
             kept, group = old["mcmc"], new.create_group("mcmc")
             group.attrs.update(kept.attrs)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Iterable
+from contextlib import suppress
 
 import h5py
 import numpy as np
@@ -21,6 +22,7 @@ import numpy as np
 from ..common.errors import RequestError
 from .backend import Commit
 from .commit import SLOTS, records, show_emcee
+from .guard import trust
 from .runfile import in_place
 
 __all__ = ["OpenChain", "copy_rows", "digests", "put", "read_rows", "whole_record"]
@@ -117,7 +119,7 @@ class OpenChain:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.file = in_place(path)
+        self._path, self.file = path, in_place(path)
         self._handle = os.open(path, os.O_RDWR)
 
     @property
@@ -179,6 +181,8 @@ class OpenChain:
         """Let go of the file."""
         self.file.close()
         os.close(self._handle)
+        with suppress(OSError):  # it may be gone
+            trust(self._path)
 
     def _put(self, name: str, values: bytes, place: int) -> None:
         put(self._handle, values, self._known(name, self.file[name].id.get_offset()) + place)

@@ -18,6 +18,7 @@ import os
 import stat
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,9 @@ import h5py
 
 from ..common.errors import RequestError, nearest
 from ..common.files import reserve, take_place
-from .trees import Tree, read_tree, room_for, write_tree
+from .claims import check_claims
+from .guard import looked_at, trust
+from .trees import DIGEST, Tree, digest, read_tree, read_whole, room_for, write_tree
 
 __all__ = [
     "copy_groups",
@@ -88,12 +91,18 @@ def open_run(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
             or not a run file of nnpost.
     """
     _look(Path(path), path)
+    looked_at(path, partial(_check, path))
     with telling_damage(path):
         file = h5py.File(path, "r", **_FORMAT)
     with file:
-        with telling_damage(path):
-            _check_ours(file, path)
         yield file
+
+
+def _check(path: str | os.PathLike[str]) -> None:
+    """Refuse a file that is not ours, or claims what it cannot hold."""
+    with telling_damage(path), h5py.File(path, "r", **_FORMAT) as file:
+        _check_ours(file, path)
+        check_claims(file)
 
 
 @contextmanager
@@ -135,6 +144,8 @@ def _look(found: Path, path: str | os.PathLike[str]) -> None:
     """Refuse what can be told apart without reading the inside of the file."""
     if found.is_dir():
         raise RequestError(f"{path} is a folder: expected a run file; name a file in it")
+    if found.exists() and not found.is_file():
+        raise RequestError(f"{path} is no regular file: expected a run file")
     if not found.exists():
         names = [p.name for p in found.parent.glob("*.h5")] if found.parent.is_dir() else []
         raise RequestError(
@@ -178,6 +189,7 @@ def replacing(path: str | os.PathLike[str], room: int) -> Iterator[h5py.File]:
         if target.exists():
             os.chmod(part, stat.S_IMODE(target.stat().st_mode))
         take_place(part, target)
+        trust(target)
     except BaseException as error:
         with suppress(OSError):
             part.unlink(missing_ok=True)
@@ -246,7 +258,7 @@ def read_group(path: str | os.PathLike[str], name: str) -> dict[str, Any] | None
         RequestError: as for :func:`open_run`.
     """
     with open_run(path) as file, telling_damage(path):
-        return read_tree(file[name]) if name in file else None
+        return read_whole(file, name) if name in file else None
 
 
 def copy_groups(old: h5py.File, new: h5py.File, without: Collection[str]) -> None:
@@ -258,4 +270,6 @@ def copy_groups(old: h5py.File, new: h5py.File, without: Collection[str]) -> Non
 
 def _write_groups(file: h5py.File, groups: Mapping[str, Tree]) -> None:
     for name, tree in groups.items():
-        write_tree(file.create_group(name, track_order=True), tree)
+        group = file.create_group(name, track_order=True)
+        write_tree(group, tree)
+        group.attrs[DIGEST] = digest(read_tree(group))

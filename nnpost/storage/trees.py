@@ -7,16 +7,29 @@ list, a single value as a Python scalar, and what was None is absent.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
 import h5py
 import numpy as np
 
-__all__ = ["Tree", "copy_packed", "read_tree", "room_for", "write_tree"]
+from ..common.errors import RequestError
+
+__all__ = [
+    "DIGEST",
+    "Tree",
+    "copy_packed",
+    "digest",
+    "read_tree",
+    "read_whole",
+    "room_for",
+    "write_tree",
+]
 
 Tree = Mapping[str, Any]
 
+DIGEST = "digest"  # attribute of a group
 SMALL = 1024  # bytes; compressing less than this does not pay
 
 
@@ -43,6 +56,36 @@ def _write_value(group: h5py.Group, key: str, value: np.ndarray, filters: dict[s
 def read_tree(group: h5py.Group) -> dict[str, Any]:
     """Read a group back into a dict; see the top of the module for what comes back as what."""
     return _read_tree(group.id)
+
+
+def read_whole(file: h5py.File, name: str) -> dict[str, Any]:
+    """Read one of the groups of a run file, which has a digest of what is in it since 0.2.
+
+    Raises:
+        RequestError: it is not what was written.
+    """
+    tree, kept = read_tree(file[name]), file[name].attrs.get(DIGEST)
+    if kept is not None and kept != digest(tree):
+        raise RequestError(
+            f"{file.filename} is damaged: group '{name}' is not what was written; restore it from "
+            "a copy, or run the experiment again"
+        )
+    return tree
+
+
+def digest(tree: Tree) -> int:
+    """The CRC-32 of all names and values of a tree as it is read."""
+    found = 0
+    for name, value in tree.items():
+        found = zlib.crc32(name.encode(), found)
+        if isinstance(value, Mapping):
+            found = zlib.crc32(digest(value).to_bytes(4, "little"), found)
+        elif isinstance(value, np.ndarray):
+            found = zlib.crc32(f"{value.dtype.str}{value.shape}".encode(), found)
+            found = zlib.crc32(value.tobytes(), found)
+        else:
+            found = zlib.crc32(repr(value).encode(), found)
+    return found
 
 
 # A stage can have hundreds of values, and h5py's objects cost more than reading what is in them.

@@ -153,6 +153,7 @@ def test_files_without_the_mark_are_known_by_their_posterior(path):
     with pytest.raises(RequestError, match="not a run file of nnpost"):
         read_group(path, "experiment")
     with h5py.File(path, "r+") as file:
+        del file["experiment"].attrs["digest"]  # which files of 0.1.0 have not
         file["experiment/posterior/ndim"] = 7
     assert read_group(path, "experiment")["posterior"] == {"ndim": 7}
 
@@ -243,7 +244,7 @@ def test_damage_inside_the_file_is_reported(path):
     job.resume(path, 50)
     with h5py.File(path, "r+") as file:
         del file["mcmc/log_prob"]
-    with pytest.raises(RequestError, match=r"run\.h5 is damaged \(\d+ bytes\)"):
+    with pytest.raises(RequestError, match=r"run\.h5 cannot be used: 'mcmc': found .*, expected"):
         read_chain(path)
 
 

@@ -1,0 +1,125 @@
+"""A first look at a file in a process of its own, which may crash, hang or run out of memory.
+
+HDF5 trusts the bytes of a file: a few that are wrong make it loop for minutes, ask for all memory
+or end the process. So a child of this process reads the file first, with little time and memory,
+and says what it found. What has passed, or was written here, is not looked at again.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import select
+import signal
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from ..common.errors import RequestError
+
+__all__ = ["looked_at", "trust"]
+
+MEMORY, SECONDS, WAIT = 2**30, 4, 60  # bytes more than now, of the processor, and by the clock
+FIT = b"+"
+_passed: dict[tuple[int, ...], None] = {}  # the files that have passed, oldest first
+REMEMBERED = 256
+
+
+def trust(path: str | os.PathLike[str]) -> None:
+    """The file as it is now was written by this process, or has passed."""
+    with_key = _key(path)
+    _passed.pop(with_key, None)
+    _passed[with_key] = None
+    while len(_passed) > REMEMBERED:
+        del _passed[next(iter(_passed))]
+
+
+def _key(path: str | os.PathLike[str]) -> tuple[int, ...]:
+    about = os.stat(path)
+    return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns
+
+
+def looked_at(path: str | os.PathLike[str], look: Callable[[], None]) -> None:
+    """Call ``look`` in a child process, once for each state of the file.
+
+    Raises:
+        RequestError: as ``look`` raised it; or it crashed, or needed more than 4 seconds of the
+            processor or 1 GiB.
+    """
+    if _key(path) in _passed:
+        return
+    if hasattr(os, "fork"):
+        said = _said_by_child(look)
+        if said != FIT.decode():
+            raise RequestError(said or _unreadable(path))
+    else:
+        look()
+    trust(path)
+
+
+def _unreadable(path: str | os.PathLike[str]) -> str:
+    return (
+        f"{path} is damaged ({os.path.getsize(path)} bytes): reading it crashes, or takes more "
+        f"than {SECONDS} seconds or 1 GiB; expected a whole run file; remove it or restore it from "
+        "a copy"
+    )
+
+
+def _said_by_child(look: Callable[[], None]) -> str:
+    ours, theirs = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of threads, which the child has not
+        child = os.fork()
+    if child == 0:
+        try:
+            os.write(theirs, _look_with_little(look))
+        finally:
+            os.kill(os.getpid(), signal.SIGKILL)  # nothing of this process is to be cleared up
+    os.close(theirs)
+    try:
+        return _read_all(ours)
+    finally:
+        os.close(ours)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def _look_with_little(look: Callable[[], None]) -> bytes:
+    """What a child says: "+", why the file is refused, or nothing where it cannot tell."""
+    faulthandler.disable()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    _limit()
+    try:
+        look()
+    except RequestError as refused:
+        return " ".join(str(refused).split())[:4000].encode("utf-8", "replace")
+    except Exception:
+        return b""
+    return FIT
+
+
+def _limit() -> None:
+    import resource
+
+    pages = Path("/proc/self/statm")
+    limits = {"RLIMIT_CORE": 0, "RLIMIT_CPU": SECONDS}
+    if pages.exists():
+        now = int(pages.read_text("ascii").split()[0]) * resource.getpagesize()
+        limits["RLIMIT_AS"] = now + MEMORY
+    for name, most in limits.items():
+        kind = getattr(resource, name)
+        hard = resource.getrlimit(kind)[1]
+        if hard == resource.RLIM_INFINITY or most < hard:
+            resource.setrlimit(kind, (most, hard))
+
+
+def _read_all(handle: int) -> str:
+    said, end = b"", time.monotonic() + WAIT
+    while select.select([handle], [], [], max(end - time.monotonic(), 0))[0]:
+        more = os.read(handle, 4096)
+        if not more:
+            break
+        said += more
+    return said.decode("utf-8", "replace")
