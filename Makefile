@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses=8 --dist loadscope
 
 .DEFAULT_GOAL := help
-.PHONY: help setup parabola test lint analyses docs-settings bench others growth gpu exactness calibration nested adversary sine clean
+.PHONY: help setup parabola test lint analyses docs-settings bench others growth gpu exactness calibration nested adversary faults sine clean
 
 help:           ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -68,6 +68,9 @@ nested: $(STAMP) ## log Z of the parabola by nested sampling
 
 adversary: $(STAMP) ## posteriors made to mislead, for five seeds: is the verdict right? (half an hour)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/adversary.py --write
+
+faults: $(STAMP) ## kill, cut, fill, damage: what a run file survives, counted (under half an hour)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/faults.py
 
 sine: $(STAMP)   ## the sharp sine for five seeds: log Z, bands, seconds (half an hour)
 	$(BIN)/python benchmarks/sine.py

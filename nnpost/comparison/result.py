@@ -25,6 +25,11 @@ class Summary:
     sd: Any
 
     @classmethod
+    def of_numbers(cls, tree: Mapping[str, Any]) -> Summary:
+        """From a tree, of a quantity that is a number."""
+        return cls(float(tree["mean"]), float(tree["sd"]))
+
+    @classmethod
     def of(cls, values: np.ndarray) -> Summary:
         """Over the first axis."""
         mean, sd = values.mean(axis=0), values.std(axis=0)
@@ -127,7 +132,8 @@ class Comparison(Tabled):
         """What :meth:`to_tree` gave."""
         kinds = {
             **dict.fromkeys(("sgd", "map", "mle", "best_sample"), Optimum.from_tree),
-            **dict.fromkeys(("log_posterior", "log_likelihood", "theta"), lambda t: Summary(**t)),
+            **dict.fromkeys(("log_posterior", "log_likelihood"), Summary.of_numbers),
+            "theta": lambda t: Summary(**t),
             "predictions": lambda t: Predictions(**t),
             "labels": tuple,
         }

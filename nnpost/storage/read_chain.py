@@ -13,7 +13,7 @@ from ..common.settings import COUNT, checked
 from .commit import newest_record
 from .rows import read_rows
 from .runfile import lock, open_run, replacing, telling_damage
-from .trees import copy_packed
+from .trees import DIGEST, copy_packed, digest
 
 __all__ = [
     "chain_size",
@@ -54,7 +54,19 @@ def _committed(file: h5py.File) -> tuple[int, np.ndarray]:
     if "resume" in file:
         last = newest_record(file)
         return (last[0].iteration, last[0].accepted) if last else (0, np.zeros(0))
-    return int(file["mcmc"].attrs["iteration"]), file["mcmc/accepted"][()]
+    group = file["mcmc"]
+    if group.attrs.get(DIGEST, _counts(group)) != _counts(group):
+        raise RequestError(
+            f"{file.filename} is damaged: the counts of its chain are not what was written; "
+            "restore it from a copy"
+        )
+    return int(group.attrs["iteration"]), group["accepted"][()]
+
+
+def _counts(group: h5py.Group) -> int:
+    """The digest of what a thinned copy says of its chain."""
+    told = {name: int(group.attrs.get(name, 1)) for name in ("iteration", "every")}
+    return digest({**told, "accepted": group["accepted"][()]})
 
 
 def committed_rows(path: str | os.PathLike[str]) -> int:
@@ -152,6 +164,7 @@ def thinned_copy(
             group.attrs.update(kept.attrs)
             group.attrs.update(iteration=rows, every=every * int(kept.attrs.get("every", 1)))
             group["accepted"] = accepted * (rows / iteration)
+            group.attrs[DIGEST] = _counts(group)
             _thin(old, group, rows, every, packed)
 
 

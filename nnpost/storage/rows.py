@@ -71,11 +71,14 @@ def _blocks(file: h5py.File, rows: int) -> range:
 def whole_record(file: h5py.File) -> tuple[Commit, int] | None:
     """The last commit all rows of which are as they were written; None if there was none yet.
 
+    Nor is there one where the power was cut before the first was synced: until then the first slot
+    is empty.
+
     Raises:
         RequestError: there are no records, or none of them has all of its rows.
     """
-    refused = None
-    for mark, slot in records(file):
+    refused, found = None, records(file)
+    for mark, slot in found:
         blocks = _blocks(file, mark.iteration)
         try:
             for start in blocks:
@@ -84,7 +87,7 @@ def whole_record(file: h5py.File) -> tuple[Commit, int] | None:
             refused = error
         else:
             return mark, slot
-    if refused is not None:
+    if refused is not None and any(slot == 0 for _, slot in found):
         raise refused
     return None
 

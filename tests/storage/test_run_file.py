@@ -603,6 +603,20 @@ def test_one_flipped_bit_in_a_chain_is_noticed(path, tmp_path, packed):
             thinned_copy(path, tmp_path / "other.h5", 1)
 
 
+@pytest.mark.parametrize("change", ["accepted", "every", "iteration"])
+def test_counts_of_a_thinned_copy_are_looked_at(path, tmp_path, change):
+    job.resume(path, 40)
+    copy = tmp_path / "copy.h5"
+    thinned_copy(path, copy, 4)
+    with h5py.File(copy, "r+") as file:
+        if change == "accepted":
+            file["mcmc/accepted"][0] += 1
+        else:
+            file["mcmc"].attrs[change] -= 1
+    with pytest.raises(RequestError, match="the counts of its chain"):
+        read_chain(copy)
+
+
 def test_rows_that_a_power_cut_took_are_made_again(path):
     job.resume(path, 40, commit_rows=4)
     with h5py.File(path, "r+") as file:
