@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 # The tests run many small jobs side by side: one thread each, as many processes as cores. A module
 # stays in one process, which makes what its tests share once.
-PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses=8 --dist loadscope
+PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not long' -n auto --maxprocesses=8 --dist loadscope
 
 .DEFAULT_GOAL := help
 .PHONY: help setup parabola test lint analyses docs-settings bench others growth gpu exactness calibration nested adversary faults sine clean
@@ -58,7 +58,7 @@ gpu: $(STAMP)   ## tests and speeds on a GPU beside the CPU (under eight minutes
 	$(BIN)/python benchmarks/gpu.py
 
 exactness: $(STAMP) ## print what the statistical tests found beside what is exact
-	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -q -s tests/statistical
+	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -q -s -m 'long or not long' tests/statistical tests/tempering/test_independent.py
 
 calibration: $(STAMP) ## simulation-based calibration over 400 data sets, with its figure
 	$(BIN)/python benchmarks/calibration.py --datasets 400 --seed 1

@@ -29,7 +29,13 @@ def ratio_to_truth(ndim, rng, size, moves=3):
 
 
 @pytest.mark.parametrize(
-    ("ndim", "size", "runs"), [(2, 300, 30), (5, 400, 30), (10, 500, 40), (20, 1000, 30)]
+    ("ndim", "size", "runs"),
+    [
+        (2, 300, 30),
+        (5, 400, 30),
+        pytest.param(10, 500, 40, marks=pytest.mark.long),
+        pytest.param(20, 1000, 30, marks=pytest.mark.long),
+    ],
 )
 def test_the_mean_of_estimates_is_the_evidence(ndim, size, runs, report):
     """Within 3.5 standard errors: a right program fails in one of 500 suites, and one whose
@@ -41,6 +47,7 @@ def test_the_mean_of_estimates_is_the_evidence(ndim, size, runs, report):
     assert abs(z.mean() - 1) < 3.5 * error
 
 
+@pytest.mark.long
 def test_stated_errors_cover_the_truth(report):
     """|z| of 100 runs with 200 particles each below 1, 2 and 3 as often as Student's t with 15
     degrees of freedom says (four runs of four populations), within 3.5 standard deviations of a

@@ -126,7 +126,9 @@ def sinusoidal(std):
     [
         # 98 % of it in a narrow mode: importance sampling, more than 90,000 effective draws.
         pytest.param(hidden_mode(), -106.477, 0.03, id="a narrow mode beside a broad one"),
-        pytest.param(three_units(), -40.15, 0.3, id="three units, two inputs"),
+        pytest.param(
+            three_units(), -40.15, 0.3, id="three units, two inputs", marks=pytest.mark.long
+        ),
         pytest.param(sinusoidal(30.0), -87.76, 0.15, id="noise inferred, a broad prior"),
         pytest.param(sinusoidal(1.0), -79.14, 0.05, id="noise inferred"),
     ],
@@ -138,6 +140,7 @@ def test_evidence_of_posteriors_that_mislead(post, log_z, within):
     assert found.log_evidence == pytest.approx(log_z, abs=within)
 
 
+@pytest.mark.long
 def test_twenty_two_dimensions():
     """Yacht resistance, standardised: 6 inputs, 3 units, noise inferred. Draws of 0.1.0 lay 95 nats
     below; importance sampling from basins alone, with few effective draws, is near 351.8."""
