@@ -65,7 +65,7 @@ def test_the_command_prints_a_table_that_fits(capsys):
     assert one.strip() in whole
     assert one.startswith("[temper]")
     assert "sample.moves" not in one
-    assert 'temper.start         "auto", "prior" or "basins"' in one
+    assert 'temper.start         "auto", "prior", "both" or' in one
     assert printed(capsys, "--markdown") == markdown_page()
 
 
