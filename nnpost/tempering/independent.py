@@ -198,7 +198,9 @@ class _Run:
         efficiency = math.exp(log_effective_size(particles.log_weights()(1.0))) / len(particles.h)
         done = self._progress(0.3 + 0.7 * begun, 0.7 / self.tuning.parts)
         rungs = follow(particles, pilot.rungs.betas[1:], size, self.rng, done)
-        gap = self.exact.log_prob(particles.h) - particles.values.end
+        end = particles.values.end
+        alive = np.isfinite(end) & (rungs.log_z > -math.inf)  # others are an estimate of zero
+        gap = np.where(alive, self.exact.log_prob(particles.h) - np.where(alive, end, 0), -np.inf)
         log_z = rungs.log_z + float(logsumexp(gap)) - math.log(size)
         return _Part(particles.h, rungs.log_z + gap, log_z, rungs.acceptance, efficiency)
 

@@ -22,6 +22,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import logsumexp
 
+from ..common.errors import RequestError
 from ..numerics.resampling import log_effective_size, systematic
 
 __all__ = ["Ladder", "LogWeights", "Rungs", "follow", "next_rung", "run_ladder"]
@@ -103,6 +104,11 @@ def run_ladder(
     log_z, betas, acceptance = 0.0, [particles.beta], [math.nan]
     while particles.beta < 1:
         rung = next_rung(particles.log_weights(), particles.beta, ladder.keep * size, ladder)
+        if rung.log_mean == -math.inf:
+            raise RequestError(
+                f"temper: none of {size} particles has a posterior density that numbers can hold, "
+                "expected some: bring inputs and target to order one, or make the prior narrower"
+            )
         log_z += rung.log_mean
         particles.go_on(systematic(rung.log_weights, rng, size), rung.beta)
         acceptance.append(particles.move(rng))

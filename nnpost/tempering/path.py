@@ -61,9 +61,9 @@ class Start:
         self.prior, self.scales = layer.hidden_prior, layer.post.scales[layer.hidden_index]
 
     def draw(self, size: int, rng: np.random.RandomState) -> np.ndarray:
-        """``size`` draws (size, H), as many of each part as its share says; some of those of the
-        mixture lie outside D."""
-        some = round(self.share * size)
+        """``size`` draws (size, H), as many of each part as its share says, up to one by chance;
+        some of those of the mixture lie outside D."""
+        some = int(self.share * size + (rng.random_sample() if self.mixture else 0.0))
         prior = self.folded.fold(self.scales * rng.standard_normal((some, self.folded.ndim)))
         if self.mixture is None:
             return prior
