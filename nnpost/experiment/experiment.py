@@ -116,7 +116,10 @@ class Experiment(Section):
         return replace(self, data=DataSettings(file=file, x=tuple(x), y=y, yerr=yerr))
 
     def build(self, data: Dataset | None = None, device: str = "cpu") -> Posterior:
-        """The posterior of the training part of the data (``data`` saves making them again)."""
+        """The posterior of the training part of the data (``data`` saves making them again).
+
+        Raises RequestError where nothing tells the noise that is to be inferred.
+        """
         from ..network.mlp import MLP
         from ..posterior.likelihood import likelihood_from_tree
         from ..posterior.posterior import Posterior
@@ -127,6 +130,12 @@ class Experiment(Section):
         net = MLP(part.inputs, self.network.hidden, self.network.activation)
         noise = likelihood_from_tree({"likelihood": likelihood.kind, **likelihood.table()})
         prior = GaussianPrior(self.prior.std, self.prior.log_sigma_std)
+        if noise.infers_noise and (part.y == part.y[0]).all():
+            raise RequestError(
+                f"likelihood.sigma: found 'infer', and y is {part.y[0]:.6g} at all {part.n} "
+                "points, so that a constant network meets them and the noise runs to zero; give it "
+                "(likelihood.sigma = 0.1), or other data"
+            )
         return Posterior(net, part, noise, prior, device)
 
     def split(self, data: Dataset) -> tuple[Dataset, Dataset | None]:

@@ -82,7 +82,6 @@ class Posterior:
             )
         check_device(self.device)
         check_inferred_noise(self.likelihood, self.data.n)
-        self._check_that_noise_can_be_told()
         noise = self.likelihood.infers_noise
         keep = object.__setattr__
         keep(self, "labels", [*self.net.labels, *([LOG_SIGMA] if noise else [])])
@@ -108,15 +107,6 @@ class Posterior:
             if not right:
                 found = " ".join(repr(getattr(self, name)).split())[:80]
                 raise RequestError(f"posterior {name}: found {found}, expected {expected}")
-
-    def _check_that_noise_can_be_told(self) -> None:
-        y = self.data.y
-        if self.likelihood.infers_noise and (y == y[0]).all():
-            raise RequestError(
-                f"likelihood.sigma: found 'infer', and y is {y[0]:.6g} at all {len(y)} points, so "
-                "that a constant network meets them and the noise runs to zero; give the noise "
-                "(likelihood.sigma = 0.1), or other data"
-            )
 
     def _prior_scales(self) -> np.ndarray:
         given = self.prior.scales(self.net.kinds, self.likelihood.infers_noise)

@@ -239,7 +239,8 @@ def test_interrupted_run_says_how_to_go_on_and_does(undisturbed, tmp_path, capsy
 # The command, even where the tests themselves were started with interrupts ignored.
 LISTENING = (
     "import signal\nfrom nnpost.cli.commands import entry\n"
-    "signal.signal(signal.SIGINT, signal.default_int_handler)\nentry()"
+    "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "signal.signal(signal.SIGHUP, signal.SIG_DFL)\nentry()"
 )
 
 
@@ -587,3 +588,13 @@ def test_no_command_writes_onto_what_it_reads(run_file, tmp_path, capsys, way, a
     assert main([{"in": str(run_file), "out": str(out)}.get(word, word) for word in argv]) == 2
     assert "is what the command reads" in capsys.readouterr().err
     assert run_file.read_bytes() == before
+
+
+def test_noise_of_a_constant_is_not_inferred(tmp_path, capsys):
+    """A constant network meets all points, and nothing but the prior bounds the likelihood."""
+    file = tmp_path / "constant.csv"
+    file.write_text("x,y\n" + "".join(f"{k},2\n" for k in range(5)))
+    asked = ["run", "--data", str(file), "--x", "x", "--y", "y", *quick(tmp_path / "run.h5")]
+    assert main(asked) == 2
+    assert "y is 2 at all 5 points" in capsys.readouterr().err
+    assert not (tmp_path / "run.h5").exists()

@@ -14,6 +14,7 @@ START = """
 import signal, sys, time, weakref, gc, os
 from nnpost.cli.signals import ending_signals, exit_status
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup may have it ignored
 """
 SWALLOW = """
 class Thing: pass

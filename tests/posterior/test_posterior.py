@@ -413,13 +413,3 @@ def test_a_part_of_the_wrong_kind_is_named(name, wrong, expected):
         Posterior(**parts)
     assert expected in str(told.value)
     assert "\n" not in str(told.value)
-
-
-def test_noise_of_a_constant_is_not_inferred():
-    """A constant network meets all points, and the likelihood has no bound."""
-    x = np.linspace(0, 1, 5)
-    with pytest.raises(RequestError, match=r"y is 2 at all 5 points.*give the noise"):
-        Posterior(MLP(1, (2,)), Dataset(x, np.full(5, 2.0)), Gaussian("infer"))
-    with pytest.raises(RequestError, match="at all 1 points"):
-        Posterior(MLP(1, (2,)), Dataset(x[:1], x[:1]), Gaussian("infer"))
-    assert Posterior(MLP(1, (2,)), Dataset(x, np.full(5, 2.0)), Gaussian(0.1)).ndim == 7
