@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from ..data.grids import prediction_grid
@@ -226,6 +227,11 @@ def _rungs(powers: Axes, moves: Axes, tempering: Tempering) -> None:
     moves.set_ylabel("accepted moves")
     for ax in (powers, moves):
         ax.minorticks_off()
+    powers.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if not np.isfinite(tempering.acceptance).any():
+        moves.set_axis_off()
+        words = "nothing had to move:\ndraws of a fitted start\nwere weighed"
+        moves.text(0.5, 0.5, words, transform=moves.transAxes, ha="center", va="center")
 
 
 def _evidences(ax: Axes, tempering: Tempering) -> None:

@@ -69,7 +69,9 @@ def _unreadable(path: str | os.PathLike[str]) -> str:
 def _said_by_child(look: Callable[[], None]) -> str:
     ours, theirs = os.pipe()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of threads, which the child has not
+        # Of other threads (Python's own, and jax's): the child has none and needs none.
+        for category in (DeprecationWarning, RuntimeWarning):
+            warnings.simplefilter("ignore", category)
         child = os.fork()
     if child == 0:
         try:

@@ -22,6 +22,7 @@ from nnpost.network.symmetry import fold, jump
 from nnpost.posterior.likelihood import Gaussian
 from nnpost.posterior.posterior import Posterior
 from nnpost.sampling.run import Run
+from nnpost.tempering.result import Tempering
 from nnpost.training.fits import Fits
 from nnpost.training.optimum import Optimum
 
@@ -472,3 +473,20 @@ def test_marks_are_told_apart_by_colour_shape_and_line():
     marks = MARKS.values()
     assert len({m.color for m in marks}) == len({m.marker for m in marks}) == len(MARKS)
     assert len({str(m.line) for m in marks}) == len(MARKS)
+
+
+def test_a_ladder_on_which_nothing_moved_says_so():
+    found = Tempering(
+        theta=np.zeros((2, 4, 3)),
+        log_z=np.array([-1.0, -1.1]),
+        tempered_log_z=np.array([-1.2, -0.9]),
+        efficiency=np.array([0.5, 0.6]),
+        betas=np.array([[0.0, 1.0]] * 2),
+        acceptance=np.full((2, 2), np.nan),
+        mixtures=(),
+        seconds=1.0,
+        start="both",
+    )
+    figure = figures.ladder(found)
+    said = [text.get_text() for ax in figure.axes for text in ax.texts]
+    assert any("nothing had to move" in text for text in said)
