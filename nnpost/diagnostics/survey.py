@@ -5,9 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import ArrayLike
-
 __all__ = ["Compared", "Evidence", "Region", "Survey"]
 
 
@@ -20,17 +17,6 @@ class Evidence:
     per_ensemble: tuple[float, ...]
     acceptance: float = 1.0  # the lowest share of accepted moves on a rung of any ladder,
     stalled_at: float = 1.0  # and the power of the likelihood there
-
-    @classmethod
-    def of(cls, log_z: ArrayLike) -> Evidence:
-        """Of independent estimates (E,): log of the mean of Z, with the error by their spread."""
-        z = np.atleast_1d(np.asarray(log_z, dtype=float))
-        top = float(z.max())
-        if not math.isfinite(top):
-            return cls(math.nan, math.nan, tuple(z.tolist()))
-        ratio = np.exp(z - top)
-        error = ratio.std(ddof=1) / ratio.mean() / math.sqrt(z.size) if z.size > 1 else math.nan
-        return cls(top + math.log(ratio.mean()), float(error), tuple(z.tolist()))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logsumexp
 
 from ..data.grids import prediction_grid
 from ..diagnostics.survey import Compared, Region, Survey
@@ -66,18 +65,16 @@ def survey(post: Posterior, around: AroundMaxima, draws: Draws) -> Survey:
         error=around.error,
         effective=around.effective,
         pareto_k=around.pareto_k,
-        regions=tuple(_regions(around, h, around.log_weights[known], draws)),
+        regions=tuple(_regions(around, h, weights, draws)),
         means=tuple(_means(post, around, h, weights, draws)),
     )
 
 
 def _regions(
-    around: AroundMaxima, h: np.ndarray, log_weights: np.ndarray, draws: Draws
+    around: AroundMaxima, h: np.ndarray, weights: np.ndarray, draws: Draws
 ) -> list[Region]:
     here, drawn = around.nearest(h), around.nearest(around.folded.split(draws.theta))
     numbers = np.arange(len(around.tops.h))
-    total = logsumexp(log_weights)
-    weights = np.exp(log_weights - total)
     shares, errors = _weighted_means(here[:, None] == numbers, weights)
     found, found_errors = _chain_means(drawn[:, None] == numbers, draws)
     with np.errstate(divide="ignore"):

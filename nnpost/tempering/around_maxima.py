@@ -31,6 +31,7 @@ from ..posterior.folded import FoldedPosterior
 from ..posterior.output_layer import OutputLayer
 from ..posterior.posterior import Posterior
 from .basin_hopping import Ascent, Basins, Search, pooled, search, tops_above
+from .path import Path, Start
 from .tempered_run import NoBasins
 
 __all__ = ["Around", "AroundMaxima", "around_maxima"]
@@ -150,18 +151,18 @@ def around_maxima(
             exact.split(np.asarray(draws, dtype=float)), tuning.fitted, rng, tuning.fit
         )
         mixture = mixture.joined(seen, 0.5)
-    proposal = _Proposal(exact, mixture, tuning.prior_share)
+    proposed = mixture
     for _ in range(tuning.rounds):
-        found = AroundMaxima(exact, tops, reached, *proposal.weighed(tuning.draws, rng))
+        found = AroundMaxima(exact, tops, reached, *_weighed(exact, proposed, rng, tuning))
         if not np.isfinite(found.log_weights).any():
             return None
         fitted = fit_mixture(
             found.h[systematic(found.log_weights, rng)], tuning.fitted, rng, tuning.fit
         )
-        proposal = replace(proposal, mixture=mixture.joined(fitted, tuning.first_share))
+        proposed = mixture.joined(fitted, tuning.first_share)
         if found.effective > tuning.enough * tuning.draws:
             break
-    return AroundMaxima(exact, tops, reached, *proposal.weighed(tuning.draws, rng))
+    return AroundMaxima(exact, tops, reached, *_weighed(exact, proposed, rng, tuning))
 
 
 def _around(tops: Basins, tuning: Around) -> StudentMixture:
@@ -171,30 +172,16 @@ def _around(tops: Basins, tuning: Around) -> StudentMixture:
     return StudentMixture(weights / weights.sum(), tops.h[heavy], tops.roots[heavy])
 
 
-@dataclass(frozen=True, eq=False)
-class _Proposal:
-    """A mixture, and a ``share`` of the prior, one copy of every network."""
-
-    folded: FoldedPosterior
-    mixture: StudentMixture
-    share: float
-
-    def weighed(self, size: int, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
-        """So many draws (size, H), and the logarithms of their weights (size,)."""
-        scales = self.folded.layer.post.scales[self.folded.layer.hidden_index]
-        broad = rng.random_sample(size) < self.share
-        h = self.mixture.draw(size, rng)
-        h[broad] = self.folded.fold(scales * rng.standard_normal((int(broad.sum()), len(scales))))
-        log_weights = self.folded.log_prob(h)
-        inside = np.isfinite(log_weights)
-        log_weights[inside] -= self._log_prob(h[inside])
-        return h, log_weights
-
-    def _log_prob(self, h: np.ndarray) -> np.ndarray:
-        """Log density in the domain; all copies of a network have the same prior."""
-        prior = self.folded.layer.hidden_prior.log_prob(h) + self.folded.log_size
-        near = self.mixture.log_prob(h)
-        return np.logaddexp(math.log1p(-self.share) + near, math.log(self.share) + prior)
+def _weighed(
+    folded: FoldedPosterior,
+    mixture: StudentMixture,
+    rng: np.random.RandomState,
+    tuning: Around,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draws (D, H) of the mixture and of some of the prior, and the logs of their weights (D,)."""
+    start = Start(folded, mixture, tuning.prior_share)
+    h = start.draw(tuning.draws, rng)
+    return h, Path(start, folded).inside(h).log_weights()
 
 
 def _tops(

@@ -110,8 +110,11 @@ def independent_run(
         pilot = run.pilot(start, stage)
         first = pilot.rungs.log_z if first is None else first
         worth = stage > 1 and pilot.effective >= tuning.enough
-        if run.points_serve(pilot.h) and (worth or layer.ndim > tuning.fitted):
+        serve = run.points_serve(pilot.h)
+        if serve and (worth or layer.ndim > tuning.fitted):
             break
+        if not serve:
+            run.folded = run.exact
         if layer.ndim <= tuning.fitted and stage < tuning.stages:
             fit = fit_mixture(pilot.h, tuning.components, rng)
             both = fit if found is None else found.joined(fit, tuning.basins_share)
@@ -165,12 +168,9 @@ class _Run:
         return _Pilot(particles.h, rungs, tuner.plan, particles.moves, effective)
 
     def points_serve(self, h: np.ndarray) -> bool:
-        """Whether few points can stand for all data at h; if not, all are taken from now on."""
+        """Whether those that the path is on can stand for all data at h."""
         gap = self.exact.log_prob(h) - self.folded.log_prob(h)
-        serve = math.exp(log_effective_size(gap)) >= self.tuning.few * len(h)
-        if not serve:
-            self.folded = self.exact
-        return serve
+        return math.exp(log_effective_size(gap)) >= self.tuning.few * len(h)
 
     def main(self, start: Start, pilot: _Pilot) -> TemperedRun:
         """New particles on the way that is known, weighed for all of the data at its end."""

@@ -133,9 +133,7 @@ class PathParticles:
         self.h, self.beta, self.values = h, 0.0, path.inside(h)
 
     def log_weights(self) -> LogWeights:
-        with np.errstate(invalid="ignore"):
-            gap, beta = self.values.end - self.values.start, self.beta
-        gap = np.where(np.isfinite(self.values.end), gap, -np.inf)
+        gap, beta = self.values.log_weights(), self.beta
         return lambda new: (new - beta) * gap
 
     def go_on(self, chosen: np.ndarray, beta: float) -> None:

@@ -38,6 +38,11 @@ class Values(NamedTuple):
             value = beta * self.end + (1 - beta) * self.start
         return np.where(np.isfinite(self.end), value, -np.inf)
 
+    def log_weights(self) -> np.ndarray:
+        """Of draws of the start as draws of the posterior (B,), −inf where that is."""
+        with np.errstate(invalid="ignore"):
+            return np.where(np.isfinite(self.end), self.end - self.start, -np.inf)
+
 
 class Slopes(NamedTuple):
     """The gradients of both, (B, H) each."""
