@@ -165,6 +165,40 @@ class Posterior:
         places = None if x is None else self._places(x)
         return self._mapped(lambda t: self.engine.outputs(t, places), theta)
 
+    def pointwise_log_likelihood(self, theta: Any, data: Dataset | None = None) -> Any:
+        """Log density of every target under the network and its noise, (..., P) -> (..., n).
+
+        ``data``, by default that of the posterior, is on the same scale and brings errors where
+        that does. Densities are normalised, whatever constants the likelihood leaves out, so that
+        those of :class:`~nnpost.posterior.likelihood.Gaussian` sum to ``log_likelihood``, and
+        those of ``MSE`` to that less n/2 · log πn + Σ log yerr.
+        """
+        at = self.data if data is None else data
+        spread = self._spread(len(at.y), at.yerr)
+        places = None if data is None else self._places(at.x)
+
+        def densities(t: np.ndarray) -> np.ndarray:
+            sd = self._noise_sd(t) * spread
+            z = (at.y - self.engine.outputs(t, places)) / sd
+            return finite_or_never(-0.5 * (z * z + LOG_2PI) - np.log(sd))
+
+        return self._mapped(densities, theta)
+
+    def draw_targets(self, theta: Any, x: Any, rng: np.random.Generator, yerr: Any = None) -> Any:
+        """New targets at x (n, d), noise included, one for each vector: (..., P) -> (..., n).
+
+        ``yerr`` (n,) has the standard deviations there, where the data bring errors.
+        """
+        places = self._places(x)
+        spread = self._spread(len(places), yerr)
+
+        def drawn(t: np.ndarray) -> np.ndarray:
+            outputs = self.engine.outputs(t, places)
+            noise: np.ndarray = rng.standard_normal(outputs.shape) * self._noise_sd(t)
+            return outputs + noise * spread
+
+        return self._mapped(drawn, theta)
+
     def log_prob_and_grad(self, theta: Any) -> tuple[Any, Any]:
         """Log probability and its gradient, (..., P) -> (...,) and (..., P).
 
@@ -207,6 +241,29 @@ class Posterior:
     def engine_on(self, points: WeightedPoints) -> Engine:
         """What sums over other points than the data's own."""
         return engine_for(self.net, points, self.device, self.block)
+
+    def _noise_sd(self, flat: np.ndarray) -> np.ndarray:
+        """σ of the noise, τ^(−½), that multiplies yerr where there is one: (B, 1) or (1, 1)."""
+        return np.reshape(np.asarray(self.noise(flat).tau, dtype=float) ** -0.5, (-1, 1))
+
+    def _spread(self, n: int, yerr: Any) -> np.ndarray:
+        """What σ is multiplied by at each of n points: their errors, or ones."""
+        if (yerr is None) != (self.data.yerr is None):
+            found = "none" if yerr is None else "them"
+            kept = f"bring errors ('{self.data.yerr_name}')" if yerr is None else "bring none"
+            advice = "give yerr" if yerr is None else "leave yerr out"
+            raise RequestError(
+                f"yerr at new points: found {found}, but the data '{self.data.name}' {kept}; "
+                f"{advice} at x"
+            )
+        errors = np.ones(n) if yerr is None else as_array(yerr)
+        if errors.shape != (n,) or not (np.isfinite(errors) & (errors > 0)).all():
+            raise RequestError(
+                f"yerr at new points: found shape {errors.shape}, the least "
+                f"{np.min(errors, initial=np.inf):.3g}, expected {n} positive numbers, one for "
+                "each row of x"
+            )
+        return errors
 
     def _log_prob(self, theta: np.ndarray) -> np.ndarray:
         return finite_or_never(self._log_likelihood(theta) + self.prior_density.log_prob(theta))

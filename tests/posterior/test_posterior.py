@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 import torch
-from scipy.stats import norm
+from scipy.stats import kstest, norm
 
 from nnpost.common.errors import RequestError
 from nnpost.data.dataset import Dataset
@@ -160,6 +160,80 @@ def test_predictions_are_the_modules_outputs_anywhere():
     np.testing.assert_allclose(post.predict(theta, x), expected, rtol=1e-13)
     np.testing.assert_allclose(post.predict(theta, x[:, None]), expected, rtol=1e-13)
     assert post.predict(theta).shape == (2, 23)
+
+
+def noise_of(likelihood, theta, n):
+    if likelihood.infers_noise:
+        return np.exp(theta[..., -1:])
+    return np.sqrt(n / 2) if isinstance(likelihood, MSE) else likelihood.sigma
+
+
+@pytest.mark.parametrize("yerr", [False, True])
+@pytest.mark.parametrize("likelihood", LIKELIHOODS, ids=str)
+def test_each_point_has_the_density_of_scipys_normal_there_and_elsewhere(likelihood, yerr):
+    post = make(2, (3,), likelihood=likelihood, yerr=yerr)
+    theta = draws(post, 4, 5, scale=0.7)
+    sigma, rng = noise_of(likelihood, theta, post.data.n), np.random.default_rng(5)
+    errors = rng.uniform(0.5, 2, 9) if yerr else None
+    elsewhere = Dataset(rng.normal(size=(9, 2)), rng.normal(size=9), errors)
+    for found, data in (
+        (post.pointwise_log_likelihood(theta), post.data),
+        (post.pointwise_log_likelihood(theta, elsewhere), elsewhere),
+    ):
+        scale = sigma * (data.yerr if yerr else np.ones(data.n))
+        expected = norm.logpdf(data.y, post.predict(theta, data.x), scale)
+        assert found.shape == (4, 5, data.n)
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+    total = post.pointwise_log_likelihood(theta).sum(axis=-1)
+    left_out = 0.0
+    if isinstance(likelihood, MSE):
+        left_out = post.data.n / 2 * np.log(np.pi * post.data.n)
+        left_out += np.log(post.data.yerr).sum() if yerr else 0.0
+    np.testing.assert_allclose(total, post.log_likelihood(theta) - left_out, rtol=1e-12)
+
+
+@pytest.mark.parametrize("yerr", [False, True])
+@pytest.mark.parametrize("likelihood", LIKELIHOODS, ids=str)
+def test_new_targets_are_draws_of_that_density(likelihood, yerr):
+    """z of 20,000 draws at each of 3 places: mean 0, variance 1, each within 4 standard errors,
+    and a Kolmogorov-Smirnov test at 1e-4; places are drawn independently."""
+    post = make(2, (3,), likelihood=likelihood, yerr=yerr)
+    theta, x = draws(post, 2, scale=0.7), np.random.default_rng(6).normal(size=(3, 2))
+    errors, size = np.array([0.5, 1.0, 3.0]), 20_000
+    many = np.repeat(theta[:, None], size, axis=1)
+    found = post.draw_targets(many, x, np.random.default_rng(7), errors if yerr else None)
+    assert found.shape == (2, size, 3)
+    scale = noise_of(likelihood, many, post.data.n) * (errors if yerr else 1.0)
+    z = (found - post.predict(theta, x)[:, None]) / scale
+    assert np.abs(z.mean(axis=1)).max() * np.sqrt(size) < 4
+    assert np.abs((z**2).mean(axis=1) - 1).max() * np.sqrt(size / 2) < 4
+    assert min(kstest(z[0, :, k], "norm").pvalue for k in range(3)) > 1e-4
+    assert np.abs(np.corrcoef(z[0].T) - np.eye(3)).max() * np.sqrt(size) < 4
+    one = post.draw_targets(theta[0], x, np.random.default_rng(8), errors if yerr else None)
+    assert one.shape == (3,)
+
+
+@pytest.mark.parametrize(
+    ("brought", "given", "words"),
+    [
+        (True, None, r"found none, but the data 'data' bring errors \('yerr'\); give yerr at x"),
+        (False, np.ones(3), "found them, but the data 'data' bring none; leave yerr out at x"),
+        (True, np.ones(2), r"found shape \(2,\), the least 1, expected 3 positive numbers"),
+        (True, np.array([1.0, 0.0, 1.0]), "the least 0, expected 3 positive numbers"),
+    ],
+)
+def test_errors_of_new_points_go_with_those_of_the_data(brought, given, words):
+    post, x = make(yerr=brought), np.zeros(3)
+    with pytest.raises(RequestError, match=words):
+        post.draw_targets(np.zeros(7), x, np.random.default_rng(0), given)
+
+
+@pytest.mark.parametrize(("brought", "given"), [(True, None), (False, np.ones(3))])
+def test_other_data_bring_errors_where_the_posteriors_do(brought, given):
+    with pytest.raises(RequestError, match="yerr at new points: found"):
+        make(yerr=brought).pointwise_log_likelihood(
+            np.zeros(7), Dataset(np.zeros(3), np.zeros(3), given)
+        )
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e200])
