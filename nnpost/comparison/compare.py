@@ -58,7 +58,7 @@ def compare(post: Posterior, fits: Fits, run: Run, *, detail: Detail = FULL) -> 
 def predict(post: Posterior, draws: np.ndarray, most: int) -> Predictions:
     """Summarise f(x) over about ``most`` of the draws (D, P), on a grid over twice the data's range
     (one input), or at up to 200 of the data's points (several)."""
-    x = grid(post.data.x)
+    x = grid(post.data.raw.x)
     f = post.predict(draws[:: max(1, len(draws) // most)], x)
     q05, q95 = np.quantile(f, [0.05, 0.95], axis=0)
     return Predictions(x, f.mean(axis=0), f.std(axis=0), q05, q95)

@@ -72,8 +72,8 @@ class Reference:
         most = detail.near.draws(post.ndim)
         near = spread_out(len(run.samples), most, run.nwalkers) if home is None else home
         some = spread_out(len(run.samples), detail.curves, run.nwalkers)
-        x = grid(post.data.x)
-        low, high = post.data.x.min(axis=0), post.data.x.max(axis=0)
+        own = post.data.raw.x
+        x, low, high = grid(own), own.min(axis=0), own.max(axis=0)
         known = run.verdict.ess["log_prob"]
         return cls(
             post=post,

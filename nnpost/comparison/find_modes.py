@@ -113,7 +113,7 @@ class Tops:
 
     def _alike(self, tops: np.ndarray, heights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Restarts and draws share few tops: one of each that differ, and for every top which."""
-        data, rule = self.post.data, self.detail
+        data, rule = self.post.data.raw, self.detail
         places = np.unique(np.linspace(0, data.n - 1, rule.places).astype(int))
         spread = np.maximum(self.spread[places], 1e-300)
         curves = self.post.predict(tops, data.x[places]) / spread / rule.near

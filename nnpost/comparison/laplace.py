@@ -57,10 +57,12 @@ class Laplace:
         theta (S, P), x (m, d) -> (S, m): f(x; θ₀) + J(x)ᵀ(θ − θ₀), for which the Gauss–Newton
         curvature is the exact one.
         """
-        at = as_tensor(x, post.device)
+        scaling = post.data.scaling
+        at = as_tensor(scaling.x_to_network(x), post.device)
         centre = as_tensor(self.theta[None], post.device)
         slope = jacobian(post.net, centre, at)[0].numpy(force=True)
-        return np.asarray(post.predict(self.theta, x) + (theta - self.theta) @ slope)
+        change = scaling.sd_to_file((theta - self.theta) @ slope)
+        return np.asarray(post.predict(self.theta, x) + change)
 
 
 def laplace(post: Posterior, theta: np.ndarray) -> Laplace:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -19,6 +19,7 @@ import numpy as np
 
 from ..common.errors import RequestError
 from ..common.tables import Table, Tabled
+from .scaling import UNSCALED, Scaling
 
 __all__ = ["MISFITS", "Dataset", "read_data"]
 
@@ -37,6 +38,8 @@ class Dataset(Tabled):
             refused.
         yerr: standard deviations of y in units of y, shaped like y and above zero; or None.
         name, x_names, y_name, yerr_name: what tables and figures call them.
+        scaling: how x, y and yerr, which are what a network sees, came from the units of the file;
+            by default they are those units. :meth:`scaled` makes such data, ``raw`` undoes it.
 
     The arrays are kept as read-only float64 copies. Raises RequestError, naming the array, what
     was found and what was expected, for anything that is not finite real numbers in these shapes.
@@ -49,6 +52,7 @@ class Dataset(Tabled):
     x_names: tuple[str, ...] = ()
     y_name: str = "y"
     yerr_name: str = "yerr"
+    scaling: Scaling = UNSCALED
 
     def __post_init__(self) -> None:
         for field in ("name", "y_name", "yerr_name"):
@@ -66,6 +70,12 @@ class Dataset(Tabled):
                 value.setflags(write=False)
             object.__setattr__(self, field, value)
         object.__setattr__(self, "x_names", names)
+        scaling = Scaling.none(self.inputs) if self.scaling is UNSCALED else self.scaling
+        if scaling.x_scale.shape != (self.inputs,):
+            raise RequestError(
+                f"scaling: found one of {len(scaling.x_scale)} input(s), expected {self.inputs}"
+            )
+        object.__setattr__(self, "scaling", scaling)
 
     @property
     def n(self) -> int:
@@ -83,10 +93,37 @@ class Dataset(Tabled):
         return MISFITS[self.yerr is not None]
 
     @cached_property
+    def raw(self) -> Dataset:
+        """The same data in the units of the file."""
+        return self.scaled(Scaling.none(self.inputs))
+
+    def scaled(self, scaling: Scaling) -> Dataset:
+        """The same data, of which a network sees what ``scaling`` makes of the units of the file.
+
+        Raises RequestError where they would not be finite, or the inputs are not as many.
+        """
+        if self.scaling.is_none and scaling.is_none:
+            return self
+        old, yerr = self.scaling, self.yerr
+        with np.errstate(over="ignore"):  # what becomes infinite is refused
+            x = scaling.x_to_network(old.x_to_file(self.x))
+            y = scaling.y_to_network(old.y_to_file(self.y))
+            if yerr is not None:
+                yerr = scaling.sd_to_network(old.sd_to_file(yerr))
+        return replace(self, x=x, y=y, yerr=yerr, scaling=scaling)
+
+    @property
+    def misfit_unit(self) -> float:
+        """What turns a mean of squared residuals on the network's scale into :attr:`misfit` of the
+        units of the file: y_scale², or 1 where each is over yerr²."""
+        return self.scaling.y_scale**2 if self.yerr is None else 1.0
+
+    @cached_property
     def digest(self) -> str:
         """sha256 of the numbers and their shapes, in hexadecimal; names do not enter."""
         sha = hashlib.sha256()
-        for values in (self.x, self.y, self.yerr):
+        scaling = () if self.scaling.is_none else tuple(self.scaling.to_tree().values())
+        for values in (self.x, self.y, self.yerr, *map(np.asarray, scaling)):
             sha.update(repr(None if values is None else values.shape).encode())
             if values is not None:
                 sha.update(values.astype("<f8").tobytes())
@@ -113,14 +150,15 @@ class Dataset(Tabled):
 
     def _rows(self, index: np.ndarray) -> Dataset:
         yerr = None if self.yerr is None else self.yerr[index]
-        names = (self.name, self.x_names, self.y_name, self.yerr_name)
-        return Dataset(self.x[index], self.y[index], yerr, *names)
+        return replace(self, x=self.x[index], y=self.y[index], yerr=yerr)
 
     def to_tree(self) -> dict[str, Any]:
         """A plain dict of arrays and strings (the input names as JSON), for a file to keep."""
         tree = {"x": self.x, "y": self.y, "name": self.name, "y_name": self.y_name}
         if self.yerr is not None:
             tree |= {"yerr": self.yerr}
+        if not self.scaling.is_none:
+            tree |= {"scaling": self.scaling.to_tree()}
         return tree | {"yerr_name": self.yerr_name, "x_names": json.dumps(self.x_names)}
 
     @classmethod
@@ -135,15 +173,17 @@ class Dataset(Tabled):
         except (TypeError, ValueError):
             raise RequestError("stored data: x_names is not a JSON list of strings") from None
         labels = (parts["name"], names, parts["y_name"], parts["yerr_name"])
-        return cls(parts["x"], parts["y"], parts.get("yerr"), *labels)
+        scaling = UNSCALED if "scaling" not in parts else Scaling.from_tree(parts["scaling"])
+        return cls(parts["x"], parts["y"], parts.get("yerr"), *labels, scaling)
 
     def tables(self) -> list[Table]:
-        """One table of (role, name, range)."""
+        """One table of (role, name, range in the units of the file)."""
+        raw = self.raw
         plural = "" if self.n == 1 else "s"
         inputs = f"{self.inputs} input" + ("" if self.inputs == 1 else "s")
-        columns = [("x", n, v) for n, v in zip(self.x_names, self.x.T, strict=True)][:LISTED_INPUTS]
-        columns += [("y", self.y_name, self.y)]
-        columns += [] if self.yerr is None else [("yerr", self.yerr_name, self.yerr)]
+        columns = [("x", n, v) for n, v in zip(self.x_names, raw.x.T, strict=True)][:LISTED_INPUTS]
+        columns += [("y", self.y_name, raw.y)]
+        columns += [] if raw.yerr is None else [("yerr", self.yerr_name, raw.yerr)]
         rows = [(role, name, f"{v.min():.5g} … {v.max():.5g}") for role, name, v in columns]
         if self.inputs > LISTED_INPUTS:
             rows.insert(LISTED_INPUTS, ("x", f"and {self.inputs - LISTED_INPUTS} more", ""))

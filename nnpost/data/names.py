@@ -1,6 +1,8 @@
-"""The names of the made-up data, for settings that must not import numpy."""
+"""The names of the made-up data and of scalings, for settings that must not import numpy."""
 
-__all__ = ["DATASET_NAMES"]
+__all__ = ["DATASET_NAMES", "SCALES"]
+
+SCALES = ("standard", "robust", "none")
 
 DATASET_NAMES = (
     "parabola",

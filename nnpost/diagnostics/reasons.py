@@ -131,10 +131,12 @@ def causes(post: Posterior, chain: NDArray[np.float64], criteria: Criteria) -> I
         return
     log_sigma = float(chain[..., -1].mean()) if post.likelihood.infers_noise else None
     if log_sigma is not None and log_sigma < math.log(criteria.no_noise * post.data.y.std()):
+        sigma = math.exp(log_sigma) * math.sqrt(post.data.misfit_unit)
+        spread = post.data.raw.y.std()
         yield (
-            f"sigma runs to zero (it is {math.exp(log_sigma):.2g}, and y spreads over "
-            f"{post.data.y.std():.3g}): the data have no noise beside this network, so give it "
-            f"one (--set likelihood.sigma={0.01 * post.data.y.std():.2g})"
+            f"sigma runs to zero (it is {sigma:.2g}, and y spreads over {spread:.3g}): the data "
+            f"have no noise beside this network, so give it one "
+            f"(--set likelihood.sigma={0.01 * spread:.2g})"
         )
         return
     gain = gain_of_a_perfect_fit(post, log_sigma)

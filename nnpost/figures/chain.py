@@ -79,7 +79,7 @@ def traces(run: Run, parameters: Sequence[int] | None = None) -> Figure:
 def _series(run: Run, rows: slice, parameters: Sequence[int]) -> dict[str, NDArray[np.float64]]:
     """What is traced: label -> (rows, W)."""
     post, chain = run.post, run.chain[rows]
-    x = _places(post.data.x)
+    x = _places(post.data.raw.x)
     f, theta = post.predict(chain, x), fold(post.net, chain)
     series = {LOG_POSTERIOR: run.log_prob[rows]}
     for k, at in enumerate(x):

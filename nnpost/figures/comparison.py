@@ -126,6 +126,7 @@ def approximations(card: ScoreCard, comparison: Comparison, data: Dataset) -> Fi
     One input: against x, over twice the range of the data (which is between the dotted lines).
     Several inputs: the two bands' half-widths against each other, a point of the data each.
     """
+    data = data.raw
     found = card.approximations
     rows = -(-len(found) // BANDS_A_ROW)
     fig = new_figure(7.2, 0.6 + 2.2 * rows)

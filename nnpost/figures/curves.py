@@ -70,7 +70,7 @@ def _curves(
     draws: NDArray[np.float64],
 ) -> list[Line2D | Patch]:
     """Panels of f against x, for one input."""
-    data = post.data
+    data = post.data.raw
     first, last = float(data.x.min()), float(data.x.max())
     half = (last - first) / 2 or 0.5 * max(1.0, abs(first))  # one place needs an axis, too
     x = np.linspace(first - half, last + half, CURVE_PLACES)
@@ -102,7 +102,7 @@ def _observed(
     draws: NDArray[np.float64],
 ) -> list[Line2D | Patch]:
     """Panels of prediction against observation, for several inputs."""
-    data = post.data
+    data = post.data.raw
     low, high = np.quantile(post.predict(draws), [0.05, 0.95], axis=0)
     outputs = {name: post.predict(model.theta) for name, model in models.items()}
     ends = _limits(data.y, *outputs.values())
@@ -122,7 +122,7 @@ def _observed(
 
 
 def _residuals(axes: NDArray[np.object_], post: Posterior, models: dict[str, Optimum]) -> None:
-    data = post.data
+    data = post.data.raw
     one = data.inputs == 1
     at = data.x[:, 0] if one else data.y
     order = np.argsort(at)

@@ -28,8 +28,10 @@ UNIT_PLACES = 801  # steep units need a fine one
 def parts(post: Posterior, networks: Mapping[str, ArrayLike]) -> Figure:
     """A panel for each network, title -> theta (P,): data, each unit's a·φ(wx + b), their sum.
 
-    The output bias c is part of the sum alone. Titles give the mse, or χ²/n where the data bring
-    errors. Raises RequestError unless there is one hidden layer and one input.
+    The output bias c (and what the data were shifted by) is part of the sum alone. Titles give the
+    mse, or χ²/n where the data bring errors.
+
+    Raises RequestError unless there is one hidden layer and one input.
     """
     if post.data.inputs > 1 or len(post.net.hidden) != 1:
         raise RequestError(f"parts: found {post.net}, expected one input and one hidden layer")
@@ -37,7 +39,8 @@ def parts(post: Posterior, networks: Mapping[str, ArrayLike]) -> Figure:
     rows = -(-len(networks) // columns)
     fig = new_figure(max(3.6, 1.9 * columns), 0.5 + 1.95 * rows)
     axes = fig.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    x = np.linspace(post.data.x.min(), post.data.x.max(), UNIT_PLACES)
+    data = post.data.raw
+    x = np.linspace(data.x.min(), data.x.max(), UNIT_PLACES)
     for ax, (name, theta) in zip(axes.flat, networks.items(), strict=False):
         _panel(ax, post, np.asarray(theta, dtype=float), x)
         mse = post.mse(np.asarray(theta, dtype=float))
@@ -45,7 +48,7 @@ def parts(post: Posterior, networks: Mapping[str, ArrayLike]) -> Figure:
     for ax in axes.flat[len(networks) :]:
         ax.set_axis_off()
     axes[0, 0].xaxis.set_major_locator(MaxNLocator(3))  # neighbours' labels would meet
-    low, high = post.data.y.min(), post.data.y.max()
+    low, high = data.y.min(), data.y.max()
     axes[0, 0].set_ylim(low - 0.15 * (high - low), high + 0.3 * (high - low))
     for ax in axes[-1]:
         ax.set_xlabel("$x$")
@@ -56,17 +59,18 @@ def parts(post: Posterior, networks: Mapping[str, ArrayLike]) -> Figure:
 
 
 def contributions(post: Posterior, theta: NDArray[Any], x: NDArray[Any]) -> NDArray[np.float64]:
-    """a·φ(wx + b) of every unit: theta (P,), x (m,) -> (U, m)."""
+    """a·φ(wx + b) of every unit, in units of the data's file: theta (P,), x (m,) -> (U, m)."""
     units = post.net.hidden[0]
     alone = np.tile(theta, (units, 1))
     outputs = slice(post.net.n_hidden, post.net.n_hidden + units)
     alone[:, outputs] *= np.eye(units)
     alone[:, outputs.stop] = 0  # the output bias
-    return np.asarray(post.predict(alone, x[:, None]))
+    return np.asarray(post.predict(alone, x[:, None]) - post.data.scaling.y_centre)
 
 
 def _panel(ax: Axes, post: Posterior, theta: NDArray[Any], x: NDArray[Any]) -> None:
-    ax.plot(post.data.x[:, 0], post.data.y, "o", color=BLACK, markersize=1.6, markeredgewidth=0)
+    data = post.data.raw
+    ax.plot(data.x[:, 0], data.y, "o", color=BLACK, markersize=1.6, markeredgewidth=0)
     for k, unit in enumerate(contributions(post, theta, x)):
         ax.plot(x, unit, color=(BLUE, ORANGE)[k % 2], linewidth=1.3)
     ax.plot(x, post.predict(theta, x[:, None]), color=GREEN, linewidth=1.6, linestyle=(0, (4, 1.2)))

@@ -121,6 +121,7 @@ def against_inputs(
     data: Dataset, columns: Sequence[int] | None = None, lines: Mapping[str, Line] | None = None
 ) -> list[Panel]:
     """y against each of some inputs (all by default), a panel each."""
+    data = data.raw
     chosen = range(data.inputs) if columns is None else columns
     return [
         Panel(data.x_names[i], data.y_name, points=(data.x[:, i], data.y), lines=lines or {})
@@ -143,6 +144,7 @@ def against_truth(y: NDArray[Any], outputs: Mapping[str, NDArray[Any]]) -> list[
 
 def function_on_data(data: Dataset, curves: Mapping[str, NDArray[Any]], title: str = "") -> Panel:
     """Curves f(x) at the points of data with one input, each (n,), over the data."""
+    data = data.raw
     x = data.x[:, 0]
     order = np.argsort(x)
     lines = {name: Line(x[order], np.asarray(f)[order]) for name, f in curves.items()}

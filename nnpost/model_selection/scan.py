@@ -99,7 +99,7 @@ def scan(
     measured = not math.isnan(sizes[0].extrapolation)
     measure = "none" if not measured else "truth" if truth is not None else "held out"
     words = post.likelihood.words(post.data.n, post.data.yerr is not None)
-    return Scan(post.data, words, grid(post.data.x), tuple(sizes), measure)
+    return Scan(post.data.raw, words, grid(post.data.raw.x), tuple(sizes), measure)
 
 
 def inner_half(data: Dataset) -> np.ndarray | None:
@@ -122,7 +122,7 @@ def _size(
 ) -> Size:
     fits, data = train(post, **recipe), post.data
     evidence = _evidence(post, ladder, tuning)
-    theta, x = fits.sgd.theta, grid(data.x)
+    theta, x = fits.sgd.theta, grid(data.raw.x)
     fitted = post.predict(theta)
     if truth is not None:
         outside = _known_extrapolation(post, theta, truth)
@@ -135,7 +135,7 @@ def _size(
         theta=theta,
         fitted=fitted,
         curve=post.predict(theta, x),
-        residual=float(np.abs(data.y - fitted).mean()),
+        residual=float(np.abs(data.raw.y - fitted).mean()),
         extrapolation=outside,
         survey=_survey(post, fits),
         **evidence._asdict(),
@@ -179,16 +179,17 @@ def _known_extrapolation(post: Posterior, theta: np.ndarray, truth: Truth) -> fl
     """RMSE against the truth on the part of the grid that lies outside the data."""
     if post.data.inputs > 1:
         return math.nan
-    x, own = grid(post.data.x), post.data.x[:, 0]
+    x, own = grid(post.data.raw.x), post.data.raw.x[:, 0]
     x = x[(x[:, 0] < own.min()) | (x[:, 0] > own.max())]
     return _rms(post.predict(theta, x) - truth(x))
 
 
 def _held_out(post: Posterior, recipe: Mapping[str, Any], inner: np.ndarray) -> float:
     """RMSE at the outer points of the best fit to the inner ones."""
-    data = post.data
+    data = post.data.raw
     yerr = None if data.yerr is None else data.yerr[inner]
     part = Dataset(data.x[inner], data.y[inner], yerr, name=f"inner half of {data.name}")
+    part = part.scaled(post.data.scaling)
     batch = recipe.get("batch_size")
     fewer = {} if batch is None else {"batch_size": min(batch, part.n)}
     best = train(replace(post, data=part), **{**recipe, **fewer}).sgd.theta

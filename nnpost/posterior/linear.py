@@ -20,6 +20,7 @@ import numpy as np
 
 from ..common.errors import RequestError
 from ..common.tables import TabledPairs, plain_label
+from ..data.scaling import Scaling
 from .likelihood import LOG_2PI
 from .posterior import Posterior
 
@@ -31,13 +32,14 @@ class ClosedForm(TabledPairs):
     """The exact Gaussian posterior of a linear network.
 
     ``mean`` (P,) and ``covariance`` (P, P) are those of theta, in torch's order: the weights of
-    the inputs, then the bias. ``log_evidence`` is log Z.
+    the inputs, then the bias. ``log_evidence`` is log Z. All are on the network's scale.
     """
 
     mean: np.ndarray
     covariance: np.ndarray
     log_evidence: float
     labels: tuple[str, ...]
+    scaling: Scaling
 
     @property
     def sd(self) -> np.ndarray:
@@ -45,7 +47,8 @@ class ClosedForm(TabledPairs):
         return np.sqrt(np.diag(self.covariance))
 
     def predict(self, x: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation of f at inputs x (m, d): (m,) each, without noise.
+        """Mean and standard deviation of f at inputs x (m, d): (m,) each, without noise, in units
+        of the data's file.
 
         Raises RequestError where x is not (m, d).
         """
@@ -53,9 +56,10 @@ class ClosedForm(TabledPairs):
         inputs = len(self.mean) - 1
         if points.ndim != 2 or points.shape[1] != inputs:
             raise RequestError(f"x has shape {points.shape}, expected (m, {inputs}): a row a point")
-        design = np.column_stack([points, np.ones(len(points))])
+        design = np.column_stack([self.scaling.x_to_network(points), np.ones(len(points))])
         variance = np.einsum("mi,ij,mj->m", design, self.covariance, design)
-        return design @ self.mean, np.sqrt(variance)
+        mean, sd = design @ self.mean, np.sqrt(variance)
+        return self.scaling.y_to_file(mean), self.scaling.sd_to_file(sd)
 
     def rows(self) -> list[tuple[str, str]]:
         """What the tables show, as (name, value)."""
@@ -84,4 +88,5 @@ def closed_form(post: Posterior) -> ClosedForm:
     mean = v.T @ (u.T @ target / widths)
     volume = 0.5 * post.ndim * LOG_2PI - float(np.log(widths).sum())
     log_evidence = float(post.log_prob(mean)) + volume
-    return ClosedForm(mean, (v.T / widths**2) @ v, log_evidence, tuple(post.labels))
+    covariance = (v.T / widths**2) @ v
+    return ClosedForm(mean, covariance, log_evidence, tuple(post.labels), data.scaling)

@@ -51,7 +51,8 @@ class Posterior:
     """Log density of a network's parameters given data, (..., P) -> (...,).
 
     numpy in, numpy out; a torch tensor in, a tensor on the same device out. Everything is float64.
-    Whatever is not finite has log probability −inf, never NaN and never +inf.
+    Whatever is not finite has log probability −inf, never NaN and never +inf. Densities and theta
+    are on the network's scale, predictions and ``mse`` in units of the data's file (scaling.py).
 
     ``device`` is "cpu" or a CUDA device. Compiled kernels sum over the data, a walker at a time, or
     torch does (engine.py): in blocks, so that memory stays within a few times ``block`` numbers (or
@@ -153,27 +154,35 @@ class Posterior:
         """Log prior, (..., P) -> (...,)."""
         return self._mapped(self.prior_density.log_prob, theta)
 
-    def mse(self, theta: Any) -> Any:
-        """Mean of r² (of (r/yerr)² where the data bring errors), (..., P) -> (...,)."""
+    def mean_square(self, theta: Any) -> Any:
+        """Mean of r² on the network's scale (of (r/yerr)² where the data bring errors),
+        (..., P) -> (...,)."""
         return self._mapped(lambda t: self.engine.sse(t) / self.data.n, theta)
 
-    def predict(self, theta: Any, x: Any = None) -> Any:
-        """Outputs f(x), (..., P) -> (..., n).
+    def mse(self, theta: Any) -> Any:
+        """Mean of r² in units of the data's file (of (r/yerr)² where they bring errors),
+        (..., P) -> (...,)."""
+        return self.mean_square(theta) * self.data.misfit_unit
 
-        ``x`` is (n, d), or (n,) for one input; by default that of the data.
+    def predict(self, theta: Any, x: Any = None) -> Any:
+        """Outputs f(x) in units of the data's file, (..., P) -> (..., n).
+
+        ``x`` is (n, d) in those units, or (n,) for one input; by default that of the data.
         """
-        places = None if x is None else self._places(x)
-        return self._mapped(lambda t: self.engine.outputs(t, places), theta)
+        scaling = self.data.scaling
+        places = None if x is None else scaling.x_to_network(self._places(x))
+        return self._mapped(lambda t: scaling.y_to_file(self.engine.outputs(t, places)), theta)
 
     def pointwise_log_likelihood(self, theta: Any, data: Dataset | None = None) -> Any:
         """Log density of every target under the network and its noise, (..., P) -> (..., n).
 
-        ``data``, by default that of the posterior, is on the same scale and brings errors where
-        that does. Densities are normalised, whatever constants the likelihood leaves out, so that
-        those of :class:`~nnpost.posterior.likelihood.Gaussian` sum to ``log_likelihood``, and
-        those of ``MSE`` to that less n/2 · log πn + Σ log yerr.
+        ``data``, by default that of the posterior, may be on any scale, and brings errors where
+        that does. Densities are on the network's scale (``data.scaling.log_density_to_file`` makes
+        them those of y in units of the file). They are normalised, whatever constants the
+        likelihood leaves out, so that those of :class:`~nnpost.posterior.likelihood.Gaussian` sum
+        to ``log_likelihood``, and those of ``MSE`` to that less n/2 · log πn + Σ log yerr.
         """
-        at = self.data if data is None else data
+        at = self.data if data is None else data.scaled(self.data.scaling)
         spread = self._spread(len(at.y), at.yerr)
         places = None if data is None else self._places(at.x)
 
@@ -187,17 +196,21 @@ class Posterior:
     def draw_targets(self, theta: Any, x: Any, rng: np.random.Generator, yerr: Any = None) -> Any:
         """New targets at x (n, d), noise included, one for each vector: (..., P) -> (..., n).
 
-        ``yerr`` (n,) has the standard deviations there, where the data bring errors.
+        All are in units of the data's file. ``yerr`` (n,) has the standard deviations there, where
+        the data bring errors.
         """
-        places = self._places(x)
-        spread = self._spread(len(places), yerr)
+        scaling = self.data.scaling
+        places = scaling.x_to_network(self._places(x))
+        errors = None if yerr is None else scaling.sd_to_network(np.asarray(yerr, dtype=float))
+        spread = self._spread(len(places), errors)
 
-        def drawn(t: np.ndarray) -> np.ndarray:
+        def targets(t: np.ndarray) -> np.ndarray:
             outputs = self.engine.outputs(t, places)
             noise: np.ndarray = rng.standard_normal(outputs.shape) * self._noise_sd(t)
-            return outputs + noise * spread
+            drawn: np.ndarray = scaling.y_to_file(outputs + noise * spread)
+            return drawn
 
-        return self._mapped(drawn, theta)
+        return self._mapped(targets, theta)
 
     def log_prob_and_grad(self, theta: Any) -> tuple[Any, Any]:
         """Log probability and its gradient, (..., P) -> (...,) and (..., P).

@@ -88,7 +88,7 @@ def _regions(
 def _means(
     post: Posterior, around: AroundMaxima, h: np.ndarray, weights: np.ndarray, draws: Draws
 ) -> list[Compared]:
-    x = prediction_grid(post.data.x)
+    x = prediction_grid(post.data.raw.x)
     whole = around.folded.complete(h, np.random.RandomState(0))
     usable = np.isfinite(whole.log_prob)
     here = np.c_[whole.log_prob, post.predict(whole.theta, x)][usable]

@@ -81,7 +81,7 @@ class Objective:
         for _ in range(rounds):
             theta[:, self.output] = self._output_problem(theta).solution
             if self.infers_noise:
-                sse = self.post.mse(theta) * self.post.data.n
+                sse = self.post.mean_square(theta) * self.post.data.n
                 theta[:, -1] = conditional_log_sigma(self.post, sse, self.has_prior)
         return theta
 

@@ -69,6 +69,7 @@ def train(
     seed = checked("seed", seed, SEED)
     if validation is not None:
         _check_validation(post.data, validation)
+        validation = validation.scaled(post.data.scaling)
     post.make_ready(progress)
     begun = time.perf_counter()
     start = post.net.initial(settings.restarts, seed, settings.init)
@@ -78,14 +79,14 @@ def train(
         raise RequestError(
             f"training: all {restarts} restarts diverged at lr = {lr:g}; give a lower lr"
         )
-    log_prob = post.log_prob(theta)
+    log_prob, unit, held_out = post.log_prob(theta), post.data.misfit_unit, trained.validation_loss
     top, likeliest = maxima(post, theta[promising(mse, log_prob, polish)], polish)
     return Fits(
         theta=theta,
         mse=mse,
         log_prob=log_prob,
-        loss=trained.loss,
-        validation_loss=trained.validation_loss,
+        loss=trained.loss * unit,
+        validation_loss=None if held_out is None else held_out * unit,
         epochs=trained.epochs,
         sgd=evaluate(post, theta[np.argmin(mse)], "sgd", polish),
         map=top,
@@ -113,11 +114,11 @@ def end_points(post: Posterior, ends: np.ndarray) -> tuple[np.ndarray, np.ndarra
     theta = ends
     if post.likelihood.infers_noise:
         theta = np.hstack([ends, np.zeros((len(ends), 1))])
-    mse = post.mse(theta)
-    mse = np.where(np.isfinite(mse), mse, np.inf)
+    square = post.mean_square(theta)
+    square = np.where(np.isfinite(square), square, np.inf)
     if post.likelihood.infers_noise:
-        theta[:, -1] = conditional_log_sigma(post, torch.from_numpy(mse) * post.data.n)
-    return theta, mse
+        theta[:, -1] = conditional_log_sigma(post, torch.from_numpy(square) * post.data.n)
+    return theta, square * post.data.misfit_unit
 
 
 def promising(mse: np.ndarray, log_prob: np.ndarray, polish: Polish = POLISH) -> np.ndarray:

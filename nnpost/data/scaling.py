@@ -1,0 +1,157 @@
+"""Between the units of a file and the scale on which a network is trained: x and y, shifted and
+divided.
+
+The convention, which holds everywhere: **theta, the log posterior and log Z are on the network's
+scale; everything that is shown of x, y, f(x), sigma and mse is in the units of the file.** A
+:class:`~nnpost.data.dataset.Dataset` holds what the network sees, and its ``raw`` is the same in
+the units of the file; ``Posterior.predict`` and ``Posterior.mse`` take and give units of the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..common.errors import RequestError, choose
+from .names import SCALES
+
+__all__ = ["UNSCALED", "Scaling"]
+
+NORMAL_IQR = 1.3489795003921634  # the interquartile range of a standard normal distribution
+
+
+class Points(Protocol):
+    """A data set, of which a scaling is made."""
+
+    @property
+    def x(self) -> np.ndarray:
+        """(n, d)."""
+
+    @property
+    def y(self) -> np.ndarray:
+        """(n,)."""
+
+    @property
+    def raw(self) -> Points:
+        """The same in the units of the file."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """On the network's scale x is (x − x_centre)/x_scale, and y is (y − y_centre)/y_scale.
+
+    ``x_centre`` and ``x_scale`` are (d,). Raises RequestError for shapes that do not fit, numbers
+    that are not finite, and scales that are not above zero.
+    """
+
+    x_centre: np.ndarray
+    x_scale: np.ndarray
+    y_centre: float = 0.0
+    y_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("x_centre", "x_scale"):
+            value = np.array(getattr(self, name), dtype=float)
+            value.setflags(write=False)
+            object.__setattr__(self, name, value)
+        if self.x_centre.ndim != 1 or self.x_centre.shape != self.x_scale.shape:
+            raise RequestError(
+                f"scaling: x_centre has shape {self.x_centre.shape} and x_scale "
+                f"{self.x_scale.shape}, expected (d,) for both"
+            )
+        scales = np.r_[self.x_scale, self.y_scale]
+        finite = np.isfinite(np.r_[self.x_centre, self.y_centre, scales]).all()
+        if not (finite and (scales > 0).all()):
+            raise RequestError("scaling: expected finite numbers, and scales above zero")
+
+    @classmethod
+    def none(cls, inputs: int) -> Scaling:
+        """The identity: the network sees the units of the file."""
+        return cls(np.zeros(inputs), np.ones(inputs))
+
+    @classmethod
+    def of(cls, data: Points, kind: str) -> Scaling:
+        """The scaling that brings data to zero mean and unit spread, column by column.
+
+        ``kind`` is "standard" (mean and standard deviation, that of n), "robust" (median and
+        interquartile range over that of a standard normal; the standard deviation where half of a
+        column is one value) or "none". A constant column keeps its unit. Raises RequestError for
+        another kind.
+        """
+        choose("scale", kind, SCALES)
+        if kind == "none":
+            return cls.none(data.x.shape[1])
+        measure = {"standard": _standard, "robust": _robust}[kind]
+        raw = data.raw
+        columns = [measure(column) for column in (*raw.x.T, raw.y)]
+        *centres, y_centre = (centre for centre, _ in columns)
+        *scales, y_scale = (scale for _, scale in columns)
+        return cls(np.array(centres), np.array(scales), y_centre, y_scale)
+
+    @property
+    def is_none(self) -> bool:
+        """Whether the network sees the units of the file."""
+        centres, scales = np.r_[self.x_centre, self.y_centre], np.r_[self.x_scale, self.y_scale]
+        return bool((centres == 0).all() and (scales == 1).all())
+
+    def x_to_network(self, x: Any) -> Any:
+        """Inputs (m, d) in units of the file -> (m, d) as the network sees them."""
+        return (x - self.x_centre) / self.x_scale
+
+    def x_to_file(self, x: Any) -> Any:
+        """The inverse of :meth:`x_to_network`."""
+        return x * self.x_scale + self.x_centre
+
+    def y_to_network(self, y: Any) -> Any:
+        """Targets or outputs of any shape in units of the file -> the network's."""
+        return (y - self.y_centre) / self.y_scale
+
+    def y_to_file(self, y: Any) -> Any:
+        """The inverse of :meth:`y_to_network`."""
+        return y * self.y_scale + self.y_centre
+
+    def sd_to_network(self, sd: Any) -> Any:
+        """A standard deviation of y (errors, noise, a spread of f) in units of the file -> the
+        network's."""
+        return sd / self.y_scale
+
+    def sd_to_file(self, sd: Any) -> Any:
+        """The inverse of :meth:`sd_to_network`."""
+        return sd * self.y_scale
+
+    def log_density_to_file(self, log_density: Any) -> Any:
+        """The log density of one y on the network's scale -> that of the same y in units of the
+        file: minus log y_scale, once for each point."""
+        return log_density - np.log(self.y_scale)
+
+    def to_tree(self) -> dict[str, Any]:
+        """A plain dict of arrays and numbers."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> Scaling:
+        """What :meth:`to_tree` gave."""
+        centre, scale = (np.asarray(tree[name]) for name in ("x_centre", "x_scale"))
+        return cls(centre, scale, float(tree["y_centre"]), float(tree["y_scale"]))
+
+
+UNSCALED = Scaling.none(0)  # stands for the identity before the number of inputs is known
+
+
+def _standard(values: np.ndarray) -> tuple[float, float]:
+    """Mean and standard deviation, without overflow; (mean, 1) of a constant."""
+    low, high = float(values.min()), float(values.max())
+    if low == high:
+        return low, 1.0
+    unit = max(abs(low), abs(high))
+    return float((values / unit).mean()) * unit, float((values / unit).std()) * unit
+
+
+def _robust(values: np.ndarray) -> tuple[float, float]:
+    """Median and interquartile range over NORMAL_IQR."""
+    low, middle, high = (float(q) for q in np.quantile(values, [0.25, 0.5, 0.75]))
+    spread = (high - low) / NORMAL_IQR
+    return middle, spread if spread > 0 else _standard(values)[1]
