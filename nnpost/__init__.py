@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .posterior.linear import closed_form as closed_form
     from .posterior.posterior import Posterior as Posterior
     from .posterior.prior import GaussianPrior as GaussianPrior
+    from .prediction.prediction import Prediction as Prediction
     from .sampling.load import load as load
     from .sampling.run import Run as Run
     from .sampling.sample import sample as sample
@@ -57,6 +58,7 @@ _HOMES = {  # where each public name is defined
     "MSE": "posterior.likelihood",
     "Optimum": "training.optimum",
     "Posterior": "posterior.posterior",
+    "Prediction": "prediction.prediction",
     "RequestError": "common.errors",
     "Run": "sampling.run",
     "Scan": "model_selection.result",

@@ -25,7 +25,9 @@ MAY_IMPORT = {
     "moves": "common network numerics posterior",
     "diagnostics": "common data network posterior",
     "tempering": "common network numerics posterior moves",
-    "sampling": "common data numerics storage posterior training moves diagnostics tempering",
+    "prediction": "common numerics posterior training",
+    "sampling": "common data numerics storage posterior training moves diagnostics tempering "
+    "prediction",
     "model_selection": "common data network posterior training diagnostics tempering",
     "comparison": "common data network numerics posterior training sampling",
     "figures": "common data network posterior training tempering sampling model_selection "

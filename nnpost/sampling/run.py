@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,11 +11,15 @@ from typing import Any
 import numpy as np
 
 from ..common.errors import RequestError
+from ..common.settings import SEED, checked, whole
 from ..common.tables import TabledPairs
 from ..diagnostics.survey import Evidence
 from ..diagnostics.verdict import Verdict, judge
 from ..moves.names import uses_gradients
+from ..numerics.monte_carlo import chain_batches, spread_out
 from ..posterior.posterior import Posterior
+from ..prediction.predict import LEVELS, networks_of, predict
+from ..prediction.prediction import Prediction
 from ..tempering.around_maxima import AroundMaxima
 from ..tempering.result import Tempering
 from ..training.fits import Fits
@@ -24,6 +29,8 @@ from .provenance import burnin
 from .survey import Draws, look_around, survey
 
 __all__ = ["Run"]
+
+PREDICTING = 4000  # draws that predictions are made from
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -112,14 +119,14 @@ class Run(TabledPairs):
     @cached_property
     def around(self) -> AroundMaxima | None:
         """Weighted draws around all maxima that fits, draws and a search lead to."""
-        return look_around(self.post, self.fits, self._some) if len(self._kept) else None
+        return look_around(self.post, self.fits, self._draws) if len(self._kept) else None
 
     @property
     def _kept(self) -> np.ndarray:
         return self.chain[self.burnin :]
 
     @cached_property
-    def _some(self) -> Draws:
+    def _draws(self) -> Draws:
         return Draws.of(self._kept, self.log_prob[self.burnin :], self.ensembles)
 
     @property
@@ -136,7 +143,7 @@ class Run(TabledPairs):
             self.log_prob[self.burnin :],
             self.ensembles,
             evidence=None if self.tempering is None else _evidence(self.tempering),
-            survey=None if around is None else survey(self.post, around, self._some),
+            survey=None if around is None else survey(self.post, around, self._draws),
             gradients=uses_gradients(self.moves, self.post) or self._among_basins,
             thin=self.thin,
             discarded=self.burnin * self.thin,
@@ -146,6 +153,42 @@ class Run(TabledPairs):
     def acceptance(self) -> float:
         """Share of accepted proposals."""
         return float(self.accepted.mean())
+
+    def some(self, most: int) -> tuple[np.ndarray, np.ndarray]:
+        """At most ``most`` of the draws (D, P), spread over rows and walkers, and their batches,
+        (D,), by which a statistic of them gets its error (numerics/monte_carlo.py)."""
+        batches = chain_batches(len(self._kept), self.nwalkers, self.ensembles)
+        index = spread_out(len(batches), most, self.nwalkers)
+        return self.samples[index], batches[index]
+
+    def predict(
+        self,
+        x: Any,
+        quantiles: Sequence[float] = LEVELS,
+        noise: bool = True,
+        *,
+        yerr: Any = None,
+        draws: int = PREDICTING,
+        seed: int = 0,
+    ) -> Prediction:
+        """Predict at new inputs x (m, d), in the units of the data's file; (m,) for one input.
+
+        Args:
+            quantiles: the levels of the quantiles.
+            noise: whether sd, quantiles and draws are of new targets, or of f(x) alone.
+            yerr: (m,), the standard deviations at x; needed where the data bring errors, with
+                noise.
+            draws: how many of the posterior's are used, at most; all of them together are kept.
+            seed: of the noise.
+
+        Raises RequestError for what does not fit.
+        """
+        theta, batches = self.some(checked("draws", draws, whole(2)))
+        seed = checked("seed", seed, SEED)
+        networks = networks_of(self.fits)
+        return predict(
+            self.post, theta, batches, x, quantiles, noise, yerr=yerr, networks=networks, seed=seed
+        )
 
     def to_arviz(self) -> Any:
         """The chain after the burn-in for ArviZ: InferenceData before version 1, DataTree since.
