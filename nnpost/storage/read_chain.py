@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 
+LOOKS = 20  # at slots that a writer may be overwriting, before their records count as lost
 CHUNK_BYTES = 2**20  # of a thinned copy: what HDF5 keeps in memory of a dataset
 
 
@@ -52,8 +53,7 @@ def _committed(file: h5py.File) -> tuple[int, np.ndarray]:
     if "mcmc" not in file:
         return 0, np.zeros(0)
     if "resume" in file:
-        last = newest_record(file)
-        return (last[0].iteration, last[0].accepted) if last else (0, np.zeros(0))
+        return _recorded(file)
     group = file["mcmc"]
     if group.attrs.get(DIGEST, _counts(group)) != _counts(group):
         raise RequestError(
@@ -61,6 +61,25 @@ def _committed(file: h5py.File) -> tuple[int, np.ndarray]:
             "restore it from a copy"
         )
     return int(group.attrs["iteration"]), group["accepted"][()]
+
+
+def _recorded(file: h5py.File) -> tuple[int, np.ndarray]:
+    """The same from the newest record.
+
+    What emcee reads is written after the record of the same rows. So it is never ahead, read first,
+    but where that record has been damaged since, or a power cut has taken it.
+    """
+    shown, rows = int(file["mcmc"].attrs["iteration"]), 0
+    for _ in range(LOOKS):
+        last = newest_record(file)
+        rows, accepted = (last[0].iteration, last[0].accepted) if last else (0, np.zeros(0))
+        if rows >= shown:
+            return rows, accepted
+    raise RequestError(
+        f"{file.filename} is damaged: its chain had {shown} rows, and the record of them is not "
+        f"what was written; restore it from a copy, or go on from the {rows} rows of the commit "
+        "before with 'nnpost sample --resume'"
+    )
 
 
 def _counts(group: h5py.Group) -> int:

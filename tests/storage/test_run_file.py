@@ -567,14 +567,37 @@ def test_a_thinned_copy_compresses_what_is_large_and_keeps_what_is_small(path, t
 
 def test_a_torn_record_falls_back_to_the_one_before(path):
     job.resume(path, 40, commit_rows=4)
-    with h5py.File(path) as file:
+    with h5py.File(path, "r+") as file:
         (newest, slot), (before, _) = commit.records(file)
         place = file[f"resume/slot_{slot}"].id.get_offset()
+        commit.show_emcee(file, before)  # a process that dies within a record has not shown it
     assert (newest.iteration, before.iteration) == (40, 36)
     with open(path, "r+b") as file:
         file.seek(place + 1500)
         file.write(b"torn")
     assert committed_rows(path) == 36
+    job.resume(path, 40)
+    assert_same(path, job.reference(40))
+
+
+@pytest.mark.parametrize("commits", [1, 10])
+def test_a_record_damaged_later_is_noticed(path, commits):
+    job.resume(path, 40, commit_rows=40 // commits)
+    with h5py.File(path) as file:
+        slots = {slot: mark.iteration for mark, slot in commit.records(file)}
+        place = file[f"resume/slot_{max(slots, key=slots.get)}"].id.get_offset()
+    whole, random = path.read_bytes(), np.random.default_rng(3)
+    length = int.from_bytes(whole[place : place + 8], "little")
+    for where in [0, 8, *random.integers(12 + length, size=20)]:
+        spoilt = bytearray(whole)
+        spoilt[place + where] ^= 1 << random.integers(8)
+        path.write_bytes(spoilt)
+        before = 40 - 40 // commits
+        for read in (committed_rows, read_chain):
+            with pytest.raises(RequestError, match=f"had 40 rows.* go on from the {before} rows"):
+                read(path)
+    with RunFileBackend(path, resume=True) as chain:
+        assert chain.iteration == before
     job.resume(path, 40)
     assert_same(path, job.reference(40))
 
