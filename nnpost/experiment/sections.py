@@ -91,7 +91,11 @@ class NetworkSettings(Section):
     title = "network"
     about = "units of the hidden layers, and their activation"
     hidden: tuple[int, ...] = setting((2,), wholes(1), "units of each hidden layer; [] has none")
-    activation: str = setting("sigmoid", one_of(*ACTIVATION_NAMES), "that of all hidden layers")
+    activation: str = setting(
+        "sigmoid",
+        one_of(*ACTIVATION_NAMES),
+        "that of all hidden layers; torch, more slowly, computes silu and gelu",
+    )
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from ..comparison.compare import compare
 from ..comparison.result import Comparison
 from ..comparison.score import score
 from ..comparison.scorecard import ScoreCard
+from ..posterior.engine import without_kernels
 from ..posterior.prior_check import prior_check
 from ..sampling.load import load
 from ..sampling.provenance import Sampled
@@ -328,7 +329,10 @@ def make_folder(folder: Path | None) -> None:
 
 
 def announce_warnings(request: Request) -> None:
-    """Say where the data are out of the prior's reach."""
+    """Say where the data are out of the prior's reach, and why torch computes the densities."""
+    because = without_kernels(request.post.net, request.post.device)
+    if because:
+        announce(request, f"torch computes the densities, not the compiled kernels: {because}")
     for warning in prior_check(request.post):
         announce(request, f"warning: {warning}")
 

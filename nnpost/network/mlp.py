@@ -49,6 +49,11 @@ ACTIVATIONS = {
         Activation("softsign", F.softsign, nn.Softsign, "odd"),
         Activation("relu", torch.relu, nn.ReLU, "relu"),
         Activation("identity", lambda z: z, nn.Identity, "linear"),
+        Activation("leaky_relu", F.leaky_relu, nn.LeakyReLU, "relu"),
+        Activation("elu", F.elu, nn.ELU, "none"),
+        Activation("softplus", F.softplus, nn.Softplus, "none"),
+        Activation("silu", F.silu, nn.SiLU, "none"),
+        Activation("gelu", F.gelu, nn.GELU, "none"),
     )
 }
 
@@ -203,8 +208,8 @@ def from_torch(module: nn.Module) -> tuple[MLP, np.ndarray]:
         raise RequestError(
             f"cannot read {module!r}: expected Linear layers with bias in turn with activations"
         )
-    known = {type(a.module()): a.name for a in ACTIVATIONS.values()}
-    names = {known.get(type(s), "") for s in steps[1::2]}
+    known = [(a.module(), a.name) for a in ACTIVATIONS.values()]
+    names = {next((name for m, name in known if _same(m, s)), "") for s in steps[1::2]}
     if len(steps) % 2 == 0 or "" in names or len(names) > 1 or linear[-1].out_features != 1:
         raise RequestError(
             f"cannot read {module!r}: expected one activation of {', '.join(ACTIVATIONS)} between "
@@ -214,3 +219,12 @@ def from_torch(module: nn.Module) -> tuple[MLP, np.ndarray]:
     net = MLP(linear[0].in_features, hidden, next(iter(names), "sigmoid"))
     vector = nn.utils.parameters_to_vector(module.parameters()).detach()
     return net, vector.to("cpu", torch.float64).numpy().copy()
+
+
+def _same(known: nn.Module, module: nn.Module) -> bool:
+    """Whether an activation is this known one, with its slope, alpha or whatever else it has."""
+    mine, others = (
+        {k: v for k, v in vars(m).items() if k[0] != "_" and k not in ("training", "inplace")}
+        for m in (known, module)
+    )
+    return type(known) is type(module) and mine == others

@@ -2,4 +2,7 @@
 
 __all__ = ["ACTIVATION_NAMES"]
 
-ACTIVATION_NAMES = ("sigmoid", "tanh", "softsign", "relu", "identity")
+ACTIVATION_NAMES = (
+    "sigmoid", "tanh", "softsign", "relu", "identity", "leaky_relu", "elu", "softplus", "silu",
+    "gelu",
+)  # fmt: skip

@@ -118,7 +118,7 @@ def without_kernels(net: MLP | None = None, device: str = "cpu") -> str | None:
     if not device.startswith("cpu"):
         return f"the device is {device}"
     if net is not None and (type(net) is not MLP or net.activation not in ACTIVATIONS):
-        return f"there are kernels for {', '.join(ACTIVATIONS)} alone"
+        return f"there are none for {net.activation}, but for {', '.join(ACTIVATIONS)}"
     return no_numba()
 
 

@@ -157,8 +157,9 @@ def test_files_of_data(refused, tmp_path):
         ("likelihood.sigma=-1", "likelihood.sigma: found -1"),
         (
             "network.activation=sigmod",
-            'network.activation: found "sigmod", expected "sigmoid", "tanh", "softsign", "relu" '
-            "or \"identity\"; did you mean 'sigmoid'?",
+            'network.activation: found "sigmod", expected "sigmoid", "tanh", "softsign", "relu", '
+            '"identity", "leaky_relu", "elu", "softplus", "silu" or "gelu"; '
+            "did you mean 'sigmoid'?",
         ),
         ("train.optimizer=adma", "did you mean 'adam'?"),
         ("likelihood.kind=gausian", "did you mean 'gaussian'?"),

@@ -116,6 +116,18 @@ def test_initial_vectors_follow_torchs_rule_and_depend_on_seed_and_restart_alone
     np.testing.assert_allclose(normal[:, ~biases].std(axis=0), 1, rtol=0.1)
 
 
+def between(activation):
+    """A module of two units with this activation."""
+    return torch.nn.Sequential(torch.nn.Linear(1, 2), activation, torch.nn.Linear(2, 1))
+
+
+def test_a_module_is_read_whether_it_works_in_place_or_not():
+    assert (
+        from_torch(between(torch.nn.LeakyReLU(inplace=True)).eval())[0].activation == "leaky_relu"
+    )
+    assert from_torch(between(torch.nn.SiLU(inplace=True)))[0] == MLP(1, (2,), "silu")
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -127,6 +139,10 @@ def test_initial_vectors_follow_torchs_rule_and_depend_on_seed_and_restart_alone
         (lambda: from_torch(torch.nn.Sequential(torch.nn.Linear(1, 2))), "one output"),
         (lambda: from_torch(torch.nn.Linear(1, 1, bias=False)), "with bias"),
         (lambda: from_torch(torch.nn.Sequential(torch.nn.Conv1d(1, 1, 1))), "Linear layers"),
+        (lambda: from_torch(between(torch.nn.LeakyReLU(0.2))), "one activation"),
+        (lambda: from_torch(between(torch.nn.ELU(alpha=2.0))), "one activation"),
+        (lambda: from_torch(between(torch.nn.Softplus(beta=3.0))), "one activation"),
+        (lambda: from_torch(between(torch.nn.GELU(approximate="tanh"))), "one activation"),
         (
             lambda: from_torch(
                 torch.nn.Sequential(

@@ -14,6 +14,7 @@ from nnpost.network.mlp import ACTIVATIONS, MLP
 from nnpost.network.symmetry import copies, fold, group_size, jump
 
 SHAPES = [(1, (1,)), (1, (3,)), (2, (2,)), (3, (3,)), (1, (2, 3)), (2, (3, 2)), (3, (2, 2))]
+FLIPPED = ("sigmoid", "tanh", "softsign", "identity")
 NETS = [MLP(d, hidden, a) for a in ACTIVATIONS for d, hidden in SHAPES]
 SMALL = [net for net in NETS if math.prod(net.hidden) <= 6]
 WIDE = [MLP(1, (6,), a) for a in ACTIVATIONS] + [MLP(2, (2, 5), a) for a in ACTIVATIONS]
@@ -56,7 +57,7 @@ def test_fold_align_and_jump_keep_the_function_and_trailing_entries(net):
 def test_copies_are_all_different_and_compute_the_same(net):
     theta = vectors(net, 2, extra=1)
     found = copies(net, theta)
-    flips = 1 if net.activation == "relu" else 2
+    flips = 2 if net.activation in FLIPPED else 1
     count = math.prod(math.factorial(u) * flips**u for u in net.hidden)
     assert found.shape == (count, *theta.shape)
     np.testing.assert_array_equal(found[0], theta)
@@ -80,6 +81,22 @@ def test_copies_of_two_sigmoid_units_by_hand():
         (-v, -w, -d, -b, -e, -a, c + a + e),
     }
     assert {tuple(row) for row in copies(net, [w, v, b, d, a, e, c])} == expected
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_an_activation_has_the_symmetry_that_it_says_and_no_other(activation):
+    z, scale = torch.linspace(-7, 7, 57, dtype=torch.float64), 1.7
+    phi = ACTIVATIONS[activation].function
+    value, turned = phi(z), phi(-z)
+    holds = {
+        "odd": torch.allclose(turned, -value, rtol=1e-14),
+        "sigmoid": torch.allclose(turned, 1 - value, rtol=1e-14),
+        "relu": torch.allclose(phi(scale * z), scale * value, rtol=1e-14),
+        "linear": torch.equal(value, z),
+    }
+    expected = {"linear": {"odd", "relu", "linear"}, "none": set()}
+    symmetry = ACTIVATIONS[activation].symmetry
+    assert {name for name, yes in holds.items() if yes} == expected.get(symmetry, {symmetry})
 
 
 def test_group_size():
@@ -137,7 +154,7 @@ def test_all_copies_fold_to_one_vector(net):
 def test_folded_units_are_positive_and_sorted(net):
     layers = net.layers(fold(net, vectors(net, 50)))
     for w, b in layers[:-1]:
-        if net.activation != "relu":
+        if net.activation in FLIPPED:
             assert (w[..., 0] > 0).all()
         assert (np.diff(-b / w[..., 0], axis=-1) > 0).all()
 

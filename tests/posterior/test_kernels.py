@@ -295,6 +295,20 @@ def test_sigmoid_and_tanh_to_the_last_digits():
     np.testing.assert_allclose(unit("tanh", z), torch.tanh(t).numpy(), rtol=1e-15, atol=0)
 
 
+def test_elu_and_softplus_to_the_last_digits():
+    """Also where torch's softplus becomes z itself, and near zero, where exp(z) − 1 is small."""
+    z = np.r_[np.linspace(-340, 30, 20_001), np.linspace(-2, 2, 10_001), 20.0, np.nextafter(20, 21)]
+    z = np.r_[z, -(10.0 ** -np.arange(1.0, 308.0, 3))]
+    t = torch.tensor(z)
+    elu, softplus = torch.nn.ELU()(t).numpy(), torch.nn.Softplus()(t).numpy()
+    np.testing.assert_allclose(unit("elu", z), elu, rtol=1e-15, atol=0)
+    np.testing.assert_allclose(unit("softplus", z), softplus, rtol=1e-15, atol=0)
+    far = np.array([341.0, 1e4, 1e300])
+    np.testing.assert_array_equal(unit("elu", np.r_[-far, far]), np.r_[-1.0, -1.0, -1.0, far])
+    np.testing.assert_array_equal(unit("softplus", far), far)
+    assert np.all(unit("softplus", -far) ** 2 > np.finfo(float).tiny)
+
+
 def test_sigmoid_and_tanh_far_out_and_near_zero():
     far = np.array([37.0, 40.0, 341.0, 1e4, 1e300])
     np.testing.assert_array_equal(unit("sigmoid", far), 1.0)

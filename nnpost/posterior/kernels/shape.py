@@ -8,9 +8,13 @@ from functools import cached_property
 
 import numpy as np
 
-__all__ = ["ACTIVATIONS", "LANES", "Shape"]
+__all__ = ["ACTIVATIONS", "LANES", "LEAK", "Shape"]
 
-ACTIVATIONS = ("sigmoid", "tanh", "softsign", "relu", "identity")
+# Those whose slope follows from their value. SiLU and GELU have two places of the same value.
+ACTIVATIONS = (
+    "sigmoid", "tanh", "softsign", "relu", "identity", "leaky_relu", "elu", "softplus",
+)  # fmt: skip
+LEAK = 0.01  # slope of a leaky ReLU below zero
 
 # Numbers that are known of one network on one block, all rows together: 128 KiB.
 NEAR = 2**14

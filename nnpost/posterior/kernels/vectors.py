@@ -7,12 +7,12 @@ as the loops. What is written never lies in an array's row that is read in the s
 from __future__ import annotations
 
 from .compiling import loop, summing
-from .elementary import sigmoid, softsign, tanh
-from .shape import ACTIVATIONS
+from .elementary import LINEAR, expm1, sigmoid, softplus, softsign, tanh
+from .shape import ACTIVATIONS, LEAK
 
 __all__ = ["activate", "combine", "dots", "multiply", "pulls", "slopes", "squares"]
 
-SIGMOID, TANH, SOFTSIGN, RELU = (ACTIVATIONS.index(a) for a in ACTIVATIONS[:4])
+SIGMOID, TANH, SOFTSIGN, RELU, IDENTITY, LEAKY_RELU, ELU, _ = range(len(ACTIVATIONS))
 
 
 @loop
@@ -31,9 +31,21 @@ def activate(code, w, b, rows, j, out, o):
         for i in range(rows.shape[1]):
             z = w * rows[j, i] + b
             out[o, i] = 0.0 if z < 0.0 else z
-    else:
+    elif code == IDENTITY:
         for i in range(rows.shape[1]):
             out[o, i] = w * rows[j, i] + b
+    elif code == LEAKY_RELU:
+        for i in range(rows.shape[1]):
+            z = w * rows[j, i] + b
+            out[o, i] = LEAK * z if z < 0.0 else z
+    elif code == ELU:
+        for i in range(rows.shape[1]):
+            z = w * rows[j, i] + b
+            low = expm1(z)
+            out[o, i] = z if z > 0.0 else low
+    else:
+        for i in range(rows.shape[1]):
+            out[o, i] = softplus(w * rows[j, i] + b)
 
 
 @loop
@@ -55,9 +67,23 @@ def slopes(code, scale, back, j, units, u, out):
         for i in range(units.shape[1]):
             v = scale * back[j, i]
             out[u, i] = v if units[u, i] > 0.0 else 0.0
-    else:
+    elif code == IDENTITY:
         for i in range(units.shape[1]):
             out[u, i] = scale * back[j, i]
+    elif code == LEAKY_RELU:
+        for i in range(units.shape[1]):
+            v = scale * back[j, i]
+            out[u, i] = v if units[u, i] > 0.0 else LEAK * v
+    elif code == ELU:
+        for i in range(units.shape[1]):
+            v = scale * back[j, i]
+            low = v * (1.0 + units[u, i])
+            out[u, i] = v if units[u, i] > 0.0 else low
+    else:
+        for i in range(units.shape[1]):
+            v = scale * back[j, i]
+            curved = -v * expm1(-units[u, i])
+            out[u, i] = v if units[u, i] > LINEAR else curved
 
 
 @loop
