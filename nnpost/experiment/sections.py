@@ -140,7 +140,7 @@ class PriorSettings(Section):
     std: float | dict[str, float] = setting(
         30.0,
         either(SCALE, table_of(SCALE)),
-        "standard deviations: of all, or of input_weights, hidden_weights, biases, "
-        "output_weights and output_bias",
+        "standard deviations: of all, or a table of input_weights, hidden_weights, biases, "
+        "output_weights and output_bias, in which kinds that are left out have the default",
     )
     log_sigma_std: float = setting(3.0, SCALE, "that of log sigma, where sigma is inferred")

@@ -65,18 +65,20 @@ class Normals(NamedTuple):
 class GaussianPrior:
     """Independent, normalised Gaussians around zero.
 
-    ``std`` is one standard deviation for all weights and biases, or one for each kind of
-    parameter that the network has (input_weights, hidden_weights, biases, output_weights,
-    output_bias). Inferred noise has log σ ~ N(0, ``log_sigma_std``²): with 3, σ lies between
+    ``std`` is one standard deviation for all weights and biases, or a table by kind of parameter
+    (input_weights, hidden_weights, biases, output_weights, output_bias); kinds that it leaves out
+    have ``default``. Inferred noise has log σ ~ N(0, ``log_sigma_std``²): with 3, σ lies between
     0.0025 and 400 with 95 % probability.
     """
 
     std: float | Mapping[str, float] = 30.0
     log_sigma_std: float = 3.0
+    default: float = 30.0
 
     def __post_init__(self) -> None:
         by_kind = self.std if isinstance(self.std, Mapping) else {"std": self.std}
-        for name, value in {**by_kind, "log_sigma_std": self.log_sigma_std}.items():
+        others = {"log_sigma_std": self.log_sigma_std, "default": self.default}
+        for name, value in {**by_kind, **others}.items():
             checked(f"prior {name}", value, SCALE)
 
     def scales(self, kinds: tuple[str, ...], infers_noise: bool) -> np.ndarray:
@@ -91,18 +93,18 @@ class GaussianPrior:
                     f"prior: this network has no '{kind}', it has {', '.join(present)}"
                     f"{nearest(kind, present)}"
                 )
-        missing = [kind for kind in present if kind not in self.std]
-        if missing:
-            raise RequestError(f"prior: no std for {', '.join(missing)}; give one for each kind")
-        return np.array([self.std[kind] for kind in kinds] + tail, dtype=float)
+        return np.array([self.std.get(kind, self.default) for kind in kinds] + tail, dtype=float)
 
     def to_tree(self) -> dict[str, Any]:
         std = dict(self.std) if isinstance(self.std, Mapping) else float(self.std)
-        return {"prior_std": std, "log_sigma_std": float(self.log_sigma_std)}
+        tree = {"prior_std": std, "log_sigma_std": float(self.log_sigma_std)}
+        usual = self.default == type(self).default
+        return tree if usual else tree | {"prior_default": float(self.default)}
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> GaussianPrior:
-        return cls(tree["prior_std"], tree["log_sigma_std"])
+        default = float(tree.get("prior_default", cls.default))
+        return cls(tree["prior_std"], tree["log_sigma_std"], default)
 
 
 PRIORS: dict[str, Any] = {"gaussian": GaussianPrior}

@@ -165,6 +165,11 @@ def test_settings_are_toml_or_bare_words():
     assert PARABOLA.with_settings([]) == PARABOLA
 
 
+def test_a_kind_that_the_prior_leaves_out_has_the_default():
+    post = PARABOLA.with_settings(["prior.std={output_weights = 2.5}"]).build()
+    assert post.scales.tolist() == [30, 30, 30, 30, 2.5, 2.5, 30]
+
+
 def test_settings_are_applied_together():
     """Neither of two settings makes sense without the other."""
     both = ["sample.discard=8000", "sample.nsteps=9000"]

@@ -151,7 +151,6 @@ def test_files_of_data(refused, tmp_path):
         ("prior.log_sigma_std=1e200", "prior.log_sigma_std: found 1e+200"),
         ("likelihood.sigma=1e-200", "likelihood.sigma: found 1e-200"),
         ("prior.std=-3.0", "prior.std: found -3.0"),
-        ("prior.std={biases=1.0}", "no std for input_weights, output_weights, output_bias"),
         ("prior.std={bias=1.0}", "did you mean 'biases'?"),
         ("likelihood.sigma=0", "likelihood.sigma: found 0"),
         ("likelihood.sigma=-1", "likelihood.sigma: found -1"),

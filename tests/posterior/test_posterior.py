@@ -96,6 +96,20 @@ def test_prior_is_a_product_of_normalised_normals(std):
     )
 
 
+def test_kinds_that_a_table_leaves_out_have_the_default():
+    theta = draws(make(), 3, scale=9)
+    for prior, scales in (
+        (GaussianPrior({"biases": 3.0}), [30, 30, 3, 3, 30, 30, 30]),
+        (GaussianPrior({"output_weights": 2.0}, default=5.0), [5, 5, 5, 5, 2, 2, 5]),
+        (GaussianPrior({}, default=4.0), [4] * 7),
+    ):
+        post = make(prior=prior)
+        expected = norm.logpdf(theta, 0, scales).sum(axis=1)
+        np.testing.assert_allclose(post.log_prior(theta), expected, rtol=1e-13)
+        again = Posterior.from_tree(post.to_tree(), post.data)
+        np.testing.assert_array_equal(again.log_prior(theta), post.log_prior(theta))
+
+
 @pytest.mark.parametrize("likelihood", LIKELIHOODS, ids=str)
 def test_batches_of_any_shape_equal_one_by_one_and_blocks_change_nothing(likelihood):
     post = make(2, (3,), likelihood=likelihood)
@@ -277,7 +291,7 @@ def test_the_articles_networks_have_the_figures_measured_for_them():
         (lambda: GaussianPrior(1e-200), "prior std: found 1e-200"),
         (lambda: GaussianPrior({"biases": 0.0}), "prior biases: found 0.0"),
         (lambda: make(prior=GaussianPrior({"input_weight": 1.0})), "did you mean 'input_weights'"),
-        (lambda: make(prior=GaussianPrior({"input_weights": 1.0})), "no std for biases"),
+        (lambda: GaussianPrior(1.0, default=0.0), "prior default: found 0.0"),
         (lambda: make(hidden=(3,), prior=Lopsided()), r"scales of shape \(7,\).*expected 10 pos"),
         (lambda: make(device="cuda:99"), "no CUDA device|no such CUDA device"),
         (
