@@ -26,9 +26,9 @@ LINES = 15
 # The toys.
 
 
-def add_swish():
-    """z σ(z), which has no symmetry: its units can be exchanged and nothing else."""
-    ACTIVATIONS["swish"] = Activation("swish", F.silu, nn.SiLU, "none")
+def add_mish():
+    """z tanh(log(1 + eᶻ)), which has no symmetry: its units can be exchanged and nothing else."""
+    ACTIVATIONS["mish"] = Activation("mish", F.mish, nn.Mish, "none")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class WideBiases:
         return np.where(np.array(kinds) == "biases", 10.0, 1.0)
 
 
-@pytest.mark.parametrize("toy", [add_swish, RandomWalk, Tempered, WideBiases])
+@pytest.mark.parametrize("toy", [add_mish, RandomWalk, Tempered, WideBiases])
 def test_toys_are_small(toy):
     written = [line for line in inspect.getsource(toy).splitlines() if line.strip()]
     assert len(written) <= LINES
@@ -77,39 +77,39 @@ def test_toys_are_small(toy):
 
 
 @pytest.fixture
-def swish():
-    add_swish()
-    yield nnpost.MLP(inputs=1, hidden=(3,), activation="swish")
-    del ACTIVATIONS["swish"]
+def mish():
+    add_mish()
+    yield nnpost.MLP(inputs=1, hidden=(3,), activation="mish")
+    del ACTIVATIONS["mish"]
 
 
-def test_an_activation_computes_and_goes_to_torch_and_back(swish):
-    theta, x = np.random.default_rng(0).normal(size=swish.ndim), np.linspace(-2, 2, 9)
+def test_an_activation_computes_and_goes_to_torch_and_back(mish):
+    theta, x = np.random.default_rng(0).normal(size=mish.ndim), np.linspace(-2, 2, 9)
     w, b, a, c = theta[:3], theta[3:6], theta[6:9], theta[9]
     z = np.outer(x, w) + b
-    expected = (z / (1 + np.exp(-z))) @ a + c
-    post = nnpost.Posterior(swish, nnpost.Dataset(x, x**2))
+    expected = (z * np.tanh(np.logaddexp(z, 0))) @ a + c
+    post = nnpost.Posterior(mish, nnpost.Dataset(x, x**2))
     np.testing.assert_allclose(post.predict(theta), expected, rtol=1e-12)
-    net, back = nnpost.from_torch(swish.to_torch(theta))
-    assert net == swish
+    net, back = nnpost.from_torch(mish.to_torch(theta))
+    assert net == mish
     np.testing.assert_array_equal(back, theta)
 
 
-def test_an_activation_without_symmetry_has_exchanges_for_copies(swish):
+def test_an_activation_without_symmetry_has_exchanges_for_copies(mish):
     rng = np.random.default_rng(1)
-    theta, reference = rng.normal(size=(2, swish.ndim))
-    post = nnpost.Posterior(swish, nnpost.datasets.parabola(20))
-    moved = [fold(swish, theta), align(swish, theta, reference), jump(swish, theta, rng)]
-    for copy in (*moved, *copies(swish, theta)):
+    theta, reference = rng.normal(size=(2, mish.ndim))
+    post = nnpost.Posterior(mish, nnpost.datasets.parabola(20))
+    moved = [fold(mish, theta), align(mish, theta, reference), jump(mish, theta, rng)]
+    for copy in (*moved, *copies(mish, theta)):
         np.testing.assert_allclose(post.predict(copy), post.predict(theta), atol=1e-12)
-    nearest = min(np.sum((copy - reference) ** 2) for copy in copies(swish, theta))
+    nearest = min(np.sum((copy - reference) ** 2) for copy in copies(mish, theta))
     assert np.sum((moved[1] - reference) ** 2) == pytest.approx(nearest)
-    assert group_size(swish) == len(copies(swish, theta)) == 6
+    assert group_size(mish) == len(copies(mish, theta)) == 6
 
 
-def test_an_activation_is_trained_and_sampled(swish):
+def test_an_activation_is_trained_and_sampled(mish):
     post = nnpost.Posterior(
-        swish, nnpost.datasets.parabola(40), nnpost.Gaussian(0.5), nnpost.GaussianPrior(3.0)
+        mish, nnpost.datasets.parabola(40), nnpost.Gaussian(0.5), nnpost.GaussianPrior(3.0)
     )
     fits = nnpost.train(post, restarts=8, epochs=300, lr=0.03)
     assert fits.sgd.mse < 0.05 * np.var(post.data.y)
