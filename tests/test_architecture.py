@@ -32,7 +32,8 @@ MAY_IMPORT = {
     "comparison": "common data network numerics posterior training sampling",
     "figures": "common data network posterior training tempering sampling model_selection "
     "comparison",
-    "report": "common storage posterior training diagnostics tempering sampling comparison",
+    "report": "common data storage posterior training diagnostics tempering prediction sampling "
+    "comparison",
     "experiment": "common data network storage posterior training tempering sampling "
     "model_selection comparison figures report",
     "sweep": "common data network storage posterior training diagnostics tempering sampling "

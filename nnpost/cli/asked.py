@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..experiment.request import Request
     from ..sampling.until import Budget
 
-__all__ = ["asked_experiment", "budget", "refuse_onto_input", "reopened"]
+__all__ = ["asked_experiment", "budget", "levels", "refuse_onto_input", "reopened"]
 
 READ, WRITTEN = ("file", "experiment", "data", "sweep", "folder"), ("out", "to", "figures")
 
@@ -99,3 +99,13 @@ def budget(args: argparse.Namespace) -> Budget | None:
     return Budget(
         usual.steps if steps is None else steps, usual.seconds if seconds is None else seconds
     )
+
+
+def levels(args: argparse.Namespace) -> list[float]:
+    """What ``--quantiles`` lists."""
+    try:
+        return [float(level) for level in args.quantiles.split(",")]
+    except ValueError:
+        raise RequestError(
+            f"--quantiles: found {args.quantiles}, expected levels such as 0.05,0.5,0.95"
+        ) from None

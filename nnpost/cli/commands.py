@@ -19,7 +19,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from ..common.errors import Interrupted, RequestError
-from .asked import asked_experiment, budget, refuse_onto_input, reopened
+from .asked import asked_experiment, budget, levels, refuse_onto_input, reopened
 from .parser import parse
 from .signals import ending_signals, exit_status
 
@@ -281,6 +281,15 @@ def export(args: argparse.Namespace, line: str) -> int:
     return DONE
 
 
+def predict(args: argparse.Namespace, line: str) -> int:
+    from ..report.predictions import write_predictions
+
+    text = write_predictions(args.file, args.data, args.to, levels(args), args.draws)
+    if not args.quiet:
+        print(text, file=sys.stderr if args.to == "-" else sys.stdout)
+    return DONE
+
+
 def thin(args: argparse.Namespace, line: str) -> int:
     from ..storage.read_chain import thinned_copy
 
@@ -303,6 +312,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, str], int]] = {
     "sweep": sweep,
     "table": table,
     "export": export,
+    "predict": predict,
     "thin": thin,
 }
 

@@ -276,6 +276,32 @@ def export(parser: Parser) -> None:
 
 
 @command(
+    "predict at new inputs: posterior mean, sd and quantiles, beside SGD, MAP and all restarts",
+    "predict chains/my.h5 --data new.csv --to predictions.csv",
+    "predict chains/my.h5 --data new.csv --quantiles 0.025,0.975 --to -",
+    "predict chains/my.h5 --data new.csv --draws 1000 --to predictions.npz",
+)
+def predict(parser: Parser) -> None:
+    add_file(parser)
+    parser.add_argument(
+        "--data",
+        required=True,
+        metavar="NEW",
+        help="a file with the columns of the run's inputs, and of yerr if its data brought errors",
+    )
+    parser.add_argument(
+        "--to", required=True, metavar="OUT", help="a .csv or .npz file, or - for CSV on stdout"
+    )
+    parser.add_argument(
+        "--quantiles", default="0.05,0.5,0.95", metavar="P,P,...", help="(default: 0.05,0.5,0.95)"
+    )
+    parser.add_argument(
+        "--draws", default=0, type=int, metavar="N", help="keep N draws, too, in the .npz file"
+    )
+    add_quiet(parser)
+
+
+@command(
     "write a small copy of a run file that keeps every N-th row of the chain",
     "thin chains/parabola.h5 --every 50 --to small.h5",
 )

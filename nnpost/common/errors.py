@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["Interrupted", "RequestError", "choose", "nearest"]
+__all__ = ["Interrupted", "NoColumn", "RequestError", "choose", "nearest"]
 
 
 class RequestError(ValueError):
@@ -14,6 +14,14 @@ class RequestError(ValueError):
     The message is one line that says what was found, what was expected and what to do. The
     command line prints it without a traceback and exits with status 2.
     """
+
+
+class NoColumn(RequestError):
+    """A table has no column ``name``; the message is of the same kind."""
+
+    def __init__(self, message: str, name: str) -> None:
+        super().__init__(message)
+        self.name = name
 
 
 class Interrupted(KeyboardInterrupt):

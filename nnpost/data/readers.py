@@ -17,7 +17,7 @@ from typing import TextIO
 import h5py
 import numpy as np
 
-from ..common.errors import RequestError, nearest
+from ..common.errors import NoColumn, RequestError, nearest
 
 __all__ = ["read_columns"]
 
@@ -52,7 +52,8 @@ def _find(path: Path, name: str, names: Sequence[str]) -> str:
         return name
     more = f" and {len(names) - LISTED_NAMES} more" if len(names) > LISTED_NAMES else ""
     listed = ", ".join(names[:LISTED_NAMES]) or "nothing"
-    raise RequestError(f"{path}: no column '{name}', it has {listed}{more}{nearest(name, names)}")
+    message = f"{path}: no column '{name}', it has {listed}{more}{nearest(name, names)}"
+    raise NoColumn(message, name)
 
 
 class _Lines:

@@ -52,7 +52,7 @@ def predict(
     Raises RequestError for levels that are not between 0 and 1, for x or yerr of a shape that does
     not fit or with numbers that are not finite, and for yerr where it has no use or is missing.
     """
-    levels = _checked_levels(levels)
+    at = _checked_levels(levels)
     places = _checked_inputs(post, x)
     if yerr is not None and not noise:
         raise RequestError("yerr: without noise there is no use for it; leave it out")
@@ -61,14 +61,14 @@ def predict(
     if noise:
         draws = post.draw_targets(theta, places, np.random.default_rng(seed), yerr)
     mean, mean_error = jackknife(lambda f: f.mean(axis=0), batches, outputs)
-    found, errors = _quantiles(draws, batches, levels)
+    found, errors = _quantiles(draws, batches, at)
     return Prediction(
         x=places,
         mean=mean,
         mean_error=mean_error,
         sd=draws.std(axis=0),
-        quantiles=dict(zip(levels, found, strict=True)),
-        quantile_errors=dict(zip(levels, errors, strict=True)),
+        quantiles=dict(zip(at, found, strict=True)),
+        quantile_errors=dict(zip(at, errors, strict=True)),
         networks={
             name: post.predict(some, places).mean(axis=0)
             for name, some in (networks or {}).items()
@@ -96,7 +96,8 @@ def _checked_levels(levels: Sequence[float]) -> tuple[float, ...]:
         found = tuple(float(level) for level in levels)
     except (TypeError, ValueError):
         raise RequestError(
-            f"quantiles: found {levels!r}, expected levels such as (0.05, 0.5, 0.95)"
+            f"quantiles: found {', '.join(map(str, levels))}, expected levels such as 0.05, 0.5, "
+            "0.95"
         ) from None
     for level in found:
         if not 0 < level < 1:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..common.tables import Table, Tabled
 
-__all__ = ["Prediction", "quantile_name"]
+__all__ = ["Prediction", "error_words", "quantile_name"]
 
 LISTED = 12  # rows beyond this many are counted in the table, not listed
 
@@ -38,30 +38,34 @@ class Prediction(Tabled):
     x_names: tuple[str, ...]
     y_name: str
 
-    def columns(self) -> dict[str, np.ndarray]:
-        """Every row of numbers (m,) by the name that tables give it: inputs, mean, sd, q05, …"""
+    def spread(self) -> dict[str, np.ndarray]:
+        """sd and quantiles (m,) by the names that tables give them: sd, q05, …"""
         levels = {quantile_name(level): values for level, values in self.quantiles.items()}
-        inputs = dict(zip(self.x_names, self.x.T, strict=True))
-        return {**inputs, "mean": self.mean, "sd": self.sd, **levels, **self.networks}
+        return {"sd": self.sd, **levels}
+
+    def worst_errors(self) -> dict[str, float]:
+        """The largest Monte-Carlo error of the mean and of each quantile, in units of sd."""
+        sd = np.maximum(self.sd, np.finfo(float).tiny)
+        errors = {quantile_name(level): error for level, error in self.quantile_errors.items()}
+        return {n: float(np.max(e / sd)) for n, e in ({"mean": self.mean_error} | errors).items()}
 
     def tables(self) -> list[Table]:
         """The first rows, and by how much chance may have moved them."""
-        columns = self.columns()
+        inputs = dict(zip(self.x_names, self.x.T, strict=True))
+        columns = {**inputs, "mean": self.mean, **self.spread(), **self.networks}
         cells = [[f"{value:.5g}" for value in values[:LISTED]] for values in columns.values()]
         rows = [list(columns), *map(list, zip(*cells, strict=True))]
         what = f"new {self.y_name}, noise included" if self.noise else f"f(x) of {self.y_name}"
         more = len(self.mean) - LISTED
         notes = [f"and {more:,} more rows"] if more > 0 else []
-        return [Table(rows, f"Predictions: {what}", head=True, notes=[*notes, self.error_words()])]
+        notes.append(error_words(self.worst_errors()))
+        return [Table(rows, f"Predictions: {what}", head=True, notes=notes)]
 
-    def error_words(self) -> str:
-        """The largest Monte-Carlo errors beside sd, in words."""
-        sd = np.maximum(self.sd, np.finfo(float).tiny)
-        errors = {"mean": self.mean_error} | {
-            quantile_name(level): error for level, error in self.quantile_errors.items()
-        }
-        parts = (f"{float(np.max(e / sd, initial=0.0)):.2g} ({n})" for n, e in errors.items())
-        return f"Monte-Carlo error in sd, at most: {', '.join(parts)}"
+
+def error_words(worst: Mapping[str, float]) -> str:
+    """What :meth:`Prediction.worst_errors` says, as a line."""
+    parts = (f"{name} {error:.2g}" for name, error in worst.items())
+    return f"Monte-Carlo error in units of sd, at most: {', '.join(parts)}"
 
 
 def quantile_name(level: float) -> str:

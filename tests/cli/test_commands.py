@@ -570,6 +570,8 @@ def test_reader_that_leaves_early_is_no_error(made):
     [
         ["thin", "in", "--every", "2", "--to", "out"],
         ["export", "in", "--what", "map", "--to", "out"],
+        ["predict", "model.h5", "--data", "in", "--to", "out"],
+        ["predict", "in", "--data", "new.csv", "--to", "out"],
         ["corner", "in", "--out", "out"],
         ["report", "in", "--out", "out"],
         ["run", "in", "--out", "out"],
