@@ -26,6 +26,7 @@ __all__ = ["MISFITS", "Dataset", "read_data"]
 MISFITS = {False: "mse", True: "χ²/n"}  # by whether the squared residuals are over yerr²
 
 LISTED_INPUTS = 12  # inputs beyond this many are counted in the table, not listed
+LISTED_SCALES = 3  # and beyond this many in words
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -118,6 +119,22 @@ class Dataset(Tabled):
         units of the file: y_scale², or 1 where each is over yerr²."""
         return self.scaling.y_scale**2 if self.yerr is None else 1.0
 
+    def log_evidence_to_file(self, log_z: float) -> float:
+        """log Z of the data as the network sees them -> that of y in units of the file."""
+        return float(log_z - self.n * np.log(self.scaling.y_scale))
+
+    @property
+    def scale_in_words(self) -> str:
+        """What the network sees of each column, ``(year − 1920) / 29``; empty where as it is."""
+        if self.scaling.is_none:
+            return ""
+        s = self.scaling
+        columns = [*zip(self.x_names, s.x_centre, s.x_scale, strict=True)][:LISTED_SCALES]
+        parts = [_shifted(*one) for one in (*columns, (self.y_name, s.y_centre, s.y_scale))]
+        if self.inputs > LISTED_SCALES:
+            parts.insert(-1, f"{self.inputs - LISTED_SCALES} more")
+        return ", ".join(parts)
+
     @cached_property
     def digest(self) -> str:
         """sha256 of the numbers and their shapes, in hexadecimal; names do not enter."""
@@ -188,6 +205,12 @@ class Dataset(Tabled):
         if self.inputs > LISTED_INPUTS:
             rows.insert(LISTED_INPUTS, ("x", f"and {self.inputs - LISTED_INPUTS} more", ""))
         return [Table(rows, f"Dataset '{self.name}': {self.n} point{plural}, {inputs}")]
+
+
+def _shifted(name: str, centre: float, scale: float) -> str:
+    """``(year − 1920) / 29``."""
+    sign = "+" if centre < 0 else "−"
+    return f"({name} {sign} {abs(centre):.5g}) / {scale:.5g}"
 
 
 def _called(role: str, name: str) -> str:

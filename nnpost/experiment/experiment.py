@@ -6,6 +6,7 @@ builds the posterior. Nothing here needs torch until :meth:`Experiment.build` is
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -121,22 +122,25 @@ class Experiment(Section):
         Raises RequestError where nothing tells the noise that is to be inferred.
         """
         from ..network.mlp import MLP
-        from ..posterior.likelihood import likelihood_from_tree
+        from ..posterior.likelihood import likelihood_from_tree, with_noise_times
         from ..posterior.posterior import Posterior
         from ..posterior.prior import GaussianPrior
 
         part, _ = self.split(self.data.make() if data is None else data)
-        likelihood = self.likelihood.resolved(self.data)
+        likelihood, prior = self.likelihood.resolved(self.data), self.prior.resolved(self.data)
+        assert prior.std is not None
         net = MLP(part.inputs, self.network.hidden, self.network.activation)
         noise = likelihood_from_tree({"likelihood": likelihood.kind, **likelihood.table()})
-        prior = GaussianPrior(self.prior.std, self.prior.log_sigma_std)
         if noise.infers_noise and (part.y == part.y[0]).all():
             raise RequestError(
-                f"likelihood.sigma: found 'infer', and y is {part.y[0]:.6g} at all {part.n} "
+                f"likelihood.sigma: found 'infer', and y is {part.raw.y[0]:.6g} at all {part.n} "
                 "points, so that a constant network meets them and the noise runs to zero; give it "
                 "(likelihood.sigma = 0.1), or other data"
             )
-        return Posterior(net, part, noise, prior, device)
+        noise = with_noise_times(noise, 1 / math.sqrt(part.misfit_unit))
+        default = self.prior.default(self.data)
+        weights = GaussianPrior(prior.std, prior.log_sigma_std, default)
+        return Posterior(net, part, noise, weights, device)
 
     def split(self, data: Dataset) -> tuple[Dataset, Dataset | None]:
         """The data that are fitted, and those held out for the validation curve (or None)."""
@@ -151,11 +155,12 @@ class Experiment(Section):
         its parameters, batches larger than its data.
         """
         self.train.checked_for(post)
+        data, prior = self.data.resolved(), self.prior.resolved(self.data)
         likelihood = self.likelihood.resolved(self.data)
         sample = self.sample.resolved(post)
         if sample.start == "tempered":
             self.temper.checked_for(post, nwalkers=sample.shape[1])
-        return replace(self, likelihood=likelihood, sample=sample)
+        return replace(self, data=data, likelihood=likelihood, prior=prior, sample=sample)
 
     def differences(self, other: Experiment) -> Iterator[tuple[str, Any, Any]]:
         """Keys on which two experiments differ, with both values (None: left out)."""

@@ -19,7 +19,7 @@ from ..storage.read_chain import check_resumable
 from ..storage.runfile import open_run, read_group
 from .experiment import Experiment
 
-__all__ = ["Request", "check_same", "choose_device", "make_request", "reopen"]
+__all__ = ["Request", "check_same", "choose_device", "make_request", "reopen", "stored_experiment"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +163,10 @@ def stored_experiment(path: Path) -> Experiment:
             f"{path} holds no experiment, only a chain that was made from Python; continue it "
             "there, or choose another file"
         )
-    return Experiment.from_toml(toml, os.fspath(path))
+    experiment = Experiment.from_toml(toml, os.fspath(path))
+    if experiment.data.scale is None:  # written before data could be scaled
+        experiment = replace(experiment, data=replace(experiment.data, scale="none"))
+    return experiment
 
 
 def check_same(experiment: Experiment, path: Path) -> None:

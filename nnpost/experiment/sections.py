@@ -21,7 +21,7 @@ from ..common.settings import (
     whole,
     wholes,
 )
-from ..data.names import DATASET_NAMES
+from ..data.names import DATASET_NAMES, SCALES
 from ..network.names import ACTIVATION_NAMES
 from ..posterior.rules import NOISE, SCALE
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from ..data.dataset import Dataset
 
 __all__ = ["DataSettings", "LikelihoodSettings", "NetworkSettings", "PriorSettings"]
+
+PRIOR_STD = 30.0  # of weights on data as they are, as in the articles
+SCALED_PRIOR_STD = 3.0  # on data brought to unit spread: benchmarks/prior_scale.py
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,12 @@ class DataSettings(Section):
     x: tuple[str, ...] | None = setting(None, TEXTS, "the columns of the inputs")
     y: str | None = setting(None, TEXT, "the column of the target")
     yerr: str | None = setting(None, TEXT, "the column of the target's standard deviations")
+    scale: str | None = setting(
+        None,
+        one_of(*SCALES),
+        "x and y brought to zero mean and unit spread for the network (robust: by quartiles); left "
+        "out, standard for a file of your own, none for made-up data",
+    )
     noise: float | None = setting(None, number(least=0), "size of the noise of made-up data")
     numbers: int | None = setting(None, whole(1), "inputs of data that are sums of numbers")
     limit: float | None = setting(None, POSITIVE, "the largest number in such a sum")
@@ -70,8 +79,24 @@ class DataSettings(Section):
                 if getattr(self, key) is not None:
                     self.refuse(key, f"only made-up data have one, and data.file is {self.file}")
 
+    @property
+    def scaled(self) -> bool:
+        """Whether the network sees other units than those of the data."""
+        return self.resolved().scale != "none"
+
+    def resolved(self) -> DataSettings:
+        """The same with nothing left open."""
+        return replace(self, scale=self.scale or ("none" if self.file is None else "standard"))
+
     def make(self) -> Dataset:
-        """The data: read from the file, or made by the generator."""
+        """The data, read from the file or made by the generator, on the network's scale."""
+        from ..data.scaling import Scaling
+
+        data, kind = self._unscaled(), self.resolved().scale
+        assert kind is not None
+        return data.scaled(Scaling.of(data, kind))
+
+    def _unscaled(self) -> Dataset:
         from ..data import dataset, datasets
 
         if self.file is not None:
@@ -115,7 +140,7 @@ class LikelihoodSettings(Section):
     sigma: float | Literal["infer"] | None = setting(
         None,
         NOISE,
-        "the noise, or a factor of yerr; left out, inferred, or 1 with yerr",
+        "the noise, in units of y, or a factor of yerr; left out, inferred, or 1 with yerr",
     )
 
     def __post_init__(self) -> None:
@@ -137,10 +162,20 @@ class PriorSettings(Section):
 
     title = "prior"
     about = "independent Gaussians around zero, one for each parameter"
-    std: float | dict[str, float] = setting(
-        30.0,
+    std: float | dict[str, float] | None = setting(
+        None,
         either(SCALE, table_of(SCALE)),
         "standard deviations: of all, or a table of input_weights, hidden_weights, biases, "
-        "output_weights and output_bias, in which kinds that are left out have the default",
+        "output_weights and output_bias; what is left out has the default, "
+        f"{PRIOR_STD:g}, or {SCALED_PRIOR_STD:g} on data that are scaled",
     )
     log_sigma_std: float = setting(3.0, SCALE, "that of log sigma, where sigma is inferred")
+
+    @staticmethod
+    def default(data: DataSettings) -> float:
+        """The standard deviation of what is left out."""
+        return SCALED_PRIOR_STD if data.scaled else PRIOR_STD
+
+    def resolved(self, data: DataSettings) -> PriorSettings:
+        """The same with nothing left open."""
+        return self if self.std is not None else replace(self, std=self.default(data))

@@ -302,6 +302,8 @@ def _explain(
         facts.append("folded" if math.isinf(copies) else f"folded: one of {copies:,} copies")
     if shown < run.post.ndim:
         facts.append(f"{shown} of {run.post.ndim} parameters")
+    if not data.scaling.is_none:
+        facts.append("weights are on the network's scale")
     if run.known_verdict is None:
         facts.append("convergence has not been judged")
     elif not run.known_verdict.converged:

@@ -90,7 +90,7 @@ def _panels(fig: Figure | SubFigure, scan: Scan) -> None:
         axes[2 * k, 0].set_ylabel(f"{kind}\n$y$")
         axes[2 * k + 1, 0].set_ylabel(r"$|\Delta y|$")
         # One outlier must not hide what the others show: a network that fails leaves its panel.
-        tops = sorted(float(np.abs(scan.data.y - s.fitted).max()) for s in scan.of(kind))
+        tops = sorted(float(np.abs(scan.data.raw.y - s.fitted).max()) for s in scan.of(kind))
         axes[2 * k + 1, 0].set_ylim(0, 1.6 * tops[(len(tops) - 1) // 2] or 1)
         axes[2 * k + 1, 0].yaxis.set_major_locator(MaxNLocator(2))
     for ax in axes[-1]:
@@ -111,14 +111,14 @@ def _curve_handles() -> list[Line2D]:
 
 def _limits(scan: Scan) -> tuple[float, float]:
     """Limits that hold the data, with room for curves that go on outside them."""
-    low, high = float(scan.data.y.min()), float(scan.data.y.max())
+    low, high = float(scan.data.raw.y.min()), float(scan.data.raw.y.max())
     pad = 0.25 * (high - low) or 1.0
     return low - pad, high + 1.6 * pad
 
 
 def _fit(ax: Axes, scan: Scan, size: Size, limits: tuple[float, float]) -> None:
-    own, order = scan.data.x[:, 0], np.argsort(scan.data.x[:, 0])
-    ax.plot(own, scan.data.y, "o", color=BLACK, markersize=1.6, markeredgewidth=0)
+    own, order = scan.data.raw.x[:, 0], np.argsort(scan.data.raw.x[:, 0])
+    ax.plot(own, scan.data.raw.y, "o", color=BLACK, markersize=1.6, markeredgewidth=0)
     ax.plot(scan.x[:, 0], size.curve, color=VERMILION, linewidth=1.2, linestyle=(0, (4, 1.5)))
     ax.plot(own[order], size.fitted[order], color=VERMILION, linewidth=1.8)
     ax.set_ylim(limits)
@@ -126,9 +126,9 @@ def _fit(ax: Axes, scan: Scan, size: Size, limits: tuple[float, float]) -> None:
 
 
 def _residual(ax: Axes, scan: Scan, size: Size) -> None:
-    order = np.argsort(scan.data.x[:, 0])
-    off = np.abs(scan.data.y - size.fitted)[order]
-    ax.plot(scan.data.x[order, 0], off, color=BLACK, linewidth=0.4)
+    order = np.argsort(scan.data.raw.x[:, 0])
+    off = np.abs(scan.data.raw.y - size.fitted)[order]
+    ax.plot(scan.data.raw.x[order, 0], off, color=BLACK, linewidth=0.4)
     panel_label(ax, rf"$\langle\Delta y\rangle$ = {number(size.residual, '.3g')}")
 
 

@@ -196,6 +196,8 @@ class Scan(Tabled):
     def notes(self) -> Iterator[str]:
         """What the table has to be read with, a line each."""
         yield f"likelihood: {self.likelihood}"
+        if not self.data.scaling.is_none:
+            yield f"log Z is of data as the network sees them: {self.data.scale_in_words}"
         yield f"outside: {EXTRAPOLATIONS[self.extrapolated]}"
         if not self.trusted:
             yield (
@@ -215,7 +217,12 @@ class Scan(Tabled):
     def as_dict(self) -> dict[str, Any]:
         """Everything but the curves, as numbers, arrays and strings."""
         return {
-            "data": {"n": self.data.n, "inputs": self.data.inputs, "name": self.data.name},
+            "data": {
+                "n": self.data.n,
+                "inputs": self.data.inputs,
+                "name": self.data.name,
+                "scale_in_words": self.data.scale_in_words,
+            },
             "likelihood": self.likelihood,
             "extrapolated": self.extrapolated,
             "sizes": [size.as_dict() for size in self.sizes],

@@ -98,8 +98,8 @@ def scan(
             progress(len(sizes), len(posts), text)
     measured = not math.isnan(sizes[0].extrapolation)
     measure = "none" if not measured else "truth" if truth is not None else "held out"
-    words = post.likelihood.words(post.data.n, post.data.yerr is not None)
-    return Scan(post.data.raw, words, grid(post.data.raw.x), tuple(sizes), measure)
+    words = post.file_likelihood.words(post.data.n, post.data.yerr is not None)
+    return Scan(post.data, words, grid(post.data.raw.x), tuple(sizes), measure)
 
 
 def inner_half(data: Dataset) -> np.ndarray | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 import torch
@@ -29,6 +29,7 @@ __all__ = [
     "check_inferred_noise",
     "likelihood_from_tree",
     "likelihood_to_tree",
+    "with_noise_times",
 ]
 
 LOG_2PI = math.log(2 * math.pi)
@@ -126,6 +127,15 @@ class Gaussian:
 
 # Those that run files keep, by kind.
 LIKELIHOODS: dict[str, Any] = {"mse": MSE, "gaussian": Gaussian}
+
+
+def with_noise_times(likelihood: Any, factor: float) -> Any:
+    """The likelihood whose given ``sigma``, if it has one, is ``factor`` times as large: the same
+    noise where y is in other units."""
+    sigma = getattr(likelihood, "sigma", None)
+    if factor == 1 or not isinstance(sigma, (int, float)):
+        return likelihood
+    return replace(likelihood, sigma=sigma * factor)
 
 
 def likelihood_to_tree(likelihood: Any) -> dict[str, Any]:

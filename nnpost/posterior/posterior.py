@@ -8,6 +8,7 @@ the output layer out exactly.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -32,6 +33,7 @@ from .likelihood import (
     check_inferred_noise,
     likelihood_from_tree,
     likelihood_to_tree,
+    with_noise_times,
 )
 from .points import Points, WeightedPoints
 from .prior import GaussianPrior, Normals, Prior, prior_from_tree, prior_to_tree
@@ -136,6 +138,12 @@ class Posterior:
         """What :meth:`to_tree` described, on its data."""
         net = MLP(tree["inputs"], tuple(int(u) for u in tree["hidden"]), tree["activation"])
         return cls(net, data, likelihood_from_tree(tree), prior_from_tree(tree), device)
+
+    @property
+    def file_likelihood(self) -> Likelihood:
+        """The likelihood with its noise, where that is given, in units of the data's file."""
+        found: Likelihood = with_noise_times(self.likelihood, math.sqrt(self.data.misfit_unit))
+        return found
 
     @property
     def ndim(self) -> int:

@@ -26,10 +26,11 @@ def prior_check(post: Posterior) -> Iterator[str]:
     place/range, along every input.
     """
     size, reach = float(np.abs(post.data.y).max()), FAR * output_scale(post)
+    seen = "" if post.data.scaling.is_none else " as the network sees it"
     if size > reach:
         yield (
-            f"y reaches {size:.3g}, and networks of this prior hardly get beyond {reach:.3g}: "
-            "divide y by its size, or give prior.std a larger value"
+            f"y{seen} reaches {size:.3g}, and networks of this prior hardly get beyond "
+            f"{reach:.3g}: divide y by its size, or give prior.std a larger value"
         )
     if not post.net.hidden:
         return

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..comparison.result import Comparison
 from ..comparison.scorecard import ScoreCard
+from ..data.dataset import Dataset
 from ..diagnostics.verdict import Verdict
 from ..posterior.description import Description
 from ..sampling.about import read_about
@@ -44,6 +45,9 @@ def overview(path: str | os.PathLike[str]) -> dict[str, Any]:
     best_sample is the vector as it was found, which has the log posterior beside it;
     ``theta_folded`` (None before the comparison) are the four in one copy of the network, that of
     ``posterior.theta``. ``mse`` is what ``data.misfit`` says, χ²/n where the data bring errors.
+    theta, log posterior and ``evidence.log_z`` are on the network's scale, which ``data.scale``
+    says (None: the units of the file); mse, predictions and ``evidence.log_z_file`` are in units of
+    the file.
     Numbers that are not finite are None.
 
     Raises:
@@ -63,11 +67,13 @@ def overview(path: str | os.PathLike[str]) -> dict[str, Any]:
                 "inputs": data.inputs,
                 "name": data.name,
                 "misfit": data.misfit,
+                "scale": None if data.scaling.is_none else data.scaling.to_tree(),
+                "scale_in_words": data.scale_in_words,
             },
             "network": {"sizes": post.sizes, "activation": post.activation},
             "chain": chain(path),
             "convergence": None if verdict is None else verdict.to_tree(),
-            "evidence": evidence(read_stage(path, Tempering), verdict),
+            "evidence": evidence(read_stage(path, Tempering), verdict, file_evidence(tree, data)),
             **models(fits, comparison),
             "posterior": None if comparison is None else posterior_part(comparison),
             "predictions": None if comparison is None else predictions(comparison),
@@ -91,13 +97,24 @@ def chain(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     }
 
 
-def evidence(tempering: Tempering | None, verdict: Verdict | None) -> dict[str, Any] | None:
+def file_evidence(tree: Mapping[str, Any], data: Dataset) -> Callable[[float], float]:
+    """What turns log Z into that of y in units of the file: itself for exp(−MSE), which is no
+    density of y."""
+    if tree.get("sigma") == "mse":
+        return lambda log_z: log_z
+    return data.log_evidence_to_file
+
+
+def evidence(
+    tempering: Tempering | None, verdict: Verdict | None, to_file: Callable[[float], float]
+) -> dict[str, Any] | None:
     """log Z with its standard error, what every ensemble found, and whether it is trusted; None
     where nobody has judged it apart from the chain."""
     if tempering is None:
         return None
     return {
         "log_z": tempering.log_evidence,
+        "log_z_file": to_file(tempering.log_evidence),
         "error": tempering.error,
         "per_ensemble": tempering.log_z,
         "trusted": None if verdict is None else verdict.evidence_trusted,
@@ -169,6 +186,8 @@ def what_rows(found: Mapping[str, Any]) -> Pairs:
     data, network = found["data"], found["network"]
     plural = "s" if data["inputs"] > 1 else ""
     yield "data", f"{data['name']}: {data['n']:,} points, {data['inputs']} input{plural}"
+    if data["scale_in_words"]:
+        yield "  seen as", data["scale_in_words"]
     sizes = "-".join(map(str, network["sizes"]))
     yield "network", f"{sizes}, {network['activation']}, {found['parameters']} parameters"
 
@@ -204,6 +223,8 @@ def evidence_rows(found: Mapping[str, Any]) -> Pairs:
     doubt = ", not trusted" * (kept["trusted"] is False)
     value = f"{number(kept['log_z'], '.3f')} ± {number(kept['error'], '.3f')}"
     yield "log evidence", f"{value}{doubt}"
+    if kept["log_z_file"] != kept["log_z"]:
+        yield "", f"of data as seen; {number(kept['log_z_file'], '.3f')} of y in units of the file"
     if found["convergence"] is not None:
         for text in found["convergence"]["evidence_reasons"]:
             yield "", f"- {text}"

@@ -15,6 +15,7 @@ from typing import Any
 from ..common.tables import Table
 from ..comparison.result import Comparison
 from ..comparison.scorecard import ScoreCard
+from ..data.dataset import Dataset
 from ..sampling.run import Run
 
 __all__ = ["CAPTIONS", "Report"]
@@ -130,14 +131,23 @@ class Report:
             ("command", str(about.get("command", "not recorded"))),
             ("made", str(about.get("created", "not recorded"))),
             ("data", f"{data.name}: {data.n:,} points, {data.inputs} input{plural}"),
+            *_scale_facts(data),
             ("sha256 of the data", data.digest),
             ("network", f"{sizes}, {post.net.activation}, {post.ndim} parameters"),
-            ("likelihood", repr(post.likelihood)),
+            ("likelihood", repr(post.file_likelihood)),
             ("prior", repr(post.prior)),
             ("seed", str(self.run.seed)),
         ]
         versions = about.get("versions", {})
         return [*facts, ("versions", ", ".join(f"{k} {v}" for k, v in sorted(versions.items())))]
+
+
+def _scale_facts(data: Dataset) -> list[tuple[str, str]]:
+    """What the network sees of the data, where that is not what their file has."""
+    if data.scaling.is_none:
+        return []
+    told = "Weights, log posterior and log Z are on this scale, all else is in units of the file."
+    return [("seen by the network", f"{data.scale_in_words}. {told}")]
 
 
 def answer(card: ScoreCard, comparison: Comparison) -> Iterator[str]:

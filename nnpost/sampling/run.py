@@ -17,6 +17,7 @@ from ..diagnostics.survey import Evidence
 from ..diagnostics.verdict import Verdict, judge
 from ..moves.names import uses_gradients
 from ..numerics.monte_carlo import chain_batches, spread_out
+from ..posterior.likelihood import MSE
 from ..posterior.posterior import Posterior
 from ..prediction.predict import LEVELS, networks_of, predict
 from ..prediction.prediction import Prediction
@@ -211,6 +212,15 @@ class Run(TabledPairs):
             return arviz.from_dict(posterior=draws, sample_stats=stats, **names)
         return arviz.from_dict({"posterior": draws, "sample_stats": stats}, **names)
 
+    @property
+    def _seen(self) -> str:
+        """What has to be said with log Z of data that the network sees on another scale."""
+        data = self.post.data
+        if data.scaling.is_none or isinstance(self.post.likelihood, MSE):
+            return ""
+        other = data.log_evidence_to_file(self.log_evidence)
+        return f" of data as the network sees them ({other:.3f} of y in units of the file)"
+
     def rows(self) -> list[tuple[str, str]]:
         size = f"{self.nsteps:,} steps of {self.nwalkers} walkers in {self.ensembles} ensembles"
         best = self.best_sample
@@ -223,7 +233,7 @@ class Run(TabledPairs):
         ]
         if self.tempering is not None:
             error = self.tempering.error
-            rows.append(("log evidence", f"{self.log_evidence:.3f} ± {error:.3f}"))
+            rows.append(("log evidence", f"{self.log_evidence:.3f} ± {error:.3f}{self._seen}"))
         return [*rows, ("verdict", "converged" if self.verdict.converged else "not converged")]
 
 

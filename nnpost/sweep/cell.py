@@ -11,13 +11,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..common.errors import RequestError
 from ..comparison.effort import FULL, Detail
 from ..experiment.experiment import Experiment
+from ..experiment.request import stored_experiment
 from ..storage.read_chain import committed_rows
 from ..storage.runfile import read_group
 
@@ -87,10 +88,9 @@ def finished(cell: Cell) -> bool:
     if not os.path.exists(cell.run_file):
         return False
     try:
-        about = read_group(cell.run_file, "experiment") or {}
         judged = read_group(cell.run_file, "verdict") is not None
         rows = committed_rows(cell.run_file)
-        stored = Experiment.from_toml(about.get("toml", ""))
+        stored = stored_experiment(cell.run_file)
     except RequestError:
         return False
     return judged and rows == stored.sample.rows and _at_least(cell.experiment, stored)
@@ -101,6 +101,7 @@ def _at_least(asked: Experiment, stored: Experiment) -> bool:
 
     It has all choices written out, ``asked`` may have left some to nnpost.
     """
+    asked = replace(asked, data=asked.data.resolved())
     for key, here, there in asked.differences(stored):
         more = key == "sample.nsteps" and there > here
         if not (more or here is None or key in LEFT_OPEN):
