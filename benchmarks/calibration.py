@@ -1,17 +1,20 @@
 """Simulation-based calibration: is the truth where nnpost says it is, as often as it says?
 
-For each of many data sets a small network is drawn from the prior, data are simulated from it, and
-the posterior is sampled from those data alone. Then the truth is one more draw of the posterior:
-its rank among 99 of them is uniform on 0 … 99, for whatever is ranked (Talts et al. 2018,
-arXiv 1804.06788; Cook, Gelman & Rubin 2006). Ranked are every parameter after folding, three
-predictions, and the log likelihood. A chi-squared test on ten bins judges each:
+For each of many data sets a network is drawn from the prior, data are simulated from it, and the
+posterior is sampled from those data alone. Then the truth is one more draw of the posterior: its
+rank among 99 of them is uniform on 0 … 99, for whatever is ranked (Talts et al. 2018,
+arXiv 1804.06788; Cook, Gelman & Rubin 2006). A chi-squared test on ten bins judges each:
 
     python benchmarks/calibration.py --datasets 200 --seed 0
+    python benchmarks/calibration.py --problem 21-relu --datasets 200
 
-The data sets are shared out among processes of this machine or, with --scheduler, among the workers
-of a Dask cluster; ranks depend on the seed alone. It prints the table, draws
-docs/images/calibration.png, and leaves with 1 if any p is below 0.01, which happens by chance to
-about one in ten correct programs.
+Of the small network every parameter is ranked after folding, three predictions, and the log
+likelihood; of larger ones five predictions, the log likelihood, and the sums of squares of each
+kind of parameter. The data sets are shared out among processes of this machine or, with
+--scheduler, among the workers of a Dask cluster; ranks depend on the seed alone. They are kept in
+chains/calibration/ as they come, so that one that was interrupted goes on. It prints the table,
+draws docs/images/calibration.png of the small network, and leaves with 1 if any p is below 0.01,
+which happens by chance to about one in ten correct programs.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -31,55 +35,108 @@ from nnpost.common.progress import open_progress
 from nnpost.diagnostics.mixing import autocorr_time
 from nnpost.sweep.cluster import Workers
 
-NET = MLP(1, (2,), "tanh")
-SIGMA, PRIOR = 0.5, GaussianPrior(2.0)
-X = np.linspace(-3, 3, 20)
-PLACES = np.array([-3.0, 0.5, 4.5])  # at the edge, inside, and outside the data
 DRAWS, BINS = 99, 10
 STEPS, LONGEST = 400, 25_600
-FIGURE = Path(__file__).parents[1] / "docs" / "images" / "calibration.png"
+HOME = Path(__file__).parents[1]
+FIGURE = HOME / "docs" / "images" / "calibration.png"
+KEPT = HOME / "chains" / "calibration"
 
 Sampler = Callable[[Posterior, int, int], Run]
 
 
-def names() -> list[str]:
-    """What is ranked."""
-    return [*NET.labels, *(f"$f({x:g})$" for x in PLACES), r"$\log L$"]
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What truths are drawn from, at which x they are seen, and where they are to predict."""
+
+    net: MLP
+    prior: GaussianPrior
+    sigma: float
+    x: np.ndarray  # (n, d)
+    places: np.ndarray  # (m, d)
+    every_parameter: bool = False
+
+    @property
+    def names(self) -> list[str]:
+        """What is ranked."""
+        at = [", ".join(f"{v:.3g}" for v in place) for place in self.places]
+        predictions = (
+            [f"$f({place})$" for place in at]
+            if self.net.inputs < 3
+            else [f"$f(x_{i})$" for i in range(len(at))]
+        )
+        parameters = (
+            self.net.labels
+            if self.every_parameter
+            else [f"squares of {kind.replace('_', ' ')}" for kind in dict.fromkeys(self.net.kinds)]
+        )
+        return [*parameters, *predictions, r"$\log L$"]
+
+    def quantities(self, post: Posterior, theta: np.ndarray) -> np.ndarray:
+        """What is ranked, of vectors (..., P) -> (..., Q)."""
+        likelihood = np.asarray(post.log_likelihood(theta))[..., None]
+        predictions = post.predict(theta, self.places)
+        return np.concatenate([self._of_parameters(theta), predictions, likelihood], axis=-1)
+
+    def _of_parameters(self, theta: np.ndarray) -> np.ndarray:
+        if self.every_parameter:
+            return np.asarray(symmetry.fold(self.net, theta))
+        kinds = np.array(self.net.kinds)
+        each = [(theta[..., kinds == k] ** 2).sum(axis=-1) for k in dict.fromkeys(self.net.kinds)]
+        return np.stack(each, axis=-1)
+
+    def simulate(self, rng: np.random.Generator) -> tuple[Posterior, np.ndarray]:
+        """A truth (P,) from the prior, and the posterior of data simulated from it."""
+        noise, n = Gaussian(self.sigma), len(self.x)
+        blank = Posterior(self.net, Dataset(self.x, np.zeros(n)), noise, self.prior)
+        truth = blank.scales * rng.standard_normal(blank.ndim)
+        y = blank.predict(truth) + self.sigma * rng.standard_normal(n)
+        return Posterior(self.net, Dataset(self.x, y), noise, self.prior), truth
 
 
-def simulate(rng: np.random.Generator) -> tuple[Posterior, np.ndarray]:
-    """A truth (P,) from the prior, and the posterior of data simulated from it."""
-    blank = Posterior(NET, Dataset(X, np.zeros(len(X))), Gaussian(SIGMA), PRIOR)
-    truth = blank.scales * rng.standard_normal(blank.ndim)
-    y = blank.predict(truth) + SIGMA * rng.standard_normal(len(X))
-    return Posterior(NET, Dataset(X, y), Gaussian(SIGMA), PRIOR), truth
+def scattered(inputs: int, units: int, activation: str, n: int) -> Problem:
+    """Standard normal x, among them five places to predict, and one twice as far out."""
+    x = np.random.default_rng(inputs).standard_normal((n, inputs))
+    places = np.concatenate([x[:4], 2 * x[4:5]])
+    return Problem(MLP(inputs, (units,), activation), GaussianPrior(1.0), 0.3, x, places)
 
 
-def quantities(post: Posterior, theta: np.ndarray) -> np.ndarray:
-    """What is ranked, of vectors (..., P) -> (..., Q)."""
-    likelihood = np.asarray(post.log_likelihood(theta))[..., None]
-    return np.concatenate(
-        [symmetry.fold(NET, theta), post.predict(theta, PLACES), likelihood], axis=-1
-    )
+SMALL = Problem(
+    MLP(1, (2,), "tanh"),
+    GaussianPrior(2.0),
+    0.5,
+    np.linspace(-3, 3, 20)[:, None],
+    np.array([[-3.0], [0.5], [4.5]]),  # at the edge, inside, and outside the data
+    every_parameter=True,
+)
+SIZES = {"21": (2, 5, 60), "50": (5, 7, 100), "121": (10, 10, 200)}  # inputs, units, points
+PROBLEMS = {"small": SMALL} | {
+    f"{size}-{activation}": scattered(inputs, units, activation, n)
+    for size, (inputs, units, n) in SIZES.items()
+    for activation in ("tanh", "relu")
+}
 
 
 def draw(post: Posterior, seed: int, nsteps: int) -> Run:
     """nnpost's default sampling, made small: two ensembles, smaller populations."""
-    tempering = temper(post, ensembles=2, particles=300, steps=4, seed=seed)
-    return sample(post, ensembles=2, nwalkers=32, nsteps=nsteps, seed=seed, tempering=tempering)
+    particles = max(300, 4 * (post.ndim - post.net.n_output))
+    tempering = temper(post, ensembles=2, particles=particles, steps=4, seed=seed)
+    walkers = 32 if post.ndim < 16 else None
+    return sample(
+        post, ensembles=2, nwalkers=walkers, nsteps=nsteps, seed=seed, tempering=tempering
+    )
 
 
-def rank(seed: int, index: int, sampler: Sampler = draw) -> np.ndarray:
+def rank(problem: Problem, seed: int, index: int, sampler: Sampler = draw) -> np.ndarray:
     """Ranks (Q,) of one truth among draws at least one autocorrelation time apart.
 
     The chain is made four times longer until it holds enough of them.
     """
     rng = np.random.default_rng([seed, index])
-    post, truth = simulate(rng)
+    post, truth = problem.simulate(rng)
     chain_seed, nsteps = int(rng.integers(2**31)), STEPS
     while True:
         run = sampler(post, chain_seed, nsteps)
-        values = quantities(post, run.chain[run.burnin :])
+        values = problem.quantities(post, run.chain[run.burnin :])
         tau = int(np.ceil(autocorr_time(values, run.ensembles).max()))
         pool = values[tau - 1 :: tau].reshape(-1, values.shape[-1])
         if len(pool) >= DRAWS:
@@ -88,7 +145,7 @@ def rank(seed: int, index: int, sampler: Sampler = draw) -> np.ndarray:
         if nsteps > LONGEST:
             raise RuntimeError(f"data set {index}: tau = {tau} leaves {len(pool)} draws")
     picks = rng.permutation(len(pool))[:DRAWS]
-    return (pool[picks] < quantities(post, truth)).sum(axis=0)
+    return (pool[picks] < problem.quantities(post, truth)).sum(axis=0)
 
 
 def p_values(ranks: np.ndarray) -> np.ndarray:
@@ -98,13 +155,21 @@ def p_values(ranks: np.ndarray) -> np.ndarray:
     return chi2(BINS - 1).sf(((counts - expected) ** 2 / expected).sum(axis=1))
 
 
-def all_ranks(seed: int, datasets: int, workers: Workers) -> np.ndarray:
-    """Ranks (S, Q) of as many truths, each a task of its own."""
-    with workers.client() as client, open_progress(True, "data sets") as told:
-        futures = client.map(partial(rank, seed), range(datasets), pure=False)
-        found = []
-        for future in futures:
+def all_ranks(name: str, seed: int, datasets: int, workers: Workers) -> np.ndarray:
+    """Ranks (S, Q) of as many truths, each a task of its own; those that are kept stay."""
+    file = KEPT / f"{name}-{seed}.txt"
+    known = np.loadtxt(file, dtype=int, ndmin=2)[:datasets] if file.exists() else None
+    found = [] if known is None else list(known)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    task = partial(rank, PROBLEMS[name], seed)
+    with (
+        workers.client() as client,
+        open_progress(True, "data sets") as told,
+        file.open("a") as kept,
+    ):
+        for future in client.map(task, range(len(found), datasets), pure=False):
             found.append(future.result())
+            print(*found[-1], file=kept, flush=True)
             told(len(found), datasets, f"{len(found)} of {datasets}")
     return np.stack(found)
 
@@ -113,7 +178,7 @@ def draw_figure(ranks: np.ndarray, p: np.ndarray, path: Path) -> None:
     """Rank histograms with the band that holds 99 % of the bars of a correct program."""
     from matplotlib.figure import Figure
 
-    labels, size = names(), len(ranks)
+    labels, size = SMALL.names, len(ranks)
     columns = 4
     figure = Figure(figsize=(9, 6), layout="constrained")
     axes = figure.subplots(-(-len(labels) // columns), columns, sharey=True).ravel()
@@ -133,21 +198,23 @@ def draw_figure(ranks: np.ndarray, p: np.ndarray, path: Path) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--problem", choices=PROBLEMS, default="small")
     parser.add_argument("--datasets", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, help="of this machine (default: one a core)")
     parser.add_argument("--scheduler", help="of a Dask cluster")
-    parser.add_argument("--figure", type=Path, default=FIGURE)
+    parser.add_argument("--figure", type=Path, default=FIGURE, help="of the small network")
     options = parser.parse_args()
     began = time.perf_counter()
     workers = Workers(options.scheduler, options.processes)
-    ranks = all_ranks(options.seed, options.datasets, workers)
+    ranks = all_ranks(options.problem, options.seed, options.datasets, workers)
     p = p_values(ranks)
-    for name, value in zip(names(), p, strict=True):
-        print(f"{name:12} p = {value:.3f}")
+    for name, value in zip(PROBLEMS[options.problem].names, p, strict=True):
+        print(f"{name:30} p = {value:.3f}")
     seconds = time.perf_counter() - began
-    print(f"{options.datasets} data sets, smallest p = {p.min():.3f}, {seconds:.0f} s")
-    draw_figure(ranks, p, options.figure)
+    print(f"{len(ranks)} data sets, smallest p = {p.min():.3f}, {seconds:.0f} s")
+    if options.problem == "small":
+        draw_figure(ranks, p, options.figure)
     return int(p.min() < 0.01)
 
 

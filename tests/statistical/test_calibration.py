@@ -19,7 +19,7 @@ def calibration():
 def test_ranks_of_the_truth_are_not_extreme(calibration, report):
     """Mean and spread of the ranks of 6 truths, a z-test each for 11 quantities: |z| < 4.5 fails
     by chance in one of 6,000 suites. benchmarks/calibration.py does 200."""
-    ranks = np.stack([calibration.rank(1, index) for index in range(6)])
+    ranks = np.stack([calibration.rank(calibration.SMALL, 1, index) for index in range(6)])
     u = (ranks + 0.5) / (calibration.DRAWS + 1)
     z = (u.mean(axis=0) - 0.5) * np.sqrt(12 * len(u))
     report("calibration, 6 data sets: largest |z|", 0, abs(z).max(), 1)
