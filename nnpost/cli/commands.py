@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
 import os
 import shlex
 import sys
@@ -19,6 +18,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from ..common.errors import Interrupted, RequestError
+from ..report.beside import json_text
 from .asked import asked_experiment, budget, levels, refuse_onto_input, reopened
 from .parser import parse
 from .signals import ending_signals, exit_status
@@ -144,7 +144,7 @@ def compare(args: argparse.Namespace, line: str) -> int:
     from ..report import info
 
     outcome = stages.compare_again(reopened(args, line, []))
-    text = dumped(info.summarise(outcome.path)) if args.json else str(outcome)
+    text = json_text(info.summarise(outcome.path)) if args.json else str(outcome)
     print_unless_quiet(args, text)
     return status(outcome)
 
@@ -160,7 +160,8 @@ def corner(args: argparse.Namespace, line: str) -> int:
 def report(args: argparse.Namespace, line: str) -> int:
     from ..experiment import pictures
 
-    print_unless_quiet(args, str(pictures.write_report_of(args.file, args.out)))
+    files = pictures.write_report_of(args.file, args.out)
+    print_unless_quiet(args, "\n".join(map(str, files)))
     return DONE
 
 
@@ -181,7 +182,7 @@ def settings(args: argparse.Namespace, line: str) -> int:
     from ..experiment import settings_pages
 
     if args.json:
-        print(dumped(settings_pages.json_schema(args.section)))
+        print(json_text(settings_pages.json_schema(args.section)))
     elif args.markdown:
         print(settings_pages.markdown_page(), end="")
     else:
@@ -196,7 +197,7 @@ def info(args: argparse.Namespace, line: str) -> int:
     from ..report import info
 
     if args.json:
-        print(dumped(info.summarise(args.file)))
+        print(json_text(info.summarise(args.file)))
     else:
         print(info.table(info.overview(args.file)))
     return DONE
@@ -206,7 +207,7 @@ def _info_system(args: argparse.Namespace) -> int:
     from ..report import system
 
     found = system.overview()
-    print(dumped(found) if args.json else system.table(found))
+    print(json_text(found) if args.json else system.table(found))
     return DONE
 
 
@@ -270,7 +271,7 @@ def table(args: argparse.Namespace, line: str) -> int:
     found = gather(args.folder)
     if args.out is not None:
         write_table(found, args.out)
-    print_unless_quiet(args, dumped(as_json(found)) if args.json else str(found))
+    print_unless_quiet(args, json_text(as_json(found)) if args.json else str(found))
     return DONE
 
 
@@ -319,10 +320,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, str], int]] = {
 
 def status(outcome: Outcome) -> int:
     return DONE if outcome.run.verdict.converged else NOT_CONVERGED
-
-
-def dumped(found: object) -> str:
-    return json.dumps(found, indent=2, allow_nan=False)
 
 
 def print_unless_quiet(args: argparse.Namespace, text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["FULL", "ConstantSGDDetail", "Detail", "ModesDetail"]
+__all__ = ["FULL", "ConstantSGDDetail", "Detail", "ModesDetail", "NearDetail"]
 
 
 @dataclass(frozen=True)

@@ -33,12 +33,13 @@ def write_pictures(
     """Write all figures of a run into a folder, and the report that has them inside."""
     from .. import figures
 
-    images = {}
+    images, pdfs = {}, {}
     for name, figure in all_figures(result, comparison, card).items():
         written = figures.save(figure, folder / name)
         images[name] = written[0].read_bytes()
+        pdfs[name] = next((file.name for file in written if file.suffix == ".pdf"), "")
         yield from written
-    yield write_report(result, comparison, card, images, folder / "report.html")
+    yield from write_report(result, comparison, card, images, folder / "report.html", pdfs)
 
 
 def all_figures(
@@ -82,28 +83,43 @@ def write_report(
     card: ScoreCard | None,
     images: Mapping[str, bytes],
     out: Path,
-) -> Path:
-    """Write the page with PNG ``images``; raises RequestError where that is not possible."""
-    from ..report.page import Report
+    pdfs: Mapping[str, str] | None = None,
+) -> list[Path]:
+    """Write the page with PNG ``images``, and its numbers beside it as JSON and its tables as CSV.
+
+    Raises RequestError where that is not possible.
+    """
+    from ..report.beside import csv_text, json_text
+    from ..report.info import summarise
+    from ..report.page import Link, Report, tables
 
     about = {} if result.path is None else read_group(result.path, "experiment") or {}
     title = "run" if result.path is None else Path(result.path).stem
-    page = Report(title, result, comparison, card, about, images).html()
+    beside, links = {}, []
+    if result.path is not None:
+        beside[out.with_suffix(".json")] = json_text(summarise(result.path))
+        links.append(Link(out.with_suffix(".json").name, "all numbers as JSON"))
+    shown = list(tables(card, comparison))
+    if shown:
+        beside[out.with_suffix(".csv")] = csv_text(shown)
+        links.append(Link(out.with_suffix(".csv").name, "the tables as CSV"))
+    page = Report(title, result, comparison, card, about, images, pdfs or {}, tuple(links))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(page, encoding="utf-8")
+        for file, text in {out: page.html(), **beside}.items():
+            file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise RequestError(
             f"{out} cannot be written ({error.strerror}): expected a place for the report; "
             "choose another one with --out"
         ) from None
-    return out
+    return [out, *beside]
 
 
 def write_report_of(
     path: str | os.PathLike[str], out: str | os.PathLike[str] | None = None
-) -> Path:
-    """Write the report of a run file, as ``out`` or figures/NAME/report.html.
+) -> list[Path]:
+    """Write the report of a run file, as ``out`` or figures/NAME/report.html, and its numbers.
 
     The run file is left as it is: a comparison or score card that is not in it is made for the
     page alone.

@@ -1,6 +1,7 @@
 """The page: whole in itself, and with the numbers of the run."""
 
 import base64
+import csv
 import dataclasses
 import json
 from html.parser import HTMLParser
@@ -15,6 +16,9 @@ from nnpost.comparison.laplace import laplace
 from nnpost.comparison.scorecard import ScoreCard
 from nnpost.figures.corner import marked_networks
 from nnpost.figures.style import MARKS
+from nnpost.numerics.monte_carlo import Estimate
+from nnpost.report.answers import answers, in_short
+from nnpost.report.glossary import GLOSSARY, with_links
 from nnpost.report.page import CAPTIONS
 from nnpost.storage.runfile import read_group
 
@@ -27,12 +31,14 @@ class Page(HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.sources, self.open, self.words, self.styles = [], [], [], []
-        self.rows = []
+        self.rows, self.alts, self.ids = [], [], []
         self.feed(text)
         self.close()
 
     def handle_starttag(self, tag, attrs):
         self.sources += [(tag, k, v) for k, v in attrs if k in ("src", "href", "srcset", "data")]
+        self.alts += [v for k, v in attrs if k == "alt"]
+        self.ids += [v for k, v in attrs if k == "id"]
         if tag == "tr":
             self.rows.append([])
         if tag in ("th", "td"):
@@ -47,8 +53,10 @@ class Page(HTMLParser):
         if self.open and self.open[-1] == "style":
             self.styles.append(data)
             return
+        if self.open and self.open[-1] == "script":
+            return
         self.words.append(data)
-        if self.open and self.open[-1] in ("th", "td"):
+        if self.open and set(self.open) & {"th", "td"} and self.rows[-1]:
             self.rows[-1][-1] += data
 
 
@@ -71,20 +79,90 @@ def card(made):
 
 def test_the_page_needs_nothing_from_outside(page, written):
     assert page.open == []
-    assert len(page.sources) == len(CAPTIONS)
-    assert set(CAPTIONS.values()) <= set(page.words)  # every picture has its own
-    for tag, name, value in page.sources:
-        assert (tag, name) == ("img", "src")
+    images = [(k, v) for tag, k, v in page.sources if tag == "img"]
+    assert len(images) == len(CAPTIONS)
+    text = " ".join(page.words)
+    for caption in CAPTIONS.values():  # every picture has its own
+        assert caption in text
+    assert len(set(page.alts)) == len(CAPTIONS)  # and says what is on it, which no caption does
+    assert not set(page.alts) & set(CAPTIONS.values())
+    for name, value in images:
         kind, _, code = value.partition(",")
-        assert kind == "data:image/png;base64"
+        assert (name, kind) == ("src", "data:image/png;base64")
         assert base64.b64decode(code, validate=True).startswith(b"\x89PNG")
+    places = {v for tag, k, v in page.sources if tag == "a" and v.startswith("#")}
+    assert places
+    assert {place[1:] for place in places} <= set(page.ids)
+    assert len(page.ids) == len(set(page.ids))
+    assert "://" not in "".join(v for _, _, v in page.sources)
     (style,) = page.styles
     assert "url(" not in style
     assert "@import" not in style
-    assert "<script" not in written
+    assert "<script src" not in written
     for wanted in ("prefers-color-scheme: dark", "@media print"):
         assert wanted in style
     assert 'name="viewport"' in written
+
+
+def test_files_beside_the_page_are_there_and_hold_its_numbers(written, made, card, tmp_path):
+    out = tmp_path / "page.html"
+    assert main(["report", str(made), "--out", str(out), "--quiet"]) == 0
+    page = Page(out.read_text("utf-8"))
+    beside = [v for tag, _, v in page.sources if tag == "a" and not v.startswith("#")]
+    assert beside == ["page.json", "page.csv"]
+    found = json.loads((tmp_path / "page.json").read_text("utf-8"))
+    assert found["scorecard"]["best"]["gap"]["value"] == card.best["gap"].value
+    rows = list(csv.reader((tmp_path / "page.csv").read_text("utf-8").splitlines()))
+    assert ["log posterior below the MAP, nats", str(card.best["gap"])] in [r[:2] for r in rows]
+
+
+def test_five_questions_are_answered_by_the_numbers_of_the_card(made, card):
+    run = nnpost.load(made)
+    comparison = nnpost.compare(run.post, run.fits, run)
+    asked = {one.question: one for one in answers(run.verdict, card, comparison)}
+    assert list(asked) == [
+        "Is the chain to be trusted?",
+        "Is SGD the maximum?",
+        "Is it typical?",
+        "Do restarts agree?",
+        "Which approximation is best?",
+    ]
+    assert asked["Is the chain to be trusted?"].word == "No: not converged"
+    assert f"{card.best['gap'].value:.2g} nats" in asked["Is SGD the maximum?"].why
+    closest = min(card.approximations, key=lambda a: a.numbers["w1_inside"].value)
+    assert asked["Which approximation is best?"].word == closest.name
+    assert [a.question for a in answers(run.verdict, None, None)] == ["Is the chain to be trusted?"]
+
+
+@pytest.mark.parametrize(
+    ("gap", "level", "maximum", "typical", "sentence"),
+    [
+        (0.001, 0.0, "Yes", "No: more", "the most probable one"),
+        (0.3, 0.0, "Nearly", "No: more", "nearly the most probable one"),
+        (3.0, 0.4, "No", "Yes", "not the most probable one"),
+        (90.0, 1.0, "No", "No: less", "not the most probable one"),
+    ],
+)
+def test_words_follow_height_and_rank(made, card, gap, level, maximum, typical, sentence):
+    run = nnpost.load(made)
+    comparison = nnpost.compare(run.post, run.fits, run)
+    numbers = {"gap": Estimate(gap, 0.0), "hpd_level": Estimate(level, 1e-4)}
+    other = dataclasses.replace(card, best={**card.best, **numbers})
+    asked = {one.question: one.word for one in answers(run.verdict, other, comparison)}
+    assert asked["Is SGD the maximum?"] == maximum
+    assert asked["Is it typical?"].startswith(typical)
+    assert f"SGD's network is {sentence}: {gap:.2g} nats" in in_short(other, comparison)
+
+
+def test_words_are_explained_once_and_nothing_is_unescaped():
+    known = set()
+    text = with_links("a nat & <two nats> of the MAP", known)
+    assert text.count("<a ") == 2
+    assert "&amp; &lt;two nats&gt;" in text
+    assert "<a " not in with_links("another nat of the MAP's", known)
+    assert {term.anchor for term in GLOSSARY} >= {"word-nat", "word-map"}
+    for term in GLOSSARY:
+        assert f"#{term.anchor}" in with_links(term.name)
 
 
 def test_the_pages_numbers_are_those_of_the_run(page, card, made):
@@ -93,7 +171,7 @@ def test_the_pages_numbers_are_those_of_the_run(page, card, made):
     assert rows["log posterior below the MAP, nats"][0] == str(card.best["gap"])
     assert rows["curve to posterior mean, within data"][0] == str(card.best["rms_mean_inside"])
     assert rows["Laplace at MAP"][-1] == f"{card.approximations[3].log_z:.2f}"
-    assert f"{card.best['gap']} nats below the MAP" in text
+    assert f"{card.best['gap'].value:.2g} nats below the MAP" in text
     run = nnpost.load(made)
     assert "Not converged." in text
     for reason in run.verdict.reasons:

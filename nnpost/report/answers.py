@@ -1,0 +1,138 @@
+"""The five questions that a reader has, each answered in a word and a sentence with its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from ..comparison.result import Comparison
+from ..comparison.scorecard import ScoreCard
+from ..diagnostics.verdict import Verdict
+
+__all__ = ["answers", "in_short"]
+
+CLOSE, NEAR = 0.01, 1.0  # nats below the MAP: as good as there, and nearly
+RARE = 0.05  # a share of the draws, above or below, beyond which a network is not typical
+AGREE = 0.9  # share of the restarts that lead to one maximum
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A question, its answer in a word or two, why, and the section that says more.
+
+    ``mood`` colours it: "good" and "bad" where there is a right and a wrong, else "plain".
+    """
+
+    question: str
+    word: str
+    why: str
+    anchor: str
+    mood: Literal["good", "bad", "plain"] = "plain"
+
+
+def in_short(card: ScoreCard, comparison: Comparison) -> str:
+    """The project's question, answered in two sentences."""
+    best, typical = card.best, card.draws["gap"].median
+    gap, level = best["gap"].value, best["hpd_level"].value
+    where = (
+        "the most probable one" if gap < CLOSE
+        else "nearly the most probable one" if gap < NEAR or level < RARE
+        else "not the most probable one"
+    )  # fmt: skip
+    draws = (
+        "closer to the top than every draw" if level == 0
+        else f"with {_percent(level)} of the draws above it"
+    )  # fmt: skip
+    share = best["coverage_inside"].value
+    curve = (
+        "inside the 90 % band everywhere within the data" if share == 1
+        else f"inside the 90 % band over {_percent(share)} of the data's range" if share > 0
+        else "outside the 90 % band everywhere within the data"
+    )  # fmt: skip
+    return (
+        f"SGD's network is {where}: {gap:.2g} nats below the MAP, {draws}, where a typical draw "
+        f"lies {typical.value:.3g} nats below it. Its curve lies {curve}, "
+        f"{best['sd_mean_inside'].value:.2g} of the band's standard deviations from the posterior "
+        "mean."
+    )
+
+
+def answers(
+    verdict: Verdict, card: ScoreCard | None, comparison: Comparison | None
+) -> list[Answer]:
+    """All that a run can answer; without fits there is only the first."""
+    found = [trusted(verdict)]
+    if card is not None and comparison is not None:
+        found += [is_maximum(card), is_typical(card), restarts_agree(card, comparison)]
+        found += list(best_approximation(card))
+    return found
+
+
+def trusted(verdict: Verdict) -> Answer:
+    question, anchor = "Is the chain to be trusted?", "chain"
+    if not verdict.converged:
+        reason = verdict.reasons[0] if verdict.reasons else "The chain is too short to tell"
+        return Answer(question, "No: not converged", reason[:1].upper() + reason[1:], anchor, "bad")
+    worst = max(verdict.rhat[n] or 0.0 for n in ("log_prob", "predictions"))
+    least = min(verdict.ess[n] or 0.0 for n in ("log_prob", "predictions"))
+    evidence = "; log Z is not to be trusted" if verdict.evidence_trusted is False else ""
+    why = f"R-hat at most {worst:.4f}, at least {least:,.0f} effective draws{evidence}"
+    return Answer(question, "Yes: converged", why, anchor, "good")
+
+
+def is_maximum(card: ScoreCard) -> Answer:
+    gap = card.best["gap"]
+    word = "Yes" if gap.value < CLOSE else "Nearly" if gap.value < NEAR else "No"
+    same = card.modes.sgd == card.modes.map
+    climbed = "leads to the MAP" if same else "leads to another, lower maximum"
+    height = card.profile.barrier
+    barrier = "no barrier" if height == 0 else f"a barrier of {height:.3g} nats"
+    why = (
+        f"{gap.value:.2g} nats below the MAP; climbing on from it {climbed}; {barrier} on the "
+        "straight line between the two"
+    )
+    return Answer("Is SGD the maximum?", word, why, "place")
+
+
+def is_typical(card: ScoreCard) -> Answer:
+    level, typical = card.best["hpd_level"].value, card.draws["gap"].median.value
+    above = "No draw" if level == 0 else f"{_percent(level)} of the draws"
+    word = (
+        "No: more probable than draws are" if level < RARE
+        else "No: less probable than draws are" if level > 1 - RARE
+        else "Yes"
+    )  # fmt: skip
+    lie = "lie" if level else "lies"
+    why = f"{above} {lie} above it; half of the draws are {typical:.3g} nats or more below the MAP"
+    return Answer("Is it typical?", word, why, "place")
+
+
+def restarts_agree(card: ScoreCard, comparison: Comparison) -> Answer:
+    top, ended = card.modes.top.restarts.value, card.restarts["gap"].median.value
+    word = "Yes" if top >= AGREE else "Mostly" if top > 0.5 else "No"
+    why = (
+        f"Climbing on from where they ended, {_percent(top)} of them lead to the MAP; as training "
+        f"left them, half of the {comparison.restarts} end within {ended:.3g} nats of it"
+    )
+    return Answer("Do restarts agree?", word, why, "basins")
+
+
+def best_approximation(card: ScoreCard) -> Iterator[Answer]:
+    """The one whose predictions are closest to the posterior's, where any was measured."""
+    found = [a for a in card.approximations if "w1_inside" in a.numbers]
+    if not found:
+        return
+    best = min(found, key=lambda a: a.numbers["w1_inside"].value)
+    distance = best.numbers["w1_inside"]
+    why = f"W1 of {distance} from the posterior's predictions"
+    if "floor_inside" in best.numbers and best.numbers["floor_inside"].value > 0:
+        times = distance.value / best.numbers["floor_inside"].value
+        why += f", {times:.2g} times the noise floor"
+    if "width_inside" in best.numbers:
+        why += f"; its band is {best.numbers['width_inside'].value:.2g} times as wide"
+    yield Answer("Which approximation is best?", best.name, why, "approximations")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.0f} %"
