@@ -41,7 +41,7 @@ for name, likelihood in likelihoods.items():
     f = post.predict(run.samples[::20], np.r_[inside, outside])
     for x, mean, sd in zip(np.r_[inside, outside], f.mean(0), f.std(0), strict=True):
         print(f"f({x:4.1f}) = {mean:8.3f} ± {sd:.3f}   x² + 0.25 = {x**2 + 0.25:.3f}")
-    if post.likelihood.infers_noise:
+    if post.infers_noise:
         sigma = np.exp(run.samples[:, -1])
         print(f"σ = {sigma.mean():.4f} ± {sigma.std():.4f}, the truth is {0.5 / np.sqrt(12):.4f}")
     figure = nnpost.figures.fits_and_residuals(post, comparison, run)

@@ -31,7 +31,7 @@ def log_density(post: nnpost.Posterior) -> Callable[[Any], Any]:
         post.net.activation
     ]
     constant = float(-np.log(post.scales).sum() - post.ndim / 2 * np.log(2 * np.pi))
-    infers = post.likelihood.infers_noise
+    infers = post.infers_noise
     given = None if infers else [float(v) for v in post.noise(np.zeros((1, post.ndim)))]
 
     def log_prob(theta):

@@ -39,17 +39,22 @@ class GaussianPosterior:
         self.ndim, self.sd, self.log_size = ndim, sd, 0.0
         self.prior = Normals.of(np.ones(ndim))
         index = np.arange(ndim)
-        self.layer = SimpleNamespace(
-            hidden_prior=self.prior,
-            hidden_index=index,
-            post=SimpleNamespace(scales=np.ones(ndim)),
-        )
+        self.layer = SimpleNamespace(hidden_index=index, post=SimpleNamespace(scales=np.ones(ndim)))
 
     def fold(self, h):
         return h
 
     def into_domain(self, h):
         return h, lambda grad: grad
+
+    def draw_prior(self, size, rng):
+        return rng.standard_normal((size, self.ndim))
+
+    def log_prior(self, h):
+        return self.prior.log_prob(h)
+
+    def log_prior_and_grad(self, h):
+        return self.prior.log_prob(h), self.prior.grad(h)
 
     def log_prob(self, h):
         gain = 0.5 * self.ndim * math.log1p(self.sd**-2)

@@ -51,15 +51,15 @@ def compare(post: Posterior, fits: Fits, run: Run, *, detail: Detail = FULL) -> 
         theta=Summary.of(folded),
         predictions=predict(post, draws, detail.predicted),
         labels=tuple(post.labels),
-        misfit=post.data.misfit,
+        misfit=post.loss_name,
     )
 
 
 def predict(post: Posterior, draws: np.ndarray, most: int) -> Predictions:
-    """Summarise f(x) over about ``most`` of the draws (D, P), on a grid over twice the data's range
-    (one input), or at up to 200 of the data's points (several)."""
+    """Summarise what y is on average at x over about ``most`` of the draws (D, P), on a grid over
+    twice the data's range (one input), or at up to 200 of the data's points (several)."""
     x = grid(post.data.raw.x)
-    f = post.predict(draws[:: max(1, len(draws) // most)], x)
+    f = post.expected(draws[:: max(1, len(draws) // most)], x)
     q05, q95 = np.quantile(f, [0.05, 0.95], axis=0)
     return Predictions(x, f.mean(axis=0), f.std(axis=0), q05, q95)
 
@@ -74,8 +74,7 @@ def _maxima(post: Posterior, fits: Fits, run: Run, polished: int) -> tuple[Optim
     if run.around is not None:
         highest = np.argsort(-run.around.tops.log_prob)[:polished]
         h = run.around.tops.h[highest]
-        none = np.zeros((len(h), post.net.n_output))  # the output layer is replaced by its best
-        starts.append(run.around.folded.layer.join(h, none))
+        starts.append(run.around.folded.layer.vectors(h))
     top, likeliest = maxima(post, np.concatenate(starts))
     return (
         top if top.log_prob > fits.map.log_prob + 1e-9 else fits.map,

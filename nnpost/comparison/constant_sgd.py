@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..common.parallel import threads_for
 from ..common.tensors import as_tensor
@@ -55,7 +56,7 @@ def curves(reference: Reference, fits: Fits, seed: int) -> Iterator[Curves]:
         note = f"batches of {path.batch_size}, rate {path.rate:.2g}"
         if path.rate < path.best_rate:
             note += f", as large as is stable; {path.best_rate:.2g} would match the posterior"
-        yield Curves("late SGD", post.predict(path.theta, reference.x), note=note)
+        yield Curves("late SGD", post.expected(path.theta, reference.x), note=note)
 
 
 def constant_sgd(
@@ -79,20 +80,30 @@ def constant_sgd(
 
 
 def rates(post: Posterior, theta: np.ndarray, batch: int) -> tuple[float, float]:
-    """Mandt et al.'s rate ε*, and the inverse of the largest (Gauss–Newton) curvature of L."""
+    """Mandt et al.'s rate ε*, and the inverse of the largest curvature of L (Gauss–Newton's where
+    the likelihood is Gaussian)."""
     n, at = post.data.n, as_tensor(theta[None], post.device)
+    if post.sums is not None:
+        gradients = post.sums.each_gradient(at).mT
+        curvature = -Objective(post, "posterior").derivatives(at)[1][0] / n
+        return _two_rates(gradients, 0.5 * (curvature + curvature.mT), batch / n)
     root = Objective(post, "posterior").root_precision(at)
     x, y, _ = post.points
     slope = jacobian(post.net, at, x)[0] * root  # (P, n)
     residual = (y - post.net.forward(at, x))[0] * root
     gradients = -slope * residual
     curvature = slope @ slope.mT / n + torch.diag(as_tensor(post.scales, post.device) ** -2 / n)
-    if post.likelihood.infers_noise:
+    if post.infers_noise:
         gradients[-1] = 1 - residual.square()
         curvature[-1, -1] += 2
+    return _two_rates(gradients, curvature, batch / n)
+
+
+def _two_rates(gradients: Tensor, curvature: Tensor, share: float) -> tuple[float, float]:
+    """From the gradients (P, n) of single points, the curvature (P, P), and S/n."""
     noise = float(gradients.var(dim=1, correction=0).sum())
     largest = float(torch.linalg.eigvalsh(curvature)[-1])
-    return 2 * batch / n * post.ndim / max(noise, 1e-300), 1 / largest
+    return 2 * share * len(curvature) / max(noise, 1e-300), 1 / max(largest, 1e-300)
 
 
 def descend(
@@ -121,12 +132,14 @@ def _slope(
 ) -> np.ndarray:
     """Gradient of the log likelihood, estimated from the points ``index`` (S,): (1, P)."""
     some = torch.from_numpy(index).to(points.x.device)
+    if post.sums is not None:
+        return post.sums.some(some).value_and_grad(theta)[1] * (post.data.n / len(index))
     root = None if points.root is None else points.root[some]
     batch = WeightedPoints(points.x[some], points.y[some], root)
     sse, grad = post.engine_on(batch).sse_and_grad(theta)
     tau = post.noise(theta).tau
     slope = np.empty_like(theta)
     slope[:, : post.net.ndim] = np.reshape(-0.5 * tau, (-1, 1)) * grad
-    if post.likelihood.infers_noise:
+    if post.infers_noise:
         slope[:, -1] = tau * sse - len(index)
     return slope * (post.data.n / len(index))

@@ -84,7 +84,7 @@ class Reference:
             near_groups=groups[near],
             x=x,
             inside=((x >= low - 1e-12) & (x <= high + 1e-12)).all(axis=1),
-            curves=post.predict(run.samples[some], x),
+            curves=post.expected(run.samples[some], x),
             curve_groups=groups[some],
             effective=min(float(known or np.inf), float(len(run.samples))),
             detail=detail,
@@ -154,8 +154,8 @@ def _too_few(reference: Reference) -> bool:
 
 
 def _curves(reference: Reference, theta: np.ndarray) -> dict[str, Measured]:
-    f = reference.post.predict(theta, reference.x)
-    top = reference.post.predict(reference.top, reference.x)
+    f = reference.post.expected(theta, reference.x)
+    top = reference.post.expected(reference.top, reference.x)
     parts = {"inside": reference.inside, "outside": ~reference.inside}
     parts = {name: part for name, part in parts.items() if part.any()}
 

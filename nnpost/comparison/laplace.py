@@ -4,7 +4,8 @@
     log Z ≈ log p(y, θ) + P/2 log 2π + ½ log |C| + log(copies)
 
 (MacKay 1992, Neural Comput. 4, 448; Gauss–Newton as in Immer et al. 2021, AISTATS.) The Jacobian
-is exact and the matrix full. An inferred log σ has its Fisher information, 2n. Away from a maximum
+is exact and the matrix full. An inferred log σ has its Fisher information, 2n. Where the likelihood
+is not Gaussian, C⁻¹ is the exact second derivative, no flatter than the prior. Away from a maximum
 the Gaussian is still centred at the network, and its log Z leaves the slope out.
 """
 
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from torch import Tensor
 
 from ..common.tensors import as_tensor
 from ..network.jacobian import jacobian
@@ -55,24 +57,19 @@ class Laplace:
         """Outputs of the network that is linear in its parameters around the centre.
 
         theta (S, P), x (m, d) -> (S, m): f(x; θ₀) + J(x)ᵀ(θ − θ₀), for which the Gauss–Newton
-        curvature is the exact one.
+        curvature is the exact one, as what y is on average there.
         """
         scaling = post.data.scaling
         at = as_tensor(scaling.x_to_network(x), post.device)
         centre = as_tensor(self.theta[None], post.device)
         slope = jacobian(post.net, centre, at)[0].numpy(force=True)
         change = scaling.sd_to_file((theta - self.theta) @ slope)
-        return np.asarray(post.predict(self.theta, x) + change)
+        return np.asarray(post.expected_of(post.predict(self.theta, x) + change, theta))
 
 
 def laplace(post: Posterior, theta: np.ndarray) -> Laplace:
     """Laplace's approximation at theta (P,)."""
-    at = as_tensor(theta[None], post.device)
-    root = Objective(post, "posterior").root_precision(at)
-    slope = jacobian(post.net, at, post.points.x)[0] * root
-    precision = (slope @ slope.mT).numpy(force=True) + np.diag(post.scales**-2.0)
-    if post.likelihood.infers_noise:
-        precision[-1, -1] += 2 * post.data.n
+    precision = _precision(post, as_tensor(theta[None], post.device))
     # In units of the prior's scales no eigenvalue is below 1; what is, is rounding.
     values, vectors = np.linalg.eigh(precision * post.scales * post.scales[:, None])
     values = np.maximum(values, 1.0)
@@ -81,6 +78,19 @@ def laplace(post: Posterior, theta: np.ndarray) -> Laplace:
     size = 0.5 * post.ndim * math.log(2 * math.pi)
     log_z = float(post.log_prob(theta)) + size + log_volume + log_copies(post, theta)
     return Laplace(np.array(theta), root, float(log_z))
+
+
+def _precision(post: Posterior, at: Tensor) -> np.ndarray:
+    """C⁻¹ at (1, P): (P, P)."""
+    objective = Objective(post, "posterior")
+    if not post.gaussian:
+        second: np.ndarray = objective.derivatives(at)[1][0].numpy(force=True)
+        return -0.5 * (second + second.T)
+    slope = jacobian(post.net, at, post.points.x)[0] * objective.root_precision(at)
+    precision: np.ndarray = (slope @ slope.mT).numpy(force=True) + np.diag(post.scales**-2.0)
+    if post.infers_noise:
+        precision[-1, -1] += 2 * post.data.n
+    return precision
 
 
 def log_copies(post: Posterior, theta: np.ndarray) -> float:
@@ -104,6 +114,6 @@ def curves(reference: Reference, fits: Fits, seed: int) -> Iterator[Curves]:
         found = laplace(post, centre)
         theta = found.draw(reference.detail.approximation, seed)
         title = f"Laplace at {name}"
-        yield Curves(title, post.predict(theta, x), found.log_z)
+        yield Curves(title, post.expected(theta, x), found.log_z)
         linear = found.linearised(post, theta, x)
         yield Curves(f"{title}, linearised", linear, found.log_z)

@@ -80,7 +80,7 @@ class Comparison(Tabled):
     theta: Summary
     predictions: Predictions
     labels: tuple[str, ...]
-    misfit: str = MISFITS[False]  # what tables call mse, as the data set says
+    misfit: str = MISFITS[False]  # what tables call mse, as the posterior says
 
     @property
     def models(self) -> dict[str, Optimum]:
@@ -89,8 +89,8 @@ class Comparison(Tabled):
         return dict(zip(names, (self.sgd, self.map, self.mle, self.best_sample), strict=True))
 
     def table(self) -> Iterator[list[str]]:
-        """Rows of the table: a heading, mse (χ²/n where the data bring errors), log posterior,
-        and every parameter, folded. :meth:`notes` are to stand below it."""
+        """Rows of the table: a heading, mse (or what it is called), log posterior, and every
+        parameter, folded. :meth:`notes` are to stand below it."""
         models = self.models.values()
         yield ["", *(f"{name}{'*' * _vague(m)}" for name, m in self.models.items()), "posterior"]
         yield [self.misfit, *(f"{m.mse:.4g}" for m in models), ""]
@@ -125,7 +125,9 @@ class Comparison(Tabled):
     def to_tree(self) -> dict[str, Any]:
         """A plain nested dict of arrays, numbers and strings."""
         tree = asdict(self)
-        return tree | {"weighted": tree.pop("misfit") == MISFITS[True]}
+        word = tree.pop("misfit")
+        named = {} if word in MISFITS.values() else {"misfit": word}
+        return tree | {"weighted": word == MISFITS[True]} | named
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> Comparison:
@@ -138,8 +140,8 @@ class Comparison(Tabled):
             "labels": tuple,
         }
         read = {name: kinds.get(name, lambda v: v)(value) for name, value in tree.items()}
-        misfit = MISFITS[bool(read.pop("weighted", False))]
-        return cls(**read, misfit=misfit)
+        weighted = bool(read.pop("weighted", False))
+        return cls(**{"misfit": MISFITS[weighted]} | read)
 
 
 def _vague(model: Optimum) -> bool:

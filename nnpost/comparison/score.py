@@ -30,7 +30,7 @@ def score(
     """Fill in the score card of a run that has been compared."""
     top = comparison.map
     some = run.samples[spread_out(len(run.samples), detail.spread, run.nwalkers)]
-    spread = post.predict(some).std(axis=0)
+    spread = post.expected(some).std(axis=0)
     modes, home = find_modes(post, fits, run, top.theta, spread, detail.modes)
     # One mode: all draws lie in it, and more of them than were climbed can be used.
     whole = modes.map >= 0 and modes.top.mass.value > detail.modes.whole
@@ -53,7 +53,7 @@ def score(
         log_evidence=_evidence(run),
         x=reference.x,
         inside=reference.inside,
-        misfit=post.data.misfit,
+        misfit=post.loss_name,
         converged=run.verdict.converged,
     )
 
@@ -81,4 +81,4 @@ def profile_between(
     """Along the line from the copy of ``start`` nearest to ``end``."""
     t = np.linspace(0, 1, points)
     line = align(post.net, start, end) * (1 - t[:, None]) + end * t[:, None]
-    return Profile(t, post.log_prob(line), post.mse(line))
+    return Profile(t, post.log_prob(line), post.loss(line))

@@ -195,6 +195,7 @@ class ScoreCard(Tabled):
             "valleys": self.modes.to_tree(),  # files and JSON keep the keys they always had
             "approximations": listed,
             "weighted": self.misfit == MISFITS[True],
+            **({} if self.misfit in MISFITS.values() else {"misfit": self.misfit}),
         }
 
     @classmethod
@@ -213,7 +214,7 @@ class ScoreCard(Tabled):
                 Approximation.from_tree(listed[str(k)]) for k in range(len(listed))
             ),
             "log_evidence": Estimate.from_tree(tree["log_evidence"]),
-            "misfit": MISFITS[bool(tree["weighted"])],
+            "misfit": str(tree.get("misfit", MISFITS[bool(tree["weighted"])])),
             "converged": bool(tree["converged"]),
         }
         kept = {k: v for k, v in tree.items() if k not in ("valleys", "weighted")}

@@ -218,7 +218,7 @@ def _measure(
     stride = _stride(len(chain), rows.of_predictions(chain.shape[1]))
     some = chain[::stride]
     x = prediction_grid(post.data.raw.x)
-    predictions = np.asarray(post.predict(some, x))
+    predictions = np.asarray(post.expected(some, x))
     theta = np.asarray(fold(post.net, some))
     places = [f"at x = {', '.join(f'{v:.3g}' for v in row)}" for row in x]
     labels = [f"of {label}" for label in post.labels]

@@ -131,7 +131,7 @@ class Experiment(Section):
         assert prior.std is not None
         net = MLP(part.inputs, self.network.hidden, self.network.activation)
         noise = likelihood_from_tree({"likelihood": likelihood.kind, **likelihood.table()})
-        if noise.infers_noise and (part.y == part.y[0]).all():
+        if likelihood.sigma == "infer" and (part.y == part.y[0]).all():
             raise RequestError(
                 f"likelihood.sigma: found 'infer', and y is {part.raw.y[0]:.6g} at all {part.n} "
                 "points, so that a constant network meets them and the noise runs to zero; give it "

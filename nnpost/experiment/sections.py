@@ -23,7 +23,7 @@ from ..common.settings import (
 )
 from ..data.names import DATASET_NAMES, SCALES
 from ..network.names import ACTIVATION_NAMES
-from ..posterior.rules import NOISE, SCALE
+from ..posterior.rules import LIKELIHOOD_KINDS, NOISE, SCALE
 
 if TYPE_CHECKING:
     from ..data.dataset import Dataset
@@ -127,15 +127,17 @@ class NetworkSettings(Section):
 class LikelihoodSettings(Section):
     """``[likelihood]``: left out, ``mse`` for the articles' data, ``gaussian`` for other people's.
 
-    A Gaussian without sigma takes it as 1 where the data bring errors, and infers it elsewhere.
+    A Gaussian or Student's t without sigma takes it as 1 where the data bring errors, and infers it
+    elsewhere.
     """
 
     title = "likelihood"
     about = "how the data scatter about the network"
     kind: str | None = setting(
         None,
-        one_of("mse", "gaussian"),
-        "exp(-MSE) or Gaussian noise; left out, mse for made-up data without sigma",
+        one_of(*LIKELIHOOD_KINDS),
+        "exp(-MSE), Gaussian noise, noise with outliers (Student's t), labels 0 and 1, or counts; "
+        "left out, mse for made-up data without sigma",
     )
     sigma: float | Literal["infer"] | None = setting(
         None,
@@ -143,17 +145,26 @@ class LikelihoodSettings(Section):
         "the noise, in units of y, or a factor of yerr; left out, inferred, or 1 with yerr",
     )
 
+    nu: float | Literal["infer"] | None = setting(
+        None, NOISE, "degrees of freedom of Student's t; left out, inferred"
+    )
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.kind == "mse" and self.sigma is not None:
             self.refuse("sigma", 'kind = "mse" has no noise level; use kind = "gaussian"')
+        if self.kind in ("bernoulli", "poisson") and self.sigma is not None:
+            self.refuse("sigma", f'kind = "{self.kind}" has no noise level; leave it out')
+        if self.nu is not None and self.kind != "student":
+            self.refuse("nu", 'only kind = "student" has degrees of freedom; leave it out')
 
     def resolved(self, data: DataSettings) -> LikelihoodSettings:
         """The same with nothing left open."""
         kind = self.kind or ("mse" if self.sigma is None and data.file is None else "gaussian")
-        if kind == "mse" or self.sigma is not None:
-            return replace(self, kind=kind)
-        return replace(self, kind=kind, sigma="infer" if data.yerr is None else 1.0)
+        nu = "infer" if kind == "student" and self.nu is None else self.nu
+        if kind not in ("gaussian", "student") or self.sigma is not None:
+            return replace(self, kind=kind, nu=nu)
+        return replace(self, kind=kind, nu=nu, sigma="infer" if data.yerr is None else 1.0)
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def _series(run: Run, rows: slice, parameters: Sequence[int]) -> dict[str, NDArr
     """What is traced: label -> (rows, W)."""
     post, chain = run.post, run.chain[rows]
     x = _places(post.data.raw.x)
-    f, theta = post.predict(chain, x), fold(post.net, chain)
+    f, theta = post.expected(chain, x), fold(post.net, chain)
     series = {LOG_POSTERIOR: run.log_prob[rows]}
     for k, at in enumerate(x):
         where = f"{at[0]:.3g}" if len(at) == 1 else rf"x_{{{k + 1}}}"

@@ -105,7 +105,7 @@ def profile(card: ScoreCard) -> Figure:
         ax.plot(line.t[-1], values[-1], **MARKS["MAP"].point, clip_on=False, zorder=5)
         ax.set_ylabel(label)
         ax.margins(y=0.15)
-    if np.ptp(np.log10(np.maximum(line.mse, 1e-300))) > 2:
+    if (line.mse > 0).all() and np.ptp(np.log10(np.maximum(line.mse, 1e-300))) > 2:
         bottom.set_yscale("log")
     top.set_title(_barrier(line.barrier))
     bottom.set_xlim(0, 1)

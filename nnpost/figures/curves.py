@@ -58,7 +58,7 @@ def fits_and_residuals(post: Posterior, comparison: Comparison, run: Run) -> Fig
     handles = plot(axes[0], post, models, draws)
     _residuals(axes[1], post, models)
     for ax, name in zip(axes[0], models, strict=True):
-        ax.set_title(f"{name}, {misfit(post.data.misfit)} {models[name].mse:.3g}")
+        ax.set_title(f"{name}, {misfit(post.loss_name)} {models[name].mse:.3g}")
     legend_below(fig, handles)
     return fig
 
@@ -74,8 +74,8 @@ def _curves(
     first, last = float(data.x.min()), float(data.x.max())
     half = (last - first) / 2 or 0.5 * max(1.0, abs(first))  # one place needs an axis, too
     x = np.linspace(first - half, last + half, CURVE_PLACES)
-    low, high = np.quantile(post.predict(draws, x[:, None]), [0.05, 0.95], axis=0)
-    curves = {name: post.predict(model.theta, x[:, None]) for name, model in models.items()}
+    low, high = np.quantile(post.expected(draws, x[:, None]), [0.05, 0.95], axis=0)
+    curves = {name: post.expected(model.theta, x[:, None]) for name, model in models.items()}
     for ax, (name, curve) in zip(axes, curves.items(), strict=True):
         ax.fill_between(x, low, high, color=SKY, alpha=0.35, linewidth=0)
         _data_points(ax, data)
@@ -103,8 +103,8 @@ def _observed(
 ) -> list[Line2D | Patch]:
     """Panels of prediction against observation, for several inputs."""
     data = post.data.raw
-    low, high = np.quantile(post.predict(draws), [0.05, 0.95], axis=0)
-    outputs = {name: post.predict(model.theta) for name, model in models.items()}
+    low, high = np.quantile(post.expected(draws), [0.05, 0.95], axis=0)
+    outputs = {name: post.expected(model.theta) for name, model in models.items()}
     ends = _limits(data.y, *outputs.values())
     for ax, (name, f) in zip(axes, outputs.items(), strict=True):
         ax.plot(ends, ends, color=GREY, linewidth=0.8)
@@ -126,7 +126,7 @@ def _residuals(axes: NDArray[np.object_], post: Posterior, models: dict[str, Opt
     one = data.inputs == 1
     at = data.x[:, 0] if one else data.y
     order = np.argsort(at)
-    sizes = {name: np.abs(data.y - post.predict(m.theta)) for name, m in models.items()}
+    sizes = {name: np.abs(data.y - post.expected(m.theta)) for name, m in models.items()}
     top = max(size.max() for size in sizes.values())
     for ax, (name, size) in zip(axes, sizes.items(), strict=True):
         if one:

@@ -43,8 +43,8 @@ def parts(post: Posterior, networks: Mapping[str, ArrayLike]) -> Figure:
     x = np.linspace(data.x.min(), data.x.max(), UNIT_PLACES)
     for ax, (name, theta) in zip(axes.flat, networks.items(), strict=False):
         _panel(ax, post, np.asarray(theta, dtype=float), x)
-        mse = post.mse(np.asarray(theta, dtype=float))
-        ax.set_title(f"{name}\n{misfit(post.data.misfit)} {mse:.3g}", fontsize=8.5)
+        mse = post.loss(np.asarray(theta, dtype=float))
+        ax.set_title(f"{name}\n{misfit(post.loss_name)} {mse:.3g}", fontsize=8.5)
     for ax in axes.flat[len(networks) :]:
         ax.set_axis_off()
     axes[0, 0].xaxis.set_major_locator(MaxNLocator(3))  # neighbours' labels would meet

@@ -212,8 +212,9 @@ def panel_label(ax: Axes, text: str, x: float = 0.5, y: float = 0.93) -> None:
 
 
 def misfit(word: str) -> str:
-    """What a data set calls the mean of its squared residuals, as figures write it."""
-    return {"mse": "MSE", "χ²/n": r"$\chi^2/n$"}[word]
+    """What a posterior calls its loss, as figures write it."""
+    shown = {"mse": "MSE", "χ²/n": r"$\chi^2/n$", "−log L/n": r"$-\log L/n$"}
+    return shown.get(word, word)
 
 
 def symbol(name: str) -> str:

@@ -10,6 +10,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ..data.dataset import MISFITS
 from .style import GREY, MARKS, legend_below, misfit, new_figure, styled
 
 if TYPE_CHECKING:
@@ -27,28 +28,32 @@ def losses(fits: Fits, post: Posterior | None = None) -> Figure:
     """Loss curves of all restarts; right, the share of them that ended at or below each loss.
 
     Losses are means of squared residuals, or χ²/n where the data of the fits (or of ``post``) bring
-    errors, on a log scale; the best restart is drawn in the colour of SGD, its validation loss
-    dotted. MAP and MLE are marked as what could have been reached.
+    errors, on a log scale; where the likelihood is not Gaussian, its own on a linear one. The best
+    restart is drawn in the colour of SGD, its validation loss dotted. MAP and MLE are marked as
+    what could have been reached.
     """
     fig = new_figure(7.2, 3.4)
     fig.set_layout_engine("constrained", wspace=0.06)
     left, right = fig.subplots(1, 2, sharey=True, width_ratios=[2.2, 1])
     _plot_curves(left, fits)
-    word = fits.sgd.misfit if post is None else post.data.misfit
+    word = fits.sgd.misfit if post is None else post.loss_name
     measure = "mean squared residual" if word == "mse" else misfit(word)
-    left.set_ylabel(f"loss ({measure})")
+    left.set_ylabel(measure if word == "log loss" else f"loss ({measure})")
     _plot_ends(right, fits)
     for ax in (left, right):
         for name, model in (("MAP", fits.map), ("MLE", fits.mle)):
             ax.axhline(model.mse, linewidth=1.2, color=MARKS[name].color, ls=MARKS[name].line)
-    left.set_yscale("log")
-    left.set_ylim(_limits(fits))
+    if word in MISFITS.values():
+        left.set_yscale("log")
+    left.set_ylim(_limits(fits) if word in MISFITS.values() else _linear_limits(fits))
     legend_below(fig, _handles(fits))
     return fig
 
 
 def _plot_curves(ax: Axes, fits: Fits) -> None:
-    finite = np.where(np.isfinite(fits.loss) & (fits.loss > 0), fits.loss, np.nan)
+    squares = fits.sgd.misfit in MISFITS.values()
+    shown = np.isfinite(fits.loss) & ((fits.loss > 0) | (not squares))
+    finite = np.where(shown, fits.loss, np.nan)
     some = finite[:, :: -(-finite.shape[1] // LINES)].T
     lines = [np.column_stack([fits.epochs, curve]) for curve in some]
     alpha = float(np.clip(20 / len(lines), 0.08, 0.6))
@@ -86,6 +91,15 @@ def _limits(fits: Fits) -> tuple[float, float]:
     if fits.mle.mse > 1e-3 * low:
         low = min(low, fits.mle.mse)
     return float(low / 1.6), float(max(high, low * 10) * 1.6)
+
+
+def _linear_limits(fits: Fits) -> tuple[float, float]:
+    """Limits around where training went; the first epochs and a far MLE may leave them."""
+    values = fits.loss[np.isfinite(fits.loss)]
+    low = min(float(fits.mse.min()), fits.map.mse)
+    high = max(float(np.quantile(values, 0.9)) if values.size else low, low + 1e-6)
+    low = max(min(low, fits.mle.mse), low - 0.5 * (high - low))
+    return low - 0.08 * (high - low), high + 0.08 * (high - low)
 
 
 def _handles(fits: Fits) -> list[Line2D]:

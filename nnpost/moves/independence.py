@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from ..numerics.student_mixture import StudentMixture
-from ..posterior.folded import FoldedPosterior
+from ..posterior.spaces import Folded
 from .proposal import Random
 
 __all__ = ["FoldedIndependence"]
@@ -16,7 +16,7 @@ __all__ = ["FoldedIndependence"]
 
 @dataclass(frozen=True, eq=False)
 class FoldedIndependence:
-    """A fresh network from a mixture on the domain D of FoldedPosterior, one for each ensemble.
+    """A fresh network from a mixture on the domain D of a folded space, one for each ensemble.
 
     A draw inside D is turned into one of its copies, so the density of what is proposed is
     m(fold(q)) times the share of the copy's pattern of flips; a draw outside D is not proposed at
@@ -25,7 +25,7 @@ class FoldedIndependence:
     """
 
     mixtures: tuple[StudentMixture, ...]
-    folded: FoldedPosterior
+    folded: Folded
     seen: np.ndarray
     any_pattern: float = 0.05  # share of the proposals that have any pattern
 

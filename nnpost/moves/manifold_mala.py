@@ -119,7 +119,7 @@ class ManifoldMALA:
             grad, metric = -self.prior * h, np.tile(np.diag(self.prior), (len(h), 1, 1))
             grad[:, rows] += found.grad
             metric[:, rows, rows] += found.metric
-            if self.post.likelihood.infers_noise:
+            if self.post.infers_noise:
                 grad[:, -1] += tau * found.sse - beta * self.post.data.n
                 metric[:, -1, -1] += 2 * beta * self.post.data.n
         bad = ~(np.isfinite(grad).all(1) & np.isfinite(metric).all((1, 2)))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..posterior.posterior import Posterior
 
-__all__ = ["MOVES", "PROPOSALS", "WARMUP", "uses_gradients"]
+__all__ = ["MOVES", "PROPOSALS", "WARMUP", "chosen_moves", "uses_gradients"]
 
 # Proposals over all parameters, by the module and the class: a new one is its file and a line here.
 PROPOSALS = {
@@ -17,10 +17,16 @@ PROPOSALS = {
     "walk": "walk.Walk",
 }
 
-MOVES = ("collapsed", *PROPOSALS, "hmc", "hmc-walk", "hmc-side")
+MOVES = ("auto", "collapsed", *PROPOSALS, "hmc", "hmc-walk", "hmc-side")
 
 MANY = 25  # sampled parameters of "collapsed" above which steps along gradients pay
 WARMUP = 200  # steps
+
+
+def chosen_moves(moves: str, post: Posterior) -> str:
+    """The moves that "auto" stands for: "collapsed" where the output layer can be integrated out,
+    "hmc" where the likelihood is not Gaussian."""
+    return moves if moves != "auto" else "collapsed" if post.gaussian else "hmc"
 
 
 def uses_gradients(moves: str, post: Posterior) -> bool:

@@ -11,12 +11,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logsumexp
 
 from ..network.neurons import neuron_blocks
 from ..posterior.output_layer import OutputLayer
 from ..posterior.posterior import Posterior
 from .proposal import Random
+from .units_near_data import UnitsNearData
 
 __all__ = ["Candidates", "NeuronGibbs"]
 
@@ -58,8 +58,7 @@ class NeuronGibbs:
         self.scales = post.scales[self.blocks[0]]
         self.output_precision = float(post.scales[post.net.n_hidden]) ** -2
         self.engine = OutputLayer(post).on_quadrature().engine
-        spread = post.data.x.std(axis=0)
-        self.middle, self.spread = post.data.x.mean(axis=0), np.where(spread > 0, spread, 1.0)
+        self.near = UnitsNearData.of(post.data, candidates.steepness)
 
     def propose(self, s: np.ndarray, c: np.ndarray, rng: Random) -> tuple[np.ndarray, np.ndarray]:
         q, log_ratio = self.replace(s.reshape(-1, s.shape[2]), rng)
@@ -102,35 +101,18 @@ class NeuronGibbs:
 
     def _draw(self, batch: int, rng: Random) -> np.ndarray:
         """(B, M, d + 1)"""
-        shape, d = (batch, self.candidates.count), len(self.middle)
-        prior = rng.standard_normal((*shape, d + 1)) * self.scales
-        near = self.near(batch * self.candidates.count, rng).reshape(prior.shape)
+        shape = (batch, self.candidates.count)
+        prior = rng.standard_normal((*shape, len(self.scales))) * self.scales
+        near = self.near.draw(batch * self.candidates.count, rng).reshape(prior.shape)
         return np.where(rng.random_sample((*shape, 1)) < self.candidates.from_prior, prior, near)
-
-    def near(self, size: int, rng: Random) -> np.ndarray:
-        """Units that switch where the data are, (size, d + 1)."""
-        steepness = np.array(self.candidates.steepness)
-        steep = steepness[rng.randint(len(steepness), size=size)]
-        w = rng.standard_normal((size, len(self.middle))) * (steep[:, None] / self.spread)
-        b = self._width(w) * rng.standard_normal(size) - w @ self.middle
-        return np.c_[w, b]
 
     def _log_density(self, units: np.ndarray) -> np.ndarray:
         """(..., d + 1) -> (...)"""
-        w, b = units[..., :-1], units[..., -1]
-        steep, d = np.array(self.candidates.steepness), len(self.middle)
-        z = ((w * self.spread) ** 2).sum(axis=-1)[..., None]
-        log_w = logsumexp(-0.5 * z / steep**2 - d * np.log(steep), axis=-1)
-        log_w += np.log(self.spread).sum() - math.log(len(steep))
-        width = self._width(w)
-        log_b = -0.5 * ((b + w @ self.middle) / width) ** 2 - np.log(width)
         prior = self._log_prior(units) - np.log(self.scales).sum()
         share = self.candidates.from_prior
-        both = np.logaddexp(math.log(share) + prior, math.log1p(-share) + log_w + log_b)
-        return both - 0.5 * (d + 1) * math.log(2 * math.pi)
+        near = self.near.log_density(units, math.log1p(-share))
+        both = np.logaddexp(math.log(share) + prior, near)
+        return both - 0.5 * units.shape[-1] * math.log(2 * math.pi)
 
     def _log_prior(self, units: np.ndarray) -> np.ndarray:
         return -0.5 * ((units / self.scales) ** 2).sum(axis=-1)
-
-    def _width(self, w: np.ndarray) -> np.ndarray:
-        return np.sqrt(1 + 1.5 * ((w * self.spread) ** 2).sum(axis=-1))

@@ -14,6 +14,8 @@ from ..numerics.student_mixture import StudentMixture
 from ..posterior.folded import FoldedPosterior
 from ..posterior.output_layer import OutputLayer
 from ..posterior.posterior import Posterior
+from ..posterior.spaces import Layer
+from ..posterior.whole import FoldedWhole, Whole
 from . import names
 from .differential_evolution import DifferentialEvolution
 from .direct import DirectMove
@@ -44,6 +46,7 @@ __all__ = [
 ]
 
 USUAL = Trajectories()
+WHOLE = Trajectories(renewals=3)  # each is a fresh network, and costs a value of the density
 
 # Weights of fresh networks beside all other proposals, which have 1 together. In few dimensions a
 # mixture fits; in more of them walkers in its thin tails would wait for long if others were rare.
@@ -92,7 +95,7 @@ def collapsed_hamiltonian(
     )  # fmt: skip
 
 
-def exchanged(layer: OutputLayer) -> list[np.ndarray]:
+def exchanged(layer: Layer) -> list[np.ndarray]:
     """Coordinates of h that neurons exchange, (n, k) arrays as in :func:`exchangeable`."""
     place = np.full(layer.post.ndim, -1)
     place[layer.hidden_index] = np.arange(layer.ndim)
@@ -112,6 +115,26 @@ def full_hamiltonian(
     return HamiltonianMove(post, metric, ensembles, warmup, trajectories=trajectories)
 
 
+def whole_hamiltonian(
+    post: Posterior,
+    ensembles: int,
+    warmup: int = WARMUP,
+    mixtures: Sequence[StudentMixture] = (),
+    seen: np.ndarray | None = None,
+    trajectories: Trajectories = WHOLE,
+) -> HamiltonianMove:
+    """The same where the output layer cannot be integrated out: in the coordinates of whole.py,
+    with fresh networks from ``mixtures``, if any, after each trajectory."""
+    whole, renewal = Whole(post), None
+    if mixtures:
+        known = np.empty((0, post.ndim)) if seen is None else seen
+        renewal = FoldedIndependence(tuple(mixtures), FoldedWhole(whole), whole.split(known))
+    metric = NeuronMassMatrix(exchanged(whole), _scales(post))
+    return HamiltonianMove(
+        whole, metric, ensembles, warmup, renewal=renewal, trajectories=trajectories
+    )
+
+
 def _neurons(post: Posterior, ensembles: int) -> NeuronMassMatrix:
     return NeuronMassMatrix(exchangeable(post.net, post.ndim), _scales(post))
 
@@ -119,7 +142,7 @@ def _neurons(post: Posterior, ensembles: int) -> NeuronMassMatrix:
 def _scales(post: Posterior) -> np.ndarray:
     """Scales to begin with: the prior's, but at most 1, and what n points tell of log σ."""
     scales = np.minimum(post.scales, 1.0)
-    if post.likelihood.infers_noise:
+    if post.infers_noise:
         scales[-1] = min(scales[-1], (2 * post.data.n) ** -0.5)
     return scales
 
@@ -148,10 +171,13 @@ def make_move(
 
     ``warmup`` is for how many steps a gradient move may be tuned. ``mixtures``, one for each
     ensemble, were fitted to the posterior beforehand, of which ``seen`` (N, P) are draws:
-    "collapsed" then draws fresh networks from them too, and where the posterior is ``sharp``
+    "collapsed" then draws fresh networks from them too, as "hmc" does where the likelihood is not
+    Gaussian, and where the posterior is ``sharp``
     nothing else but single neurons and steps along the curvature, since steps along other walkers
     lead nowhere there.
     """
+    if moves == "hmc" and not post.gaussian:
+        return whole_hamiltonian(post, ensembles, warmup, mixtures, seen)
     if moves in GRADIENT_MOVES:
         return GRADIENT_MOVES[moves](post, ensembles, warmup)
     if moves != "collapsed":

@@ -8,19 +8,22 @@ from typing import Any
 
 from ..network import layout
 
-__all__ = ["LOG_SIGMA", "Description"]
+__all__ = ["LOG_NU", "LOG_SIGMA", "Description"]
 
-LOG_SIGMA = r"$\log\,\sigma$"  # the label of the last entry of theta, where the noise is inferred
+LOG_SIGMA = r"$\log\,\sigma$"  # the label of the entry of theta that is the inferred noise,
+LOG_NU = r"$\log\,(\nu/4)$"  # and of that of inferred degrees of freedom
 
 
 @dataclass(frozen=True)
 class Description:
-    """A network and whether its noise is inferred; ``Posterior.to_tree`` says more than that."""
+    """A network, whether its noise is inferred, and the labels of what else its likelihood adds to
+    theta; ``Posterior.to_tree`` says more than that."""
 
     inputs: int
     hidden: tuple[int, ...]
     activation: str
     infers_noise: bool
+    extras: tuple[str, ...] = ()
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> Description:
@@ -28,7 +31,8 @@ class Description:
         hidden = tuple(int(units) for units in tree["hidden"])
         sigma = tree.get("sigma")
         noise = tree.get("infers_noise", isinstance(sigma, str) and sigma == "infer")
-        return cls(int(tree["inputs"]), hidden, str(tree["activation"]), bool(noise))
+        extras = tuple(tree.get("extras", ()))
+        return cls(int(tree["inputs"]), hidden, str(tree["activation"]), bool(noise), extras)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -38,9 +42,10 @@ class Description:
     @property
     def ndim(self) -> int:
         """P, the number of parameters."""
-        return layout.ndim(self.inputs, self.hidden) + self.infers_noise
+        return layout.ndim(self.inputs, self.hidden) + self.infers_noise + len(self.extras)
 
     @property
     def labels(self) -> list[str]:
         """LaTeX labels of theta, (P,)."""
-        return [*layout.labels(self.inputs, self.hidden), *[LOG_SIGMA] * self.infers_noise]
+        added = [*[LOG_SIGMA] * self.infers_noise, *self.extras]
+        return [*layout.labels(self.inputs, self.hidden), *added]

@@ -25,21 +25,18 @@ m − V u (u·m)/w and covariance V − V u uᵀV/w with w = s² + uᵀV u.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 
 from ..common.tensors import BLOCK, finite_or_never
-from ..network.neurons import flippable, neuron_blocks, symmetry_of
+from ..network.neurons import neuron_blocks
 from .density import Drawn
+from .domain import Domain
 from .kernels.results import OutputGaussian
 from .output_layer import OutputLayer
 
 __all__ = ["FoldedPosterior"]
-
-MOST_FLIPS = 8  # units up to which the flips of sigmoid units are summed: 2⁸ terms
 
 
 class _Terms(NamedTuple):
@@ -50,7 +47,7 @@ class _Terms(NamedTuple):
     layer: OutputGaussian  # of A₀: the bias has no prior
 
 
-class FoldedPosterior:
+class FoldedPosterior(Domain):
     """log p̄ and its gradient, the fold into D, and the draw of a copy. h is (B, H).
 
     It is a :class:`~.density.Density` of D.
@@ -60,98 +57,23 @@ class FoldedPosterior:
         self.layer, self.ndim = layer, layer.ndim
         net = layer.post.net
         blocks = neuron_blocks(layer.post.net) if net.hidden else ()
-        self.blocks = np.array(blocks, dtype=int).reshape(len(blocks), -1 if blocks else 2)
+        super().__init__(net, np.array(blocks, dtype=int).reshape(len(blocks), -1 if blocks else 2))
         units = len(self.blocks)  # in blocks (U, d + 1), the bias last
-        self.flips = 0 < units <= MOST_FLIPS and flippable(net)
-        self.sums = self.flips and symmetry_of(net) == "sigmoid"
-        self.log_size = math.lgamma(units + 1) + (units * math.log(2) if self.flips else 0.0)
-        patterns = (
-            list(product((0.0, 1.0), repeat=units)) if self.sums else [(0.0,) * (net.n_output - 1)]
-        )
-        self._patterns = np.array(patterns)
-        flips = np.c_[self._patterns, np.ones(len(patterns))].T
+        flips = np.zeros((net.n_output, self.patterns))
+        flips[:units], flips[-1] = self._patterns.T, 1.0
         self._u = np.ascontiguousarray(flips)  # (K, 2^U)
         self._precisions = layer.precisions.copy()
         self._precisions[-1] = 0.0  # p₀ has no prior of c: that comes with the terms
         self._variance = float(1 / layer.precisions[-1])
         self._log_copies = self.log_size - (units * math.log(2) if self.sums else 0.0)
 
-    # -- the domain -----------------------------------------------------------------------------
-
-    def inside(self, h: np.ndarray) -> np.ndarray:
-        """Whether h lies in D: (B, H) -> (B,)."""
-        w, b = h[:, self.blocks[:, 0]], h[:, self.blocks[:, -1]]
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            place = -b / w
-        sorted_ = (place[:, 1:] > place[:, :-1]).all(axis=1)
-        return sorted_ & (w > 0).all(axis=1) if self.flips else sorted_
-
-    def fold(self, h: np.ndarray) -> np.ndarray:
-        """The copy in D: (B, H) -> (B, H)."""
-        return self.into_domain(h)[0]
-
-    def into_domain(self, h: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
-        """The copy in D (B, H), and what turns gradients (B, H) there into those at h."""
-        units = h[:, self.blocks]
-        flipped = (units[:, :, :1] < 0) & self.flips
-        units = np.where(flipped, -units, units)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            order = np.argsort(-units[:, :, -1] / units[:, :, 0], axis=1)[:, :, None]
-
-        def turn(grad: np.ndarray) -> np.ndarray:
-            back = np.take_along_axis(grad[:, self.blocks], np.argsort(order, axis=1), 1)
-            return self._with_units(grad, np.where(flipped, -back, back))
-
-        return self._with_units(h, np.take_along_axis(units, order, 1)), turn
-
     def unfold(self, h: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
         """A copy drawn with the probability of its term: draws from p̄ become draws from p(y, h)."""
         if not self.sums:
             return self.any_copy(h, rng)
-        return self._by_share(
+        return self.drawn_copy(
             h, np.concatenate([self._terms(p).terms for p in self._blocks(h)]), rng
         )
-
-    def _by_share(self, h: np.ndarray, terms: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-        gumbel = -np.log(-np.log(rng.random_sample(terms.shape)))
-        return self.copy(h, np.argmax(terms + gumbel, axis=1), rng)
-
-    @property
-    def patterns(self) -> int:
-        """How many patterns of flips there are that the density tells apart."""
-        return len(self._patterns)
-
-    def pattern(self, h: np.ndarray) -> np.ndarray:
-        """The number of the pattern that leads from D to h, (B, H) -> (B,); 0 if all are alike."""
-        if not self.sums:
-            return np.zeros(len(h), dtype=np.intp)
-        units = h[:, self.blocks]
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            order = np.argsort(-units[:, :, -1] / units[:, :, 0], axis=1)
-        flipped = np.take_along_axis(units[:, :, 0] < 0, order, 1)
-        return flipped @ 2 ** np.arange(flipped.shape[1])[::-1]  # in the order of product()
-
-    def copy(self, h: np.ndarray, pattern: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-        """A copy of h (B, H) in D, of a ``pattern`` (B,), and otherwise drawn uniformly: (B, H)."""
-        if not self.sums:
-            return self.any_copy(h, rng)
-        return self._copy(h, self._patterns[pattern] > 0, rng)
-
-    def any_copy(self, h: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-        """A copy drawn uniformly: (B, H) -> (B, H)."""
-        chance = 0.5 if self.flips else 0.0
-        return self._copy(h, rng.random_sample((len(h), len(self.blocks))) < chance, rng)
-
-    def _copy(self, h: np.ndarray, flipped: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-        units = h[:, self.blocks]
-        units = np.where(flipped[:, :, None], -units, units)
-        order = np.argsort(rng.random_sample(units.shape[:2]), axis=1)
-        return self._with_units(h, np.take_along_axis(units, order[:, :, None], 1))
-
-    def _with_units(self, h: np.ndarray, units: np.ndarray) -> np.ndarray:
-        out = np.array(h, dtype=float)
-        out[:, self.blocks.ravel()] = units.reshape(len(h), self.blocks.size)
-        return out
 
     def split(self, theta: np.ndarray) -> np.ndarray:
         """The copy in D of what is sampled: (B, P) -> (B, H)."""
@@ -165,9 +87,24 @@ class FoldedPosterior:
             return self.layer.draw(self.any_copy(x, rng), rng)._replace(density=density)
         parts = [self._terms(part) for part in self._blocks(x)]
         terms, found = (np.concatenate([p[i] for p in parts]) for i in (1, 0))
-        copy = self._by_share(x, terms, rng) if self.sums else self.any_copy(x, rng)
+        copy = self.drawn_copy(x, terms, rng) if self.sums else self.any_copy(x, rng)
         density = np.where(self.inside(x), found, -np.inf)
         return self.layer.draw(copy, rng)._replace(density=density)
+
+    # -- the prior of h, summed over copies, too ------------------------------------------------
+
+    def draw_prior(self, size: int, rng: np.random.RandomState) -> np.ndarray:
+        """Draws of the prior, folded: (size, H)."""
+        scales = self.layer.post.scales[self.layer.hidden_index]
+        return self.fold(scales * rng.standard_normal((size, self.ndim)))
+
+    def log_prior(self, h: np.ndarray) -> np.ndarray:
+        """Its log density in D: (B, H) -> (B,)."""
+        return self.layer.hidden_prior.log_prob(h) + self.log_size
+
+    def log_prior_and_grad(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The same and its gradient: (B, H) -> (B,), (B, H)."""
+        return self.log_prior(h), self.layer.hidden_prior.grad(h)
 
     # -- the density ----------------------------------------------------------------------------
 
@@ -223,7 +160,7 @@ class FoldedPosterior:
         value, grad = terms.log_prob, layer.hidden_prior.grad(h)
         with np.errstate(all="ignore"):
             grad[:, : layer.post.net.n_hidden] += slope
-            if layer.post.likelihood.infers_noise:
+            if layer.post.infers_noise:
                 cholesky = terms.layer.cholesky
                 freedom = ((covariance @ cholesky) * cholesky).sum((1, 2))
                 freedom -= covariance.diagonal(axis1=1, axis2=2) @ self._precisions

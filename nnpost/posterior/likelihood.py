@@ -1,8 +1,9 @@
-"""Likelihoods: what they make of the misfit, and which constants they keep. One class each.
+"""Gaussian likelihoods: what they make of the misfit, and which constants they keep.
 
-A new one is a class with the members of :class:`Likelihood`, and works as it is. With ``to_tree``
-and ``from_tree`` and an entry in ``LIKELIHOODS`` run files keep it too; the kind is written from
-that table, and no class needs to know its own.
+Those of any other form are in pointwise.py. A new one is a class with the members of
+:class:`Likelihood`, and works as it is. With ``to_tree`` and ``from_tree`` and an entry in
+``LIKELIHOODS`` run files keep it too; the kind is written from that table, and no class needs to
+know its own.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from torch import Tensor
 from ..common.errors import RequestError, choose
 from ..common.settings import checked
 from .kept import kind_kept
+from .pointwise import Bernoulli, Pointwise, Poisson, StudentT
 from .rules import NOISE
 
 __all__ = [
@@ -126,7 +128,13 @@ class Gaussian:
 
 
 # Those that run files keep, by kind.
-LIKELIHOODS: dict[str, Any] = {"mse": MSE, "gaussian": Gaussian}
+LIKELIHOODS: dict[str, Any] = {
+    "mse": MSE,
+    "gaussian": Gaussian,
+    "student": StudentT,
+    "bernoulli": Bernoulli,
+    "poisson": Poisson,
+}
 
 
 def with_noise_times(likelihood: Any, factor: float) -> Any:
@@ -139,20 +147,25 @@ def with_noise_times(likelihood: Any, factor: float) -> Any:
 
 
 def likelihood_to_tree(likelihood: Any) -> dict[str, Any]:
-    """``to_tree`` of one in ``LIKELIHOODS``, with its kind and whether it infers the noise.
+    """``to_tree`` of one in ``LIKELIHOODS``, with its kind and the parameters that it adds.
 
     The sigma of the first two says both. Raises RequestError for any other class.
     """
     kind, tree = kind_kept("likelihood", likelihood, LIKELIHOODS), dict(likelihood.to_tree())
     if kind in ("mse", "gaussian"):
         return tree
-    return tree | {"likelihood": kind, "infers_noise": bool(likelihood.infers_noise)}
+    extras = [extra.label for extra in getattr(likelihood, "extras", ())]
+    infers_noise = bool(getattr(likelihood, "infers_noise", False))
+    return tree | {
+        "likelihood": kind, "infers_noise": infers_noise, **({"extras": extras} if extras else {})
+    }  # fmt: skip
 
 
-def likelihood_from_tree(tree: Mapping[str, Any]) -> Likelihood:
+def likelihood_from_tree(tree: Mapping[str, Any]) -> Likelihood | Pointwise:
     """What :func:`likelihood_to_tree` described. Raises RequestError for an unknown kind."""
     kind = tree.get("likelihood", "mse" if tree.get("sigma") == "mse" else "gaussian")
-    likelihood: Likelihood = LIKELIHOODS[choose("likelihood", kind, LIKELIHOODS)].from_tree(tree)
+    found = LIKELIHOODS[choose("likelihood", kind, LIKELIHOODS)].from_tree(tree)
+    likelihood: Likelihood | Pointwise = found
     return likelihood
 
 

@@ -73,7 +73,7 @@ def closed_form(post: Posterior) -> ClosedForm:
 
     Raises RequestError where there is a hidden layer, or where the noise is inferred.
     """
-    if post.net.hidden or post.likelihood.infers_noise:
+    if post.net.hidden or post.infers_noise:
         found = f"hidden = {list(post.net.hidden)}" if post.net.hidden else 'sigma = "infer"'
         raise RequestError(
             f"closed form: found {found}, expected no hidden layer and a given noise; "

@@ -67,6 +67,10 @@ class OutputLayer:
         """The part that is sampled: (..., P) -> (..., H), a copy."""
         return theta[..., self.hidden_index]
 
+    def vectors(self, h: np.ndarray) -> np.ndarray:
+        """Full vectors whose output layer is zero, for those who replace it: (B, H) -> (B, P)."""
+        return self.join(h, np.zeros((len(h), len(self.output_index))))
+
     def join(self, h: np.ndarray, o: np.ndarray) -> np.ndarray:
         """(..., H) and (..., K) -> (..., P)."""
         theta = np.empty((*h.shape[:-1], self.post.ndim))
@@ -92,7 +96,7 @@ class OutputLayer:
             value = finite_or_never(found.evidence + noise.constant + self.hidden_prior.log_prob(h))
             grad = self.hidden_prior.grad(h)
             grad[:, : self.post.net.n_hidden] += found.grad
-            if self.post.likelihood.infers_noise:
+            if self.post.infers_noise:
                 grad[:, -1] += noise.tau * found.sse + found.freedom - self.post.data.n
         grad[value == -np.inf] = 0.0
         return value, grad

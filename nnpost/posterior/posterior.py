@@ -1,9 +1,10 @@
-"""The posterior of a network: a Gaussian likelihood times a Gaussian prior, in logs.
+"""The posterior of a network: a likelihood times a Gaussian prior, in logs.
 
-``Posterior.log_prob`` is a plain function of flat vectors, vectorised over any leading shape. All
-likelihoods here are Gaussian in the residuals, log L = −τ/2 · SSE + constant(τ), and differ in
-the precision τ and in the constants that they keep; that is what lets ``output_layer`` integrate
-the output layer out exactly.
+``Posterior.log_prob`` is a plain function of flat vectors, vectorised over any leading shape. Most
+likelihoods are Gaussian in the residuals, log L = −τ/2 · SSE + constant(τ), and differ in the
+precision τ and in the constants that they keep; that is what lets ``output_layer`` integrate the
+output layer out exactly. Those of any other form (pointwise.py) are summed by torch, and all
+parameters are sampled.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from torch import Tensor
 
 from ..common.errors import RequestError
 from ..common.progress import Progress, note
+from ..common.tables import plain_label
 from ..common.tensors import BLOCK, as_array, check_device, finite_or_never
 from ..data.dataset import Dataset
 from ..network.mlp import MLP
@@ -36,6 +38,8 @@ from .likelihood import (
     with_noise_times,
 )
 from .points import Points, WeightedPoints
+from .pointwise import Extra, Pointwise
+from .pointwise_sums import PointwiseData, PointwiseSums
 from .prior import GaussianPrior, Normals, Prior, prior_from_tree, prior_to_tree
 
 __all__ = ["Noise", "Posterior"]
@@ -60,12 +64,13 @@ class Posterior:
     torch does (engine.py): in blocks, so that memory stays within a few times ``block`` numbers (or
     of the data's own size, if that is larger).
 
-    ``likelihood`` and ``prior`` may be of classes of one's own (likelihood.py, prior.py).
+    ``likelihood`` and ``prior`` may be of classes of one's own (likelihood.py, pointwise.py,
+    prior.py).
     """
 
     net: MLP
     data: Dataset
-    likelihood: Likelihood = MSE()
+    likelihood: Likelihood | Pointwise = MSE()
     prior: Prior = GaussianPrior()
     device: str = "cpu"
     block: int = BLOCK
@@ -73,6 +78,8 @@ class Posterior:
     scales: np.ndarray = field(init=False, repr=False)
     points: Points = field(init=False, repr=False)
     engine: Engine = field(init=False, repr=False)
+    extras: tuple[Extra, ...] = field(init=False, repr=False)
+    sums: PointwiseSums | None = field(init=False, repr=False)
     prior_density: Normals = field(init=False, repr=False)
     _log_yerr: float = field(init=False, repr=False)
 
@@ -84,15 +91,19 @@ class Posterior:
                 f"{self.data.inputs} in each row of x with shape {self.data.x.shape}"
             )
         check_device(self.device)
-        check_inferred_noise(self.likelihood, self.data.n)
-        noise = self.likelihood.infers_noise
-        keep = object.__setattr__
-        keep(self, "labels", [*self.net.labels, *([LOG_SIGMA] if noise else [])])
+        errors, keep = self.data.yerr, object.__setattr__
+        if isinstance(self.likelihood, Pointwise):
+            self.likelihood.check(self.data.y, errors)
+            keep(self, "extras", self.likelihood.extras)
+        else:
+            check_inferred_noise(self.likelihood, self.data.n)
+            keep(self, "extras", (Extra(LOG_SIGMA),) * self.likelihood.infers_noise)
+        keep(self, "labels", [*self.net.labels, *(extra.label for extra in self.extras)])
         keep(self, "scales", self._prior_scales())
-        errors = self.data.yerr
         weights = None if errors is None else self._move(1 / errors)
         keep(self, "points", Points(self._move(self.data.x), self._move(self.data.y), weights))
         keep(self, "engine", self.engine_on(WeightedPoints.of(self.points)))
+        keep(self, "sums", self._pointwise_sums())
         keep(self, "_log_yerr", 0.0 if errors is None else float(np.log(errors).sum()))
         keep(self, "prior_density", Normals.of(self.scales))
 
@@ -101,7 +112,8 @@ class Posterior:
             "net": (isinstance(self.net, MLP), "nnpost.MLP(...)"),
             "data": (isinstance(self.data, Dataset), "nnpost.Dataset(x, y)"),
             "likelihood": (
-                _has(self.likelihood, "infers_noise", "precision", "constant", "words"),
+                _has(self.likelihood, "infers_noise", "precision", "constant", "words")
+                or (_has(self.likelihood) and isinstance(self.likelihood, Pointwise)),
                 "nnpost.MSE() or nnpost.Gaussian(sigma)",
             ),
             "prior": (_has(self.prior, "scales"), "nnpost.GaussianPrior(std)"),
@@ -112,14 +124,23 @@ class Posterior:
                 raise RequestError(f"posterior {name}: found {found}, expected {expected}")
 
     def _prior_scales(self) -> np.ndarray:
-        given = self.prior.scales(self.net.kinds, self.likelihood.infers_noise)
-        scales = np.asarray(given, dtype=float)
-        if scales.shape != (self.ndim,) or not (scales > 0).all():
+        noise = any(extra.std is None for extra in self.extras)
+        scales = np.asarray(self.prior.scales(self.net.kinds, noise), dtype=float)
+        expected = self.net.ndim + noise
+        if scales.shape != (expected,) or not (scales > 0).all():
             raise RequestError(
                 f"posterior prior: found scales of shape {scales.shape}, the least "
-                f"{scales.min():.3g}, expected {self.ndim} positive numbers"
+                f"{scales.min():.3g}, expected {expected} positive numbers"
             )
-        return scales
+        own = [scales[-1] if extra.std is None else extra.std for extra in self.extras]
+        return np.array([*scales[: self.net.ndim], *own])
+
+    def _pointwise_sums(self) -> PointwiseSums | None:
+        if not isinstance(self.likelihood, Pointwise):
+            return None
+        (x, y, _), errors = self.points, self.data.yerr
+        yerr = None if errors is None else self._move(errors)
+        return PointwiseSums(self.net, self.likelihood, PointwiseData(x, y, yerr), self.block)
 
     def to_tree(self) -> dict[str, Any]:
         """The network, likelihood and prior as a plain dict; the data are not in it.
@@ -147,8 +168,23 @@ class Posterior:
 
     @property
     def ndim(self) -> int:
-        """P, with log σ if it is inferred."""
-        return self.net.ndim + int(self.likelihood.infers_noise)
+        """P, with log σ if it is inferred, and whatever else the likelihood has."""
+        return self.net.ndim + len(self.extras)
+
+    @property
+    def gaussian(self) -> bool:
+        """Whether log L = −τ/2 · SSE + constant, so that the output layer can be integrated out."""
+        return self.sums is None
+
+    @property
+    def infers_noise(self) -> bool:
+        """Whether theta ends with the log σ of a Gaussian likelihood."""
+        return self.gaussian and bool(self.extras)
+
+    @property
+    def loss_name(self) -> str:
+        """What tables call :meth:`loss`."""
+        return self.data.misfit if self.sums is None else self.sums.likelihood.loss_name
 
     def log_prob(self, theta: Any) -> Any:
         """Log likelihood plus log prior, (..., P) -> (...,)."""
@@ -164,7 +200,15 @@ class Posterior:
 
     def mean_square(self, theta: Any) -> Any:
         """Mean of r² on the network's scale (of (r/yerr)² where the data bring errors),
-        (..., P) -> (...,)."""
+        (..., P) -> (...,).
+
+        Raises RequestError where the likelihood is not Gaussian: what is minimised is :meth:`loss`.
+        """
+        if not self.gaussian:
+            raise RequestError(
+                f"mse: this likelihood ({self.words}) has none, it minimises {self.loss_name}; "
+                "use loss"
+            )
         return self._mapped(lambda t: self.engine.sse(t) / self.data.n, theta)
 
     def mse(self, theta: Any) -> Any:
@@ -172,14 +216,25 @@ class Posterior:
         (..., P) -> (...,)."""
         return self.mean_square(theta) * self.data.misfit_unit
 
+    def loss(self, theta: Any) -> Any:
+        """What training minimises, (..., P) -> (...,): :meth:`mse`, or −log L/n where the
+        likelihood is not Gaussian."""
+        if self.sums is None:
+            return self.mse(theta)
+        return -self.log_likelihood(theta) / self.data.n
+
+    @property
+    def words(self) -> str:
+        """The likelihood in words."""
+        return self.likelihood.words(self.data.n, self.data.yerr is not None)
+
     def predict(self, theta: Any, x: Any = None) -> Any:
         """Outputs f(x) in units of the data's file, (..., P) -> (..., n).
 
         ``x`` is (n, d) in those units, or (n,) for one input; by default that of the data.
         """
-        scaling = self.data.scaling
-        places = None if x is None else scaling.x_to_network(self._places(x))
-        return self._mapped(lambda t: scaling.y_to_file(self.engine.outputs(t, places)), theta)
+        places = None if x is None else self._places(x)
+        return self._mapped(lambda t: self._outputs(t, places), theta)
 
     def pointwise_log_likelihood(self, theta: Any, data: Dataset | None = None) -> Any:
         """Log density of every target under the network and its noise, (..., P) -> (..., n).
@@ -192,6 +247,9 @@ class Posterior:
         """
         at = self.data if data is None else data.scaled(self.data.scaling)
         spread = self._spread(len(at.y), at.yerr)
+        if self.sums is not None:
+            sums = self.sums.on(self._places(at.x), at.y, at.yerr)
+            return self._mapped(lambda t: finite_or_never(sums.pointwise(t)), theta)
         places = None if data is None else self._places(at.x)
 
         def densities(t: np.ndarray) -> np.ndarray:
@@ -214,11 +272,32 @@ class Posterior:
 
         def targets(t: np.ndarray) -> np.ndarray:
             outputs = self.engine.outputs(t, places)
+            if self.sums is not None:
+                own = t[:, self.net.ndim :]
+                new = self.sums.likelihood.draw(outputs, errors, own, rng)
+                return np.asarray(scaling.y_to_file(new))
             noise: np.ndarray = rng.standard_normal(outputs.shape) * self._noise_sd(t)
             drawn: np.ndarray = scaling.y_to_file(outputs + noise * spread)
             return drawn
 
         return self._mapped(targets, theta)
+
+    def expected(self, theta: Any, x: Any = None) -> Any:
+        """What y is on average at x, (..., P) -> (..., n): f(x), or the probability or rate that
+        the likelihood makes of it. Units, and ``x``, are as for :meth:`predict`."""
+        places = None if x is None else self._places(x)
+        return self._mapped(lambda t: self.expected_of(self._outputs(t, places), t), theta)
+
+    def expected_of(self, f: np.ndarray, theta: np.ndarray) -> np.ndarray:
+        """:meth:`expected` where the outputs are known: f (B, n), theta (B, P) -> (B, n)."""
+        if self.sums is None:
+            return f
+        scaling = self.data.scaling
+        with np.errstate(over="ignore"):
+            own = theta[:, self.net.ndim :]
+            mean = self.sums.likelihood.mean(scaling.y_to_network(f), own)
+        expected: np.ndarray = scaling.y_to_file(mean)
+        return expected
 
     def log_prob_and_grad(self, theta: Any) -> tuple[Any, Any]:
         """Log probability and its gradient, (..., P) -> (...,) and (..., P).
@@ -248,16 +327,23 @@ class Posterior:
     # -- on flat arrays (B, P) ---------------------------------------------------------------------
 
     def noise(self, flat: np.ndarray, beta: float = 1.0) -> Noise:
-        """τ and the constant at power ``beta`` of the likelihood; log σ, if any, ends each row."""
-        if not self.likelihood.infers_noise:
-            tau: Any = self.likelihood.precision(self.data.n, None)
-            return Noise(
-                beta * tau, beta * self.likelihood.constant(self.data.n, tau, self._log_yerr)
-            )
+        """τ and the constant at power ``beta`` of a Gaussian likelihood; log σ, if any, ends each
+        row."""
+        likelihood = self._gaussian
+        if not likelihood.infers_noise:
+            tau: Any = likelihood.precision(self.data.n, None)
+            return Noise(beta * tau, beta * likelihood.constant(self.data.n, tau, self._log_yerr))
         log_sigma = flat[:, -1]  # and all is as for a Gaussian: see check_inferred_noise
         constant = -self.data.n * (log_sigma + 0.5 * LOG_2PI) - self._log_yerr
         with np.errstate(over="ignore"):  # of a σ that floats cannot hold: no density, then
             return Noise(beta * np.exp(-2 * log_sigma), beta * constant)
+
+    def _outputs(self, flat: np.ndarray, x: np.ndarray | None) -> np.ndarray:
+        """f(x) (B, n) in units of the data's file, as x (n, d) is; None for the data's."""
+        scaling = self.data.scaling
+        outputs = self.engine.outputs(flat, None if x is None else scaling.x_to_network(x))
+        found: np.ndarray = scaling.y_to_file(outputs)
+        return found
 
     def engine_on(self, points: WeightedPoints) -> Engine:
         """What sums over other points than the data's own."""
@@ -289,20 +375,38 @@ class Posterior:
     def _log_prob(self, theta: np.ndarray) -> np.ndarray:
         return finite_or_never(self._log_likelihood(theta) + self.prior_density.log_prob(theta))
 
+    def log_likelihood_and_grad(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Log likelihood, not yet held to be finite, and its gradient, (B, P) -> (B,), (B, P)."""
+        if self.sums is not None:
+            return self.sums.value_and_grad(theta)
+        noise = self.noise(theta)
+        sse, slope = self.engine.sse_and_grad(theta)
+        grad = np.zeros_like(theta)
+        grad[:, : self.net.ndim] = np.reshape(-0.5 * noise.tau, (-1, 1)) * slope
+        if self.infers_noise:
+            grad[:, -1] = noise.tau * sse - self.data.n
+        return sse * (-0.5 * noise.tau) + noise.constant, grad
+
+    @property
+    def _gaussian(self) -> Likelihood:
+        if isinstance(self.likelihood, Pointwise):
+            raise RequestError(
+                f"posterior likelihood: found {self.words}, expected a Gaussian one, nnpost.MSE() "
+                "or nnpost.Gaussian(sigma)"
+            )
+        return self.likelihood
+
     def _log_likelihood(self, theta: np.ndarray) -> np.ndarray:
+        if self.sums is not None:
+            return self.sums.log_likelihood(theta)
         noise = self.noise(theta)
         value: np.ndarray = self.engine.sse(theta) * (-0.5 * noise.tau) + noise.constant
         return value
 
     def _value_and_grad(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        noise = self.noise(theta)
-        sse, slope = self.engine.sse_and_grad(theta)
-        value = sse * (-0.5 * noise.tau) + noise.constant + self.prior_density.log_prob(theta)
-        grad = self.prior_density.grad(theta)
-        grad[:, : self.net.ndim] += np.reshape(-0.5 * noise.tau, (-1, 1)) * slope
-        if self.likelihood.infers_noise:
-            grad[:, -1] += noise.tau * sse - self.data.n
-        value = finite_or_never(value)
+        likelihood, slope = self.log_likelihood_and_grad(theta)
+        value = finite_or_never(likelihood + self.prior_density.log_prob(theta))
+        grad = self.prior_density.grad(theta) + slope
         grad[value == -np.inf] = 0.0
         return value, grad
 
@@ -315,20 +419,24 @@ class Posterior:
 
     def log_sigma(self, theta: Tensor) -> Tensor | None:
         """log σ (B,) of theta or h, whose last entry it is; None where the noise is given."""
-        return theta[:, -1] if self.likelihood.infers_noise else None
+        return theta[:, -1] if self.infers_noise else None
 
     def precision(self, log_sigma: Tensor | None = None) -> Tensor:
         """τ, the factor of −½ SSE in the log likelihood: (B,), or (1,) where the noise is given."""
-        tau = self.likelihood.precision(self.data.n, log_sigma)
+        tau = self._gaussian.precision(self.data.n, log_sigma)
         return torch.as_tensor(tau, dtype=torch.float64, device=self.device).reshape(-1)
 
     def log_constant(self, log_sigma: Tensor | None = None) -> float | Tensor:
         """What the log likelihood adds to −τ/2 · SSE: (B,), or a number."""
-        tau = self.likelihood.precision(self.data.n, log_sigma)
-        return self.likelihood.constant(self.data.n, tau, self._log_yerr)
+        tau = self._gaussian.precision(self.data.n, log_sigma)
+        return self._gaussian.constant(self.data.n, tau, self._log_yerr)
 
-    def log_likelihood_from(self, sse: Tensor, log_sigma: Tensor | None = None) -> Tensor:
-        """Log likelihood of Σ r² (B,), r the :meth:`residuals`, not yet held to be finite."""
+    def log_likelihood_of(self, theta: Tensor) -> Tensor:
+        """Log likelihood (B,), not yet held to be finite; autograd goes through it twice."""
+        if self.sums is not None:
+            return self.sums.log_density(theta).sum(1)
+        r, log_sigma = self.residuals(theta), self.log_sigma(theta)
+        sse = torch.linalg.vecdot(r, r)
         return sse * (-0.5 * self.precision(log_sigma)) + self.log_constant(log_sigma)
 
     # -- the border to whatever is given -----------------------------------------------------------
@@ -340,7 +448,7 @@ class Posterior:
             raise RequestError(
                 f"theta has shape {tuple(given.shape)}, expected (..., {self.ndim}): "
                 f"{self.ndim} parameters of {self.net}"
-                + (" and log sigma" if self.likelihood.infers_noise else "")
+                + "".join(f" and {plain_label(extra.label)}" for extra in self.extras)
             )
         with np.errstate(all="ignore"):  # what is not finite is dealt with
             found = function(as_array(given).reshape(-1, self.ndim))

@@ -27,7 +27,8 @@ def prior_check(post: Posterior) -> Iterator[str]:
     """
     size, reach = float(np.abs(post.data.y).max()), FAR * output_scale(post)
     seen = "" if post.data.scaling.is_none else " as the network sees it"
-    if size > reach:
+    same = post.sums is None or post.sums.likelihood.scales_with_y
+    if same and size > reach:
         yield (
             f"y{seen} reaches {size:.3g}, and networks of this prior hardly get beyond "
             f"{reach:.3g}: divide y by its size, or give prior.std a larger value"

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 from ..common.settings import either, number, one_of
 
-__all__ = ["NOISE", "SCALE"]
+__all__ = ["LIKELIHOOD_KINDS", "NOISE", "SCALE"]
+
+LIKELIHOOD_KINDS = ("mse", "gaussian", "student", "bernoulli", "poisson")
 
 # A standard deviation: its square is a number too, and so is one over that.
 SCALE = replace(

@@ -18,7 +18,7 @@ def gain_of_a_perfect_fit(post: Posterior, log_sigma: float | None = None) -> fl
     (without errors, that about the mean). ``log_sigma`` is the log noise at which it is asked for,
     where the noise is inferred. Raises RequestError where that is missing.
     """
-    if post.likelihood.infers_noise and log_sigma is None:
+    if post.infers_noise and log_sigma is None:
         raise RequestError(
             "log_sigma: found None, expected the log noise of a fit, since the noise is inferred"
         )

@@ -56,7 +56,7 @@ def predict(
     places = _checked_inputs(post, x)
     if yerr is not None and not noise:
         raise RequestError("yerr: without noise there is no use for it; leave it out")
-    outputs = post.predict(theta, places)
+    outputs = post.expected(theta, places)
     draws = outputs
     if noise:
         draws = post.draw_targets(theta, places, np.random.default_rng(seed), yerr)
@@ -70,7 +70,7 @@ def predict(
         quantiles=dict(zip(at, found, strict=True)),
         quantile_errors=dict(zip(at, errors, strict=True)),
         networks={
-            name: post.predict(some, places).mean(axis=0)
+            name: post.expected(some, places).mean(axis=0)
             for name, some in (networks or {}).items()
             if len(some)
         },

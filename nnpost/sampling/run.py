@@ -224,7 +224,7 @@ class Run(TabledPairs):
     def rows(self) -> list[tuple[str, str]]:
         size = f"{self.nsteps:,} steps of {self.nwalkers} walkers in {self.ensembles} ensembles"
         best = self.best_sample
-        value = f"{best.log_prob:.3f} ({self.post.data.misfit} {best.mse:.4g})"
+        value = f"{best.log_prob:.3f} ({self.post.loss_name} {best.mse:.4g})"
         rows = [
             ("posterior", f"{self.post.ndim} parameters, {self.post.data.n} points"),
             ("chain", f"{size}, {self.discard:,} steps discarded"),

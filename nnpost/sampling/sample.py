@@ -72,7 +72,8 @@ def sample(
             "hmc", and with "collapsed" where it uses gradients, any even number; None takes 8.
         nsteps: steps of every walker.
         seed: determines the chain, together with everything else given here.
-        moves: "collapsed" draws the output layer exactly and samples the rest, along gradients
+        moves: "auto" takes "collapsed", or "hmc" where the likelihood is not Gaussian; "collapsed"
+            draws the output layer exactly and samples the rest, along gradients
             where that is more than 25 parameters; "stretch", "de", "snooker" and "walk", and along
             gradients "hmc", "hmc-walk" and "hmc-side", act on all parameters. A network without a
             hidden layer whose noise is given is drawn exactly and directly by "collapsed".
@@ -114,7 +115,7 @@ def sample(
     tempered = tempering if start == "tempered" else None
     move = make_move(
         post,
-        moves,
+        settings.moves,
         settings.ensembles,
         min(settings.discarded, WARMUP),
         mixtures=tempered.mixtures if tempered else (),

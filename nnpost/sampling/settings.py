@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from ..common.settings import Section, one_of, setting, whole
-from ..moves.names import MOVES, uses_gradients
+from ..moves.names import MOVES, chosen_moves, uses_gradients
 
 if TYPE_CHECKING:
     from ..posterior.posterior import Posterior
@@ -23,9 +23,10 @@ class SampleSettings(Section):
     title = "sample"
     about = "independent ensembles of walkers, how they move and where they start"
     moves: str = setting(
-        "collapsed",
+        "auto",
         one_of(*MOVES),
-        "how walkers move; collapsed draws the output layer exactly",
+        "how walkers move; collapsed draws the output layer exactly; auto: that, or hmc where "
+        "the likelihood is not Gaussian",
     )
     start: str = setting(
         "tempered",
@@ -74,18 +75,26 @@ class SampleSettings(Section):
         return self.nsteps // self.thin
 
     def resolved(self, post: Posterior) -> Self:
-        """The same with the number of walkers written out, if ``post`` can be sampled so.
+        """The same with moves and the number of walkers written out, if ``post`` can be sampled so.
 
         Moves that only combine walkers stay within what an ensemble spans, and twice as many
         walkers as parameters are sure to span everything. Moves along gradients need no such
         number, since their momenta point anywhere.
 
-        Raises RequestError for too few walkers and for an odd number.
+        Raises RequestError for too few walkers, for an odd number, and for "collapsed" where the
+        likelihood is not Gaussian.
         """
-        spanning = not uses_gradients(self.moves, post)
+        moves = chosen_moves(self.moves, post)
+        if moves == "collapsed" and not post.gaussian:
+            self.refuse(
+                "moves",
+                f'found "collapsed", which needs a Gaussian likelihood, and this is {post.words}; '
+                'use "hmc"',
+            )
+        spanning = not uses_gradients(moves, post)
         least = 2 * post.ndim if spanning else 2
         if self.nwalkers is None:
-            return replace(self, nwalkers=max(32, least) if spanning else WALKERS)
+            return replace(self, moves=moves, nwalkers=max(32, least) if spanning else WALKERS)
         if self.nwalkers < least or self.nwalkers % 2:
             why = f" (twice the {post.ndim} parameters)" if spanning else ""
             self.refuse(
@@ -93,4 +102,4 @@ class SampleSettings(Section):
                 f"found {self.nwalkers}, expected an even number of at least {least}{why}; use "
                 f"{max(least, self.nwalkers + self.nwalkers % 2)}",
             )
-        return self
+        return replace(self, moves=moves)

@@ -27,9 +27,8 @@ from scipy.special import logsumexp
 
 from ..numerics.resampling import log_effective_size, systematic
 from ..numerics.student_mixture import Fit, StudentMixture, fit_mixture
-from ..posterior.folded import FoldedPosterior
-from ..posterior.output_layer import OutputLayer
 from ..posterior.posterior import Posterior
+from ..posterior.spaces import Folded, folded_space, space_of
 from .basin_hopping import Ascent, Basins, Search, pooled, search, tops_above
 from .path import Path, Start
 from .tempered_run import NoBasins
@@ -80,7 +79,7 @@ AROUND = Around()
 class AroundMaxima:
     """Weighted draws h (D, H) in the domain of ``folded``, and the tops that they stand around."""
 
-    folded: FoldedPosterior
+    folded: Folded
     tops: Basins
     reached: np.ndarray  # (T,)  whether a climb from a draw of the chain has led there
     h: np.ndarray  # (D, H)
@@ -135,7 +134,7 @@ def around_maxima(
     ``draws`` (N, P) are of a chain, for the mixture. None where nothing is left to draw but the
     output layer, and where no climb ends anywhere.
     """
-    exact = FoldedPosterior(OutputLayer(post))
+    exact = folded_space(space_of(post))
     if exact.ndim == 0 or not post.net.hidden:
         return None
     tuning = tuning.within(post.data.n * sum(post.net.hidden))
@@ -173,7 +172,7 @@ def _around(tops: Basins, tuning: Around) -> StudentMixture:
 
 
 def _weighed(
-    folded: FoldedPosterior,
+    folded: Folded,
     mixture: StudentMixture,
     rng: np.random.RandomState,
     tuning: Around,
@@ -193,8 +192,8 @@ def _tops(
 ) -> tuple[Basins, np.ndarray]:
     """Maxima above ``theta`` and ``draws``, and those that a search finds where there is one hidden
     layer; and which of them were reached from draws."""
-    layer, one = OutputLayer(post), len(post.net.hidden) == 1
-    folded = FoldedPosterior(layer.on_quadrature() if one else layer)
+    layer, one = space_of(post), len(post.net.hidden) == 1
+    folded = folded_space(layer.on_quadrature() if one else layer)
     ascent = tuning.search.ascent
     own, *found = [tops_above(folded, folded.split(part), ascent) for part in (draws, theta)]
     if one:

@@ -20,10 +20,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import logsumexp
 
-from ..moves.neuron_gibbs import NeuronGibbs
+from ..moves.neuron_gibbs import Candidates, NeuronGibbs
+from ..moves.units_near_data import UnitsNearData
 from ..numerics.bfgs import bfgs
 from ..numerics.student_mixture import StudentMixture
-from ..posterior.folded import FoldedPosterior
+from ..posterior.spaces import Folded
+from ..posterior.whole import FoldedWhole
 from .tempered_run import NoBasins
 
 __all__ = ["Ascent", "Basins", "Search", "pooled", "search", "tops_above"]
@@ -79,7 +81,7 @@ class Basins(NamedTuple):
 
 
 def search(
-    folded: FoldedPosterior,
+    folded: Folded,
     rng: np.random.RandomState,
     tuning: Search,
     progress: Callable[[float], None] = lambda share: None,
@@ -90,8 +92,8 @@ def search(
     ``progress`` is called with the share of the work that is done. Raises NoBasins where no climb
     ends anywhere.
     """
-    units = NeuronGibbs(folded.layer.post)
-    basins = tops_above(folded, _starts(folded, units, tuning, rng), tuning.ascent)
+    near = UnitsNearData.of(folded.layer.post.data, Candidates.steepness)
+    basins = tops_above(folded, _starts(folded, near, tuning, rng), tuning.ascent)
     if len(basins.h) == 0:
         raise NoBasins(
             f"temper.start: none of {tuning.restarts} climbs ended at a finite density, expected "
@@ -100,7 +102,7 @@ def search(
     again = replace(tuning.ascent, steps=tuning.hop_steps)
     for hop in range(tuning.hops):
         progress(hop / tuning.hops)
-        h = _hop(folded, basins, units, tuning, rng)
+        h = _hop(folded, basins, near, tuning, rng)
         basins = pooled([basins, tops_above(folded, h, again)], tuning.ascent)
     return basins
 
@@ -112,7 +114,7 @@ def pooled(found: Sequence[Basins], ascent: Ascent) -> Basins:
     return Basins(*(part[keep] for part in tops))
 
 
-def tops_above(folded: FoldedPosterior, h: np.ndarray, ascent: Ascent) -> Basins:
+def tops_above(folded: Folded, h: np.ndarray, ascent: Ascent) -> Basins:
     """The tops above places h (B, H), every one once, but those that are too low."""
     tops = _ascended(folded, h, ascent, ascent.steps)
     for _ in range(ascent.rounds):
@@ -146,35 +148,53 @@ def split_neuron(
 
 
 def _starts(
-    folded: FoldedPosterior, units: NeuronGibbs, tuning: Search, rng: np.random.RandomState
+    folded: Folded, units: UnitsNearData, tuning: Search, rng: np.random.RandomState
 ) -> np.ndarray:
     scales = folded.layer.post.scales[folded.layer.hidden_index]
     start = scales * rng.standard_normal((tuning.restarts, folded.ndim))
     near = tuning.restarts - int(tuning.restarts * tuning.from_prior)
-    fresh = units.near(near * len(folded.blocks), rng)
-    start[:near, folded.blocks] = fresh.reshape(near, *folded.blocks.shape)
+    if isinstance(folded, FoldedWhole):  # the rest is not integrated out: it begins small
+        start[:near] *= np.minimum(1.0, scales) / scales
+        start[:near, folded.layer.own] = folded.layer.start
+    fresh = units.draw(near * len(folded.blocks), rng)
+    start[:near, folded.inner] = fresh.reshape(near, *folded.inner.shape)
     return start
 
 
 def _hop(
-    folded: FoldedPosterior,
+    folded: Folded,
     basins: Basins,
-    units: NeuronGibbs,
+    near: UnitsNearData,
     tuning: Search,
     rng: np.random.RandomState,
 ) -> np.ndarray:
-    """Good tops, half of them with two units replaced, the others with one unit split."""
+    """Good tops, half of them with two units replaced, the others with one unit split; where the
+    output layer is not integrated out, all with two units near the data in place of theirs."""
     chance = np.exp(tuning.favour * (basins.log_mass - basins.log_mass.max()))
     h = basins.h[rng.choice(len(chance), p=chance / chance.sum(), size=tuning.hoppers)]
-    half = tuning.hoppers // 2
+    if isinstance(folded, FoldedWhole):
+        return _renewed(folded, _renewed(folded, h, near, rng), near, rng)
+    half, units = tuning.hoppers // 2, NeuronGibbs(folded.layer.post)
     for _ in range(2):
         h[:half], _ = units.replace(h[:half], rng, tuning.warm)
     h[half:] = split_neuron(h[half:], folded.blocks, rng, tuning.split_width, tuning.split_jitter)
     return h
 
 
+def _renewed(
+    folded: FoldedWhole, h: np.ndarray, near: UnitsNearData, rng: np.random.RandomState
+) -> np.ndarray:
+    """h (B, P) with one unit of each drawn near the data, its output weight small."""
+    unit, q = rng.randint(len(folded.blocks), size=len(h)), h.copy()
+    np.put_along_axis(q, folded.inner[unit], near.draw(len(h), rng), 1)
+    outer = folded.layer.output_weights[unit]
+    scale = np.minimum(1.0, folded.layer.post.scales[outer])
+    q[np.arange(len(h)), outer] = scale * rng.standard_normal(len(h))
+    return q
+
+
 def _ascended(
-    folded: FoldedPosterior,
+    folded: Folded,
     start: np.ndarray,
     ascent: Ascent,
     steps: int,
@@ -204,7 +224,7 @@ def _distinct(h: np.ndarray, height: np.ndarray, deep: float, apart: float) -> l
     return kept
 
 
-def _laplace(folded: FoldedPosterior, h: np.ndarray, height: np.ndarray, ascent: Ascent) -> Basins:
+def _laplace(folded: Folded, h: np.ndarray, height: np.ndarray, ascent: Ascent) -> Basins:
     """Curvatures by central differences of the gradient, no flatter than the prior."""
     d, difference = folded.ndim, ascent.difference
     eye = difference * np.eye(d)

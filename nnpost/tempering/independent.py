@@ -30,8 +30,7 @@ from scipy.special import logsumexp
 from ..moves.registry import exchanged
 from ..numerics.resampling import log_effective_size, systematic
 from ..numerics.student_mixture import StudentMixture, fit_mixture
-from ..posterior.folded import FoldedPosterior
-from ..posterior.output_layer import OutputLayer
+from ..posterior.spaces import Layer, folded_space
 from .basin_hopping import Ascent, Search, search
 from .ladder import Ladder, Rungs, follow, run_ladder
 from .particles import PathParticles, Planned, Sweeps, Tune, Tuned, fresh_units
@@ -87,7 +86,7 @@ class _Part(NamedTuple):
 
 
 def independent_run(
-    layer: OutputLayer,
+    layer: Layer,
     particles: int,
     steps: int,
     rng: np.random.RandomState,
@@ -127,7 +126,7 @@ class _Run:
 
     def __init__(
         self,
-        layer: OutputLayer,
+        layer: Layer,
         particles: int,
         sweeps: int,
         rng: np.random.RandomState,
@@ -136,7 +135,7 @@ class _Run:
     ) -> None:
         self.particles, self.sweeps, self.rng, self.tuning = particles, sweeps, rng, tuning
         self.progress, self.layer = progress, layer
-        self.exact, self.folded = FoldedPosterior(layer), FoldedPosterior(layer.on_quadrature())
+        self.exact, self.folded = folded_space(layer), folded_space(layer.on_quadrature())
         self.groups, self.units = exchanged(layer), fresh_units(layer, tuning.sweeps)
 
     def basins(self) -> StudentMixture | None:

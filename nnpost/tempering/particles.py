@@ -5,7 +5,8 @@ together and the estimate is, most often, too low. Two kinds of steps do that, e
 the other does not:
 
 - one unit of each network is drawn anew among many candidates (neuron_gibbs.py; for networks of
-  more than one hidden layer from the prior, or mirrored, neuron_refresh.py);
+  more than one hidden layer, and where the output layer is not integrated out, from the prior, or
+  mirrored, neuron_refresh.py);
 - Hamiltonian trajectories of all parameters (leapfrog.py) with a metric from the slopes of the
   particles themselves, one for every kind of parameter that an exchange of units leaves alone.
 
@@ -29,6 +30,8 @@ from ..moves.neuron_refresh import NeuronRefresh
 from ..moves.proposal import decide
 from ..network.neurons import neuron_blocks
 from ..posterior.output_layer import OutputLayer
+from ..posterior.spaces import Layer
+from ..posterior.whole import unit_blocks
 from .ladder import LogWeights
 from .path import Path, Values
 
@@ -205,14 +208,17 @@ class PathParticles:
             mine[taken] = other[chosen]
 
 
-def fresh_units(layer: OutputLayer, sweeps: Sweeps) -> Units:
-    """Among many candidates, or where there are several hidden layers from the prior."""
+def fresh_units(layer: Layer, sweeps: Sweeps) -> Units:
+    """Among many candidates, or from the prior where there are several hidden layers, or where the
+    output layer is not integrated out."""
     post = layer.post
     if not post.net.hidden:
         return Units(lambda h, beta, rng: (h, np.zeros(len(h))), 0)
-    if len(post.net.hidden) == 1:
+    if isinstance(layer, OutputLayer) and len(post.net.hidden) == 1:
         return Units(partial(_among_candidates, NeuronGibbs(post, sharing=sweeps.sharing)), 1)
-    blocks, scales = np.array(neuron_blocks(post.net)), post.scales[layer.hidden_index]
+    inner = isinstance(layer, OutputLayer)
+    blocks = np.array(neuron_blocks(post.net)) if inner else unit_blocks(post.net)
+    scales = post.scales[layer.hidden_index]
     return Units(partial(_from_the_prior, NeuronRefresh(blocks, scales[blocks])), sweeps.renewals)
 
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..numerics.student_mixture import StudentMixture
-from ..posterior.folded import FoldedPosterior
+from ..posterior.spaces import Folded
 
 __all__ = ["Path", "Start", "Values"]
 
@@ -58,25 +58,24 @@ class Start:
     """A ``share`` of the prior and the rest of ``mixture``; the prior alone without one."""
 
     def __init__(
-        self, folded: FoldedPosterior, mixture: StudentMixture | None = None, share: float = 0.5
+        self, folded: Folded, mixture: StudentMixture | None = None, share: float = 0.5
     ) -> None:
         self.folded, self.mixture = folded, mixture
         self.share = share if mixture is not None else 1.0
-        layer = folded.layer
-        self.prior, self.scales = layer.hidden_prior, layer.post.scales[layer.hidden_index]
+        self.scales = folded.layer.post.scales[folded.layer.hidden_index]
 
     def draw(self, size: int, rng: np.random.RandomState) -> np.ndarray:
         """``size`` draws (size, H), as many of each part as its share says, up to one by chance;
         some of those of the mixture lie outside D."""
         some = int(self.share * size + (rng.random_sample() if self.mixture else 0.0))
-        prior = self.folded.fold(self.scales * rng.standard_normal((some, self.folded.ndim)))
+        prior = self.folded.draw_prior(some, rng)
         if self.mixture is None:
             return prior
         return np.concatenate([prior, self.mixture.draw(size - some, rng)])
 
     def log_prob(self, h: np.ndarray) -> np.ndarray:
         """log s inside D: (B, H) -> (B,)."""
-        prior = self.prior.log_prob(h) + self.folded.log_size
+        prior = self.folded.log_prior(h)
         if self.mixture is None:
             return prior
         return np.logaddexp(
@@ -85,7 +84,7 @@ class Start:
 
     def log_prob_and_grad(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """log s inside D and its gradient: (B, H) -> (B,), (B, H)."""
-        prior, slope = self.prior.log_prob(h) + self.folded.log_size, self.prior.grad(h)
+        prior, slope = self.folded.log_prior_and_grad(h)
         if self.mixture is None:
             return prior, slope
         mixture, other = self.mixture.log_prob_and_grad(h)
@@ -97,7 +96,7 @@ class Start:
 class Path:
     """The densities from ``start`` to ``folded``, and their gradients; h is (B, H)."""
 
-    def __init__(self, start: Start, folded: FoldedPosterior) -> None:
+    def __init__(self, start: Start, folded: Folded) -> None:
         self.start, self.folded = start, folded
 
     def inside(self, h: np.ndarray) -> Values:

@@ -32,9 +32,10 @@ class TemperSettings(Section):
         """The same, if runs on ``post`` can be made so, and give ``nwalkers`` walkers their starts.
 
         Raises RequestError for too few particles or an odd number, and for a search for basins
-        where there is not exactly one hidden layer.
+        where there is not exactly one hidden layer; for a start from basins alone where the
+        likelihood is not Gaussian.
         """
-        moving = post.ndim - post.net.n_output
+        moving = post.ndim - post.net.n_output * post.gaussian
         least = max(4 * moving, 4, nwalkers)
         if self.particles < least or self.particles % 2:
             why = f"four for each of the {moving} parameters that move"
@@ -43,6 +44,12 @@ class TemperSettings(Section):
             self.refuse(
                 "particles",
                 f"found {self.particles}, expected an even number of at least {least} ({why})",
+            )
+        if self.start == "basins" and not post.gaussian:
+            self.refuse(
+                "start",
+                f'found "basins", which needs a Gaussian likelihood, and this is {post.words}; '
+                'use "both"',
             )
         layers = len(post.net.hidden)
         if self.start in ("basins", "both") and layers != 1:

@@ -1,6 +1,7 @@
 """Tempered runs: independent starts for every ensemble, and the evidence.
 
-One run for each ensemble, all in the collapsed space.
+One run for each ensemble, all in the collapsed space, or in that of all parameters where the
+likelihood is not Gaussian.
 
 - start="both" (independent.py): sequential Monte Carlo from the prior and from basins that a short
   search of the run's own has found, on a way that pilot populations have settled. The runs know
@@ -32,6 +33,7 @@ from ..common.settings import COUNT, SEED, checked
 from ..posterior.output_layer import OutputLayer
 from ..posterior.posterior import Posterior
 from ..posterior.sharpness import gain_of_a_perfect_fit
+from ..posterior.spaces import Layer, space_of
 from .from_basins import FromBasins, from_basins
 from .importance import Refined
 from .independent import Independent, independent_run
@@ -102,7 +104,7 @@ def temper(
     ensembles = checked("ensembles", ensembles, COUNT)
     seed = checked("seed", seed, SEED)
     post.make_ready(progress)
-    layer = OutputLayer(post)
+    layer = space_of(post)
     start = choose_start(post, layer, start, tuning)
     began = time.perf_counter()
     rngs = [_generator(seed, e) for e in range(ensembles)]
@@ -110,6 +112,7 @@ def temper(
         side_by_side = SideBySide(ensembles)
         part = _progress_of_runs(whole, side_by_side)
         if start == "basins":
+            assert isinstance(layer, OutputLayer)
             runs = from_basins(layer, particles, steps, rngs, side_by_side, part, tuning.basins)
         else:
             runs = side_by_side(
@@ -149,7 +152,7 @@ def temper_apart(
         RequestError: settings that cannot be used, as of :class:`TemperSettings`.
     """
     TemperSettings(particles=particles, steps=steps, start=start).checked_for(post)
-    layer = OutputLayer(post)
+    layer = space_of(post)
     start = choose_start(post, layer, start, tuning)
     if start == "basins":
         return None
@@ -168,7 +171,7 @@ def together(
 ) -> Tempering:
     """What runs 0 … E − 1, each made apart, come to; ``seconds`` are those of all of them."""
     return _result(
-        OutputLayer(post),
+        space_of(post),
         runs[0].start,
         [one.run for one in runs],
         [one.rng for one in runs],
@@ -183,7 +186,7 @@ def _numbers(post: Posterior, particles: int) -> int:
 
 
 def _result(
-    layer: OutputLayer,
+    layer: Layer,
     start: str,
     runs: Sequence[TemperedRun],
     rngs: Sequence[np.random.RandomState],
@@ -235,7 +238,7 @@ def _progress_of_runs(
 
 
 def choose_start(
-    post: Posterior, layer: OutputLayer, start: str, tuning: TemperDetail = TEMPER_DETAIL
+    post: Posterior, layer: Layer, start: str, tuning: TemperDetail = TEMPER_DETAIL
 ) -> str:
     """ "prior", "both" or "basins", where ``start`` is one of them or "auto"."""
     if start != "auto":
@@ -243,7 +246,7 @@ def choose_start(
     if len(post.net.hidden) != 1 or layer.ndim > tuning.independent.searched:
         return "prior"
     low, high = tuning.many_basins
-    if post.likelihood.infers_noise or not low <= layer.ndim <= high:
+    if not post.gaussian or post.infers_noise or not low <= layer.ndim <= high:
         return "both"
     return "basins" if gain_of_a_perfect_fit(post) > tuning.sharp else "both"
 

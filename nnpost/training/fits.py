@@ -21,7 +21,8 @@ class Fits(TabledPairs):
 
     A row of ``loss`` belongs to the epoch of the same row of ``epochs`` (counted from 1) and is
     the loss at the parameters *after* that epoch, on all the data, as a mean over the points of r²
-    (of (r/yerr)² where the data bring errors), whichever loss was minimised.
+    (of (r/yerr)² where the data bring errors), whichever loss was minimised. Where the likelihood
+    is not Gaussian, ``loss`` and ``mse`` are −log L/n, and ``Optimum.misfit`` is its name.
 
     A restart that diverged keeps its vector as it was; its ``mse`` and losses are +inf, its
     ``log_prob`` −inf, so that it is never the best and orders last. Where the noise is inferred,

@@ -13,7 +13,8 @@ Two stages, free of random numbers, in which no start depends on another:
    iteration is slow where the residuals are not small.
 
 The prior enters as one more residual per parameter, θ/s. Inferred noise is set to its conditional
-maximum at every step.
+maximum at every step. Where the likelihood is not Gaussian the first stage is BFGS in all
+parameters.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def maximise(
 
     ``starts`` is (S, P), or (P,) for one. Starts that are not finite are left out. The result is
     never lower than the best start. The output layer and an inferred log σ of the starts do not
-    matter: they are replaced by their best values at once.
+    matter where the likelihood is Gaussian: they are replaced by their best values at once.
 
     Raises RequestError for an unknown target, starts of another shape, and none of finite density.
     """
@@ -112,13 +113,13 @@ def evaluate(post: Posterior, theta: np.ndarray, kind: str, polish: Polish = POL
     isolated = still & (model.distance <= polish.near) & (model.least > polish.firm)
     return Optimum(
         theta=np.array(theta, dtype=np.float64),
-        mse=float(post.mse(theta)),
+        mse=float(post.loss(theta)),
         log_prob=float(post.log_prob(theta)),
         log_likelihood=float(post.log_likelihood(theta)),
         gradient_norm=float(gradient.norm()),
         converged=bool(isolated),
         kind=kind,
-        misfit=post.data.misfit,
+        misfit=post.loss_name,
     )
 
 

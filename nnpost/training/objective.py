@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -32,7 +33,7 @@ class Objective:
 
     def __init__(self, post: Posterior, target: Target) -> None:
         self.post, self.net = post, post.net
-        self.infers_noise = post.likelihood.infers_noise
+        self.infers_noise = post.infers_noise
         self.has_prior = target == "posterior"
         self.hidden = slice(0, post.net.n_hidden)
         self.output = slice(post.net.n_hidden, post.net.ndim)
@@ -43,6 +44,16 @@ class Objective:
     def value(self, theta: Tensor) -> Tensor:
         """Log posterior or log likelihood, (B,)."""
         return self.post.log_prob(theta) if self.has_prior else self.post.log_likelihood(theta)
+
+    def value_and_grad(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The value and its gradient, (B, P) -> (B,), (B, P); zero where the value is −inf."""
+        if self.has_prior:
+            value, grad = self.post.log_prob_and_grad(theta)
+            return value, grad
+        value, grad = self.post.log_likelihood_and_grad(theta)
+        value = finite_or_never(value)
+        grad[value == -np.inf] = 0.0
+        return value, grad
 
     def derivatives(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """Exact gradient (B, P) and second derivatives (B, P, P).
@@ -64,8 +75,7 @@ class Objective:
         return gradient.detach()[: len(theta)], second.movedim(0, 1)
 
     def _differentiable(self, theta: Tensor) -> Tensor:
-        r = self.post.residuals(theta)
-        value = self.post.log_likelihood_from(torch.linalg.vecdot(r, r), self.post.log_sigma(theta))
+        value = self.post.log_likelihood_of(theta)
         if self.has_prior:
             value = value + self.post.prior_density.log_prob(theta)
         return finite_or_never(value)
@@ -76,8 +86,13 @@ class Objective:
         return tau.sqrt().unsqueeze(1) * self.weights
 
     def complete(self, theta: Tensor, rounds: int = 1) -> Tensor:
-        """Give every h its best output layer, then the best noise for that, (B, P) -> (B, P)."""
+        """Give every h its best output layer, then the best noise for that, (B, P) -> (B, P).
+
+        Where the likelihood is not Gaussian there is no closed form, and theta stays as it is.
+        """
         theta = theta.clone()
+        if not self.post.gaussian:
+            return theta
         for _ in range(rounds):
             theta[:, self.output] = self._output_problem(theta).solution
             if self.infers_noise:

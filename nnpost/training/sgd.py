@@ -16,6 +16,7 @@ from ..posterior.engine import without_kernels
 from ..posterior.posterior import Posterior
 from .batches import Batches
 from .descent import Descent, Portion
+from .pointwise_descent import PointwiseDescent
 from .settings import TrainSettings
 from .torch_descent import TorchDescent
 
@@ -91,6 +92,9 @@ def trainer_for(
 ) -> tuple[Portion, Callable[[np.ndarray], Descent]]:
     """How much is trained at a time, and what begins from rows of starts: kernels, or torch."""
     net, batches = post.net, Batches(settings, 0, range(0), post.data.n)
+    if not post.gaussian:
+        portion = TorchDescent.portion(net, batches, block)
+        return portion, lambda rows: PointwiseDescent(post, sets, settings, rows, block)
     if settings.dtype == "float32" or without_kernels(net, post.device):
         portion = TorchDescent.portion(net, batches, block)
         return portion, lambda rows: TorchDescent(net, sets, settings, rows, post.device, block)

@@ -19,7 +19,7 @@ from .batches import Batches
 from .descent import Portion
 from .settings import TrainSettings
 
-__all__ = ["TorchDescent"]
+__all__ = ["DTYPES", "TorchDescent", "optimizer_of"]
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -43,7 +43,7 @@ class TorchDescent:
         dtype = DTYPES[settings.dtype]
         self.sets = [_Points(data, device, dtype) for data in sets]
         self.theta = torch.tensor(start, dtype=dtype, device=device).requires_grad_()
-        self.optimizer = _optimizer(settings, self.theta)
+        self.optimizer = optimizer_of(settings, self.theta)
 
     @staticmethod
     def portion(net: MLP, batches: Batches, block: int) -> Portion:
@@ -106,7 +106,7 @@ class _Points:
         return mean
 
 
-def _optimizer(settings: TrainSettings, theta: Tensor) -> torch.optim.Optimizer:
+def optimizer_of(settings: TrainSettings, theta: Tensor) -> torch.optim.Optimizer:
     if settings.optimizer == "adam":
         return torch.optim.Adam([theta], lr=settings.lr)
     return torch.optim.SGD([theta], lr=settings.lr, momentum=settings.momentum)

@@ -47,8 +47,9 @@ def train(
     """Train ``restarts`` networks on the posterior's data, then polish to the MAP and the MLE.
 
     ``loss`` is "mean" or "sum" over the points of a step of r² (of (r/yerr)² where the data bring
-    errors); the prior plays no part in it. ``optimizer`` is "adam" or "sgd" (with ``momentum``),
-    with torch's defaults for the rest.
+    errors), or of −log p(y | f) where the likelihood is not Gaussian, whose own parameters are then
+    trained, too; the prior plays no part in it. ``optimizer`` is "adam" or "sgd" (with
+    ``momentum``), with torch's defaults for the rest.
 
     ``batch_size=None`` uses all points at every step. Otherwise ``batches="shuffled"`` makes an
     epoch of one pass over the points in random order, the last batch being what is left over,
@@ -72,7 +73,7 @@ def train(
         validation = validation.scaled(post.data.scaling)
     post.make_ready(progress)
     begun = time.perf_counter()
-    start = post.net.initial(settings.restarts, seed, settings.init)
+    start = first_vectors(post, settings, seed)
     trained = run_restarts(post, settings, seed, start, validation, progress)
     theta, mse = end_points(post, trained.theta)
     if not np.isfinite(mse).any():
@@ -95,6 +96,15 @@ def train(
     )
 
 
+def first_vectors(post: Posterior, settings: TrainSettings, seed: int) -> np.ndarray:
+    """Where the restarts begin: (R, P without the log σ of a Gaussian likelihood)."""
+    start = post.net.initial(settings.restarts, seed, settings.init)
+    if post.sums is None:
+        return start
+    own = post.sums.likelihood.start(post.data.y, post.data.yerr)
+    return np.hstack([start, np.tile(own, (len(start), 1))])
+
+
 def _check_validation(data: Dataset, validation: Dataset) -> None:
     if validation.inputs != data.inputs:
         raise RequestError(
@@ -112,11 +122,14 @@ def end_points(post: Posterior, ends: np.ndarray) -> tuple[np.ndarray, np.ndarra
     """Full vectors (R, P) of trained networks, with the likeliest log σ where it is inferred, and
     their mse (R,), +inf where training diverged."""
     theta = ends
-    if post.likelihood.infers_noise:
+    if post.infers_noise:
         theta = np.hstack([ends, np.zeros((len(ends), 1))])
+    if not post.gaussian:
+        loss = post.loss(theta)
+        return theta, np.where(np.isfinite(loss), loss, np.inf)
     square = post.mean_square(theta)
     square = np.where(np.isfinite(square), square, np.inf)
-    if post.likelihood.infers_noise:
+    if post.infers_noise:
         theta[:, -1] = conditional_log_sigma(post, torch.from_numpy(square) * post.data.n)
     return theta, square * post.data.misfit_unit
 

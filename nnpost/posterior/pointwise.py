@@ -1,0 +1,244 @@
+"""Likelihoods of any form: a log density of every point, given the network's outputs there.
+
+The Gaussian ones of likelihood.py are sums of squares, which compiled kernels make and which leave
+the output layer to be integrated out. These here are sums of whatever ``log_density`` says, made by
+torch (pointwise_sums.py), and all parameters of the network are sampled.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..common.errors import RequestError
+from ..common.settings import checked
+from .description import LOG_NU, LOG_SIGMA
+from .rules import NOISE
+
+__all__ = ["Bernoulli", "Extra", "Pointwise", "Poisson", "StudentT"]
+
+NU = 4.0  # degrees of freedom that are the middle of their prior, where they are inferred
+
+
+class Extra(NamedTuple):
+    """A parameter that ends theta and is the likelihood's own, with the prior N(0, std²).
+
+    ``std`` is None for a log σ, whose prior is that of the noise (``log_sigma_std``).
+    """
+
+    label: str
+    std: float | None = None
+
+
+@runtime_checkable
+class Pointwise(Protocol):
+    """A likelihood whose log is a sum over points.
+
+    ``f`` are a network's outputs at n points, (B, n); ``y`` the targets, (n,); ``yerr`` their
+    errors, (n,) or None; ``extra`` (B, E) the likelihood's own parameters, the last of theta. In
+    training by mini-batches every network has points of its own: y and yerr are (B, n) then.
+    """
+
+    @property
+    def loss_name(self) -> str:
+        """What tables call −log L/n, which training minimises."""
+
+    @property
+    def scales_with_y(self) -> bool:
+        """Whether f is y's middle, in units of y, so that y may be measured in other units."""
+
+    @property
+    def extras(self) -> tuple[Extra, ...]:
+        """Its own parameters, E of them, as they end theta."""
+
+    def check(self, y: np.ndarray, yerr: np.ndarray | None) -> None:
+        """Raise RequestError where the targets are none of this likelihood's."""
+
+    def start(self, y: np.ndarray, yerr: np.ndarray | None) -> np.ndarray:
+        """Where training begins with its own parameters, (E,)."""
+
+    def log_density(self, f: Tensor, y: Tensor, yerr: Tensor | None, extra: Tensor) -> Tensor:
+        """log p(y | f) of every point, all constants kept: (B, n). Autograd goes through it."""
+
+    def mean(self, f: np.ndarray, extra: np.ndarray) -> np.ndarray:
+        """What y is on average: a value, a probability, a rate, (B, n)."""
+
+    def draw(
+        self, f: np.ndarray, yerr: np.ndarray | None, extra: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """New targets, (B, n)."""
+
+    def words(self, n: int, weighted: bool) -> str:
+        """Its name, with what it assumes of n points, ``weighted`` by their errors."""
+
+
+@dataclass(frozen=True)
+class StudentT:
+    """y = f + σ·t with t of Student's distribution with ν degrees of freedom: noise with outliers.
+
+    ``sigma`` is the scale of the noise, in units of y; where the data bring errors it multiplies
+    them. With ``sigma="infer"`` log σ ends theta; with ``nu="infer"`` log(ν/4) does (after log σ),
+    with the prior N(0, 1): ν lies between 0.56 and 28 with 95 % probability.
+    """
+
+    nu: float | Literal["infer"] = "infer"
+    sigma: float | Literal["infer"] = "infer"
+    loss_name: ClassVar[str] = "−log L/n"
+    scales_with_y: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        checked("likelihood nu", self.nu, NOISE)
+        checked("likelihood sigma", self.sigma, NOISE)
+
+    @property
+    def extras(self) -> tuple[Extra, ...]:
+        sigma = (Extra(LOG_SIGMA),) if self.sigma == "infer" else ()
+        return (*sigma, Extra(LOG_NU, 1.0)) if self.nu == "infer" else sigma
+
+    def check(self, y: np.ndarray, yerr: np.ndarray | None) -> None:
+        """Any number will do."""
+
+    def start(self, y: np.ndarray, yerr: np.ndarray | None) -> np.ndarray:
+        size = float(np.std(y if yerr is None else y / yerr))
+        sigma = [math.log(size) if size > 0 else 0.0] if self.sigma == "infer" else []
+        return np.array([*sigma, 0.0] if self.nu == "infer" else sigma)
+
+    def log_density(self, f: Tensor, y: Tensor, yerr: Tensor | None, extra: Tensor) -> Tensor:
+        nu, log_sigma = self._nu(extra), self._log_sigma(extra)
+        log_scale = log_sigma if yerr is None else log_sigma + yerr.log()
+        z = (y - f) * torch.exp(-log_scale)
+        tail = 0.5 * (nu + 1) * torch.log1p(z.square() / nu)
+        size = torch.lgamma(0.5 * (nu + 1)) - torch.lgamma(0.5 * nu) - 0.5 * (nu * math.pi).log()
+        return size - log_scale - tail
+
+    def mean(self, f: np.ndarray, extra: np.ndarray) -> np.ndarray:
+        """The middle of the distribution: below ν = 1 there is no mean."""
+        return f
+
+    def draw(
+        self, f: np.ndarray, yerr: np.ndarray | None, extra: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        own = torch.from_numpy(np.asarray(extra, dtype=float))
+        nu, sigma = self._nu(own).numpy(), self._log_sigma(own).exp().numpy()
+        scale = sigma if yerr is None else sigma * yerr
+        return np.asarray(f + scale * rng.standard_t(np.broadcast_to(nu, f.shape)))
+
+    def words(self, n: int, weighted: bool) -> str:
+        nu = "ν inferred" if self.nu == "infer" else f"ν = {self.nu:g}"
+        if self.sigma == "infer":
+            return f"Student's t, {nu}, σ inferred"
+        return f"Student's t, {nu}, σ = {self.sigma:g}" + " · yerr" * weighted
+
+    def to_tree(self) -> dict[str, Any]:
+        return {"nu": self.nu, "sigma": self.sigma}
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> StudentT:
+        return cls(tree.get("nu", "infer"), tree.get("sigma", "infer"))
+
+    def _nu(self, extra: Tensor) -> Tensor:
+        """ν of every vector, (B or 1, 1)."""
+        if self.nu == "infer":
+            return NU * torch.exp(extra[:, -1:])
+        return extra.new_full((1, 1), self.nu)
+
+    def _log_sigma(self, extra: Tensor) -> Tensor:
+        if self.sigma == "infer":
+            return extra[:, :1]
+        return extra.new_full((1, 1), math.log(self.sigma))
+
+
+class _Given:
+    """A likelihood of one output without parameters of its own, for targets without errors."""
+
+    extras: ClassVar[tuple[Extra, ...]] = ()
+    scales_with_y: ClassVar[bool] = False
+
+    def start(self, y: np.ndarray, yerr: np.ndarray | None) -> np.ndarray:
+        return np.empty(0)
+
+    def to_tree(self) -> dict[str, Any]:
+        return {}
+
+
+@dataclass(frozen=True)
+class Bernoulli(_Given):
+    """y is 1 with the probability 1/(1 + e^(−f)), and 0 else: two classes, f their log odds."""
+
+    loss_name: ClassVar[str] = "log loss"
+
+    def check(self, y: np.ndarray, yerr: np.ndarray | None) -> None:
+        _no_errors("bernoulli", yerr)
+        _only(y, (y == 0) | (y == 1), "bernoulli", "the labels 0 and 1")
+
+    def log_density(self, f: Tensor, y: Tensor, yerr: Tensor | None, extra: Tensor) -> Tensor:
+        return torch.nn.functional.logsigmoid((2 * y - 1) * f)
+
+    def mean(self, f: np.ndarray, extra: np.ndarray) -> np.ndarray:
+        """The probability of a 1."""
+        return 0.5 * (1 + np.tanh(0.5 * f))
+
+    def draw(
+        self, f: np.ndarray, yerr: np.ndarray | None, extra: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        return (rng.random(f.shape) < self.mean(f, extra)).astype(float)
+
+    def words(self, n: int, weighted: bool) -> str:
+        return "Bernoulli, f the log odds"
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> Bernoulli:
+        return cls()
+
+
+@dataclass(frozen=True)
+class Poisson(_Given):
+    """y is a count with the rate e^f."""
+
+    loss_name: ClassVar[str] = "−log L/n"
+
+    def check(self, y: np.ndarray, yerr: np.ndarray | None) -> None:
+        _no_errors("poisson", yerr)
+        _only(y, (y >= 0) & (y == np.round(y)), "poisson", "counts 0, 1, 2, …")
+
+    def log_density(self, f: Tensor, y: Tensor, yerr: Tensor | None, extra: Tensor) -> Tensor:
+        return y * f - torch.exp(f) - torch.lgamma(y + 1)
+
+    def mean(self, f: np.ndarray, extra: np.ndarray) -> np.ndarray:
+        """The rate."""
+        return np.asarray(np.exp(f))
+
+    def draw(
+        self, f: np.ndarray, yerr: np.ndarray | None, extra: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        return rng.poisson(self.mean(f, extra)).astype(float)
+
+    def words(self, n: int, weighted: bool) -> str:
+        return "Poisson, f the log rate"
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> Poisson:
+        return cls()
+
+
+def _no_errors(kind: str, yerr: np.ndarray | None) -> None:
+    if yerr is not None:
+        raise RequestError(
+            f'likelihood: found errors of y, and those of kind = "{kind}" have none; give no yerr'
+        )
+
+
+def _only(y: np.ndarray, right: np.ndarray, kind: str, expected: str) -> None:
+    bad = np.flatnonzero(~right)
+    if len(bad):
+        raise RequestError(
+            f"y is {y[bad[0]]:g} at index {bad[0]} ({len(bad)} of {len(y)} values), and "
+            f'likelihood.kind = "{kind}" expects {expected}; repair those points, or choose '
+            "another likelihood"
+        )
