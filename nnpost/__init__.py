@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from .posterior.likelihood import Gaussian as Gaussian
     from .posterior.linear import ClosedForm as ClosedForm
     from .posterior.linear import closed_form as closed_form
+    from .posterior.pointwise import Bernoulli as Bernoulli
+    from .posterior.pointwise import Poisson as Poisson
+    from .posterior.pointwise import StudentT as StudentT
     from .posterior.posterior import Posterior as Posterior
     from .posterior.prior import GaussianPrior as GaussianPrior
     from .prediction.prediction import Prediction as Prediction
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {  # where each public name is defined
+    "Bernoulli": "posterior.pointwise",
     "ClosedForm": "posterior.linear",
     "Comparison": "comparison.result",
     "Dataset": "data.dataset",
@@ -57,12 +61,14 @@ _HOMES = {  # where each public name is defined
     "MLP": "network.mlp",
     "MSE": "posterior.likelihood",
     "Optimum": "training.optimum",
+    "Poisson": "posterior.pointwise",
     "Posterior": "posterior.posterior",
     "Prediction": "prediction.prediction",
     "RequestError": "common.errors",
     "Run": "sampling.run",
     "Scan": "model_selection.result",
     "ScoreCard": "comparison.scorecard",
+    "StudentT": "posterior.pointwise",
     "Tempering": "tempering.result",
     "closed_form": "posterior.linear",
     "compare": "comparison.compare",

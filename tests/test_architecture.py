@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "storage": "common",
     "posterior.kernels": "",
     "posterior": "common data network posterior.kernels",
-    "training": "common data network posterior.kernels posterior",
+    "training": "common data network numerics posterior.kernels posterior",
     "moves": "common network numerics posterior",
     "diagnostics": "common data network posterior",
     "tempering": "common network numerics posterior moves",

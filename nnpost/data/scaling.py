@@ -10,7 +10,7 @@ the units of the file; ``Posterior.predict`` and ``Posterior.mse`` take and give
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -90,6 +90,11 @@ class Scaling:
         *centres, y_centre = (centre for centre, _ in columns)
         *scales, y_scale = (scale for _, scale in columns)
         return cls(np.array(centres), np.array(scales), y_centre, y_scale)
+
+    @property
+    def of_inputs(self) -> Scaling:
+        """The same of x alone: labels and counts have no units."""
+        return replace(self, y_centre=0.0, y_scale=1.0)
 
     @property
     def is_none(self) -> bool:

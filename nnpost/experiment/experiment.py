@@ -116,6 +116,10 @@ class Experiment(Section):
         """The experiment on columns of a file of one's own instead of its data."""
         return replace(self, data=DataSettings(file=file, x=tuple(x), y=y, yerr=yerr))
 
+    def make_data(self) -> Dataset:
+        """The data on the network's scale; labels and counts as they are."""
+        return self.data.make(self.likelihood.has_units)
+
     def build(self, data: Dataset | None = None, device: str = "cpu") -> Posterior:
         """The posterior of the training part of the data (``data`` saves making them again).
 
@@ -126,7 +130,7 @@ class Experiment(Section):
         from ..posterior.posterior import Posterior
         from ..posterior.prior import GaussianPrior
 
-        part, _ = self.split(self.data.make() if data is None else data)
+        part, _ = self.split(self.make_data() if data is None else data)
         likelihood, prior = self.likelihood.resolved(self.data), self.prior.resolved(self.data)
         assert prior.std is not None
         net = MLP(part.inputs, self.network.hidden, self.network.activation)

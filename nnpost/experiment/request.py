@@ -68,7 +68,7 @@ def make_request(
 
     Figures go to ``figures/NAME`` where no folder is given; False draws none.
     """
-    data = experiment.data.make()
+    data = experiment.make_data()
     part, validation = experiment.split(data)
     post = experiment.build(data, choose_device(device))
     experiment = experiment.resolved(post)

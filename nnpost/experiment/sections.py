@@ -88,13 +88,15 @@ class DataSettings(Section):
         """The same with nothing left open."""
         return replace(self, scale=self.scale or ("none" if self.file is None else "standard"))
 
-    def make(self) -> Dataset:
-        """The data, read from the file or made by the generator, on the network's scale."""
+    def make(self, scale_y: bool = True) -> Dataset:
+        """The data, read from the file or made by the generator, on the network's scale; y as it is
+        where it has no units."""
         from ..data.scaling import Scaling
 
         data, kind = self._unscaled(), self.resolved().scale
         assert kind is not None
-        return data.scaled(Scaling.of(data, kind))
+        scaling = Scaling.of(data, kind)
+        return data.scaled(scaling if scale_y else scaling.of_inputs)
 
     def _unscaled(self) -> Dataset:
         from ..data import dataset, datasets
@@ -153,10 +155,15 @@ class LikelihoodSettings(Section):
         super().__post_init__()
         if self.kind == "mse" and self.sigma is not None:
             self.refuse("sigma", 'kind = "mse" has no noise level; use kind = "gaussian"')
-        if self.kind in ("bernoulli", "poisson") and self.sigma is not None:
+        if self.sigma is not None and not self.has_units:
             self.refuse("sigma", f'kind = "{self.kind}" has no noise level; leave it out')
         if self.nu is not None and self.kind != "student":
             self.refuse("nu", 'only kind = "student" has degrees of freedom; leave it out')
+
+    @property
+    def has_units(self) -> bool:
+        """Whether y has: labels and counts have none."""
+        return self.kind not in ("bernoulli", "poisson")
 
     def resolved(self, data: DataSettings) -> LikelihoodSettings:
         """The same with nothing left open."""

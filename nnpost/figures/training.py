@@ -10,7 +10,6 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..data.dataset import MISFITS
 from .style import GREY, MARKS, legend_below, misfit, new_figure, styled
 
 if TYPE_CHECKING:
@@ -43,16 +42,14 @@ def losses(fits: Fits, post: Posterior | None = None) -> Figure:
     for ax in (left, right):
         for name, model in (("MAP", fits.map), ("MLE", fits.mle)):
             ax.axhline(model.mse, linewidth=1.2, color=MARKS[name].color, ls=MARKS[name].line)
-    if word in MISFITS.values():
-        left.set_yscale("log")
-    left.set_ylim(_limits(fits) if word in MISFITS.values() else _linear_limits(fits))
+    left.set_yscale("log" if fits.sgd.squares else "linear")
+    left.set_ylim(_limits(fits) if fits.sgd.squares else _linear_limits(fits))
     legend_below(fig, _handles(fits))
     return fig
 
 
 def _plot_curves(ax: Axes, fits: Fits) -> None:
-    squares = fits.sgd.misfit in MISFITS.values()
-    shown = np.isfinite(fits.loss) & ((fits.loss > 0) | (not squares))
+    shown = np.isfinite(fits.loss) & ((fits.loss > 0) | (not fits.sgd.squares))
     finite = np.where(shown, fits.loss, np.nan)
     some = finite[:, :: -(-finite.shape[1] // LINES)].T
     lines = [np.column_stack([fits.epochs, curve]) for curve in some]
@@ -94,10 +91,11 @@ def _limits(fits: Fits) -> tuple[float, float]:
 
 
 def _linear_limits(fits: Fits) -> tuple[float, float]:
-    """Limits around where training went; the first epochs and a far MLE may leave them."""
-    values = fits.loss[np.isfinite(fits.loss)]
+    """Limits that hold what training did from a middling start; a far MLE may leave them."""
     low = min(float(fits.mse.min()), fits.map.mse)
-    high = max(float(np.quantile(values, 0.9)) if values.size else low, low + 1e-6)
+    high = max(float(np.median(fits.loss[0])), low + 1e-6)
+    if not np.isfinite(high):
+        high = low + 1
     low = max(min(low, fits.mle.mse), low - 0.5 * (high - low))
     return low - 0.08 * (high - low), high + 0.08 * (high - low)
 

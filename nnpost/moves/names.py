@@ -17,7 +17,7 @@ PROPOSALS = {
     "walk": "walk.Walk",
 }
 
-MOVES = ("auto", "collapsed", *PROPOSALS, "hmc", "hmc-walk", "hmc-side")
+MOVES = ("collapsed", *PROPOSALS, "hmc", "hmc-walk", "hmc-side")
 
 MANY = 25  # sampled parameters of "collapsed" above which steps along gradients pay
 WARMUP = 200  # steps

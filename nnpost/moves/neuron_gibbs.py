@@ -58,7 +58,7 @@ class NeuronGibbs:
         self.scales = post.scales[self.blocks[0]]
         self.output_precision = float(post.scales[post.net.n_hidden]) ** -2
         self.engine = OutputLayer(post).on_quadrature().engine
-        self.near = UnitsNearData.of(post.data, candidates.steepness)
+        self.near = UnitsNearData.of(post.data.x, candidates.steepness)
 
     def propose(self, s: np.ndarray, c: np.ndarray, rng: Random) -> tuple[np.ndarray, np.ndarray]:
         q, log_ratio = self.replace(s.reshape(-1, s.shape[2]), rng)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from ..data.dataset import Dataset
 from .proposal import Random
 
 __all__ = ["UnitsNearData"]
@@ -26,10 +25,10 @@ class UnitsNearData:
     steepness: tuple[float, ...]
 
     @classmethod
-    def of(cls, data: Dataset, steepness: tuple[float, ...]) -> UnitsNearData:
-        """Near the points of a data set."""
-        spread = data.x.std(axis=0)
-        return cls(data.x.mean(axis=0), np.where(spread > 0, spread, 1.0), steepness)
+    def of(cls, x: np.ndarray, steepness: tuple[float, ...]) -> UnitsNearData:
+        """Near inputs x (n, d)."""
+        spread = x.std(axis=0)
+        return cls(x.mean(axis=0), np.where(spread > 0, spread, 1.0), steepness)
 
     def draw(self, size: int, rng: Random) -> np.ndarray:
         """(size, d + 1), the bias last."""

@@ -230,7 +230,7 @@ class Poisson(_Given):
 def _no_errors(kind: str, yerr: np.ndarray | None) -> None:
     if yerr is not None:
         raise RequestError(
-            f'likelihood: found errors of y, and those of kind = "{kind}" have none; give no yerr'
+            f'likelihood: found errors of y, and kind = "{kind}" has no use for them; give no yerr'
         )
 
 

@@ -44,10 +44,11 @@ def overview(path: str | os.PathLike[str]) -> dict[str, Any]:
     those on the disk, also of a run that was interrupted. ``theta`` of sgd, map, mle and
     best_sample is the vector as it was found, which has the log posterior beside it;
     ``theta_folded`` (None before the comparison) are the four in one copy of the network, that of
-    ``posterior.theta``. ``mse`` is what ``data.misfit`` says, χ²/n where the data bring errors.
-    theta, log posterior and ``evidence.log_z`` are on the network's scale, which ``data.scale``
-    says (None: the units of the file); mse, predictions and ``evidence.log_z_file`` are in units of
-    the file.
+    ``posterior.theta``. ``mse`` is what ``data.misfit`` says, χ²/n where the data bring errors, and
+    None where the likelihood is not Gaussian; ``loss`` is what training minimised, as ``loss_name``
+    says. theta, log posterior, ``evidence.log_z`` and a loss that is not mse are on the network's
+    scale, which ``data.scale`` says (None: the units of the file); mse, predictions and
+    ``evidence.log_z_file`` are in units of the file.
     Numbers that are not finite are None.
 
     Raises:
@@ -133,14 +134,17 @@ def models(fits: Fits | None, comparison: Comparison | None) -> dict[str, Any]:
     if fits is not None and found["sgd"] is not None:
         level = None if comparison is None else comparison.hpd_level
         quantiles = {} if comparison is None else comparison.mse_quantiles
-        more = {"restarts": len(fits.mse), "hpd_level": level, "mse_quantiles": quantiles}
+        more = {"restarts": len(fits.mse), "hpd_level": level, "loss_quantiles": quantiles}
+        more |= {"mse_quantiles": quantiles if fits.sgd.squares else {}}
         found["sgd"] = {**more, **found["sgd"]}
     return found
 
 
 def point(optimum: Optimum, folded: np.ndarray | None) -> dict[str, Any]:
     return {
-        "mse": optimum.mse,
+        "mse": optimum.mse if optimum.squares else None,
+        "loss": optimum.mse,
+        "loss_name": optimum.misfit,
         "log_posterior": optimum.log_prob,
         "log_likelihood": optimum.log_likelihood,
         "gradient_norm": optimum.gradient_norm,
@@ -233,11 +237,11 @@ def evidence_rows(found: Mapping[str, Any]) -> Pairs:
 def model_rows(found: Mapping[str, Any]) -> Pairs:
     for name in ("sgd", "map", "mle", "best_sample"):
         if (kept := found[name]) is not None:
-            mse, log_posterior = number(kept["mse"], ".4g"), number(kept["log_posterior"], ".3f")
+            loss, log_posterior = number(kept["loss"], ".4g"), number(kept["log_posterior"], ".3f")
             vague = name in ("map", "mle") and not kept["converged"]
             yield (
                 name.replace("_", " "),
-                f"{found['data']['misfit']} {mse}, log posterior {log_posterior}"
+                f"{kept['loss_name']} {loss}, log posterior {log_posterior}"
                 + ", not an isolated maximum" * vague,
             )
     if found["sgd"] is not None and found["sgd"]["hpd_level"] is not None:

@@ -24,7 +24,7 @@ class SampleSettings(Section):
     about = "independent ensembles of walkers, how they move and where they start"
     moves: str = setting(
         "auto",
-        one_of(*MOVES),
+        one_of("auto", *MOVES),
         "how walkers move; collapsed draws the output layer exactly; auto: that, or hmc where "
         "the likelihood is not Gaussian",
     )

@@ -92,7 +92,7 @@ def search(
     ``progress`` is called with the share of the work that is done. Raises NoBasins where no climb
     ends anywhere.
     """
-    near = UnitsNearData.of(folded.layer.post.data, Candidates.steepness)
+    near = UnitsNearData.of(folded.layer.post.data.x, Candidates.steepness)
     basins = tops_above(folded, _starts(folded, near, tuning, rng), tuning.ascent)
     if len(basins.h) == 0:
         raise NoBasins(

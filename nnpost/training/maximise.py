@@ -80,9 +80,9 @@ def tops_from(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The top that every start leads to, (S, P) -> (S, P), and the log posterior there, (S,).
 
-    This is the first stage alone, which finds a top to about 1e-6 nats where it is a curved one.
-    The output layer and an inferred log σ of a start
-    do not matter.
+    This is the first stage alone, which finds a top to about 1e-6 nats where it is a curved one,
+    and to 1e-3 nats where the likelihood is not Gaussian. The output layer and an inferred log σ of
+    a start do not matter where it is.
     """
     theta, objective = as_tensor(starts, post.device), Objective(post, "posterior")
     with threads_for(theta.numel() * post.data.n):

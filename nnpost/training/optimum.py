@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..common.tables import TabledPairs
+from ..data.dataset import MISFITS
 
 __all__ = ["Optimum"]
 
@@ -32,7 +33,12 @@ class Optimum(TabledPairs):
     gradient_norm: float
     converged: bool
     kind: str  # "map", "mle", "sgd" or "best sample"
-    misfit: str = "mse"  # what tables call mse: "χ²/n" where the data bring errors
+    misfit: str = "mse"  # what tables call mse, as Posterior.loss_name
+
+    @property
+    def squares(self) -> bool:
+        """Whether ``mse`` is a mean of squares; else it is −log L/n, and ``misfit`` its name."""
+        return self.misfit in MISFITS.values()
 
     def to_tree(self) -> dict[str, Any]:
         """A plain dict of arrays, numbers and strings."""

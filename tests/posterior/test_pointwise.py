@@ -1,0 +1,181 @@
+"""Likelihoods of any form: densities by scipy.stats, gradients by differences, draws by law."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from nnpost.common.errors import RequestError
+from nnpost.data.dataset import Dataset
+from nnpost.network.mlp import MLP
+from nnpost.posterior.description import Description
+from nnpost.posterior.pointwise import Bernoulli, Poisson, StudentT
+from nnpost.posterior.posterior import Posterior
+from nnpost.posterior.prior import GaussianPrior
+
+N = 17
+ERRORS = np.random.default_rng(3).uniform(0.5, 2.0, N)
+
+
+def sigmoid(f):
+    return 1 / (1 + np.exp(-f))
+
+
+def student(y, f, own, yerr):
+    return stats.t.logpdf(y, 4 * np.exp(own[1]), loc=f, scale=np.exp(own[0]) * yerr)
+
+
+# name: likelihood, how many parameters it adds, its log density, errors of y
+CASES = {
+    "given": (StudentT(3.0, 0.7), 0, lambda y, f, o, e: stats.t.logpdf(y, 3, f, 0.7 * e), False),
+    "errors": (StudentT(2.5, 1.5), 0, lambda y, f, o, e: stats.t.logpdf(y, 2.5, f, 1.5 * e), True),
+    "sigma": (
+        StudentT(3.0, "infer"), 1,
+        lambda y, f, o, e: stats.t.logpdf(y, 3, f, np.exp(o[0]) * e), False,
+    ),
+    "nu": (
+        StudentT("infer", 0.7), 1,
+        lambda y, f, o, e: stats.t.logpdf(y, 4 * np.exp(o[0]), f, 0.7 * e), True,
+    ),
+    "student": (StudentT(), 2, student, True),
+    "bernoulli": (
+        Bernoulli(), 0, lambda y, f, o, e: stats.bernoulli.logpmf(y, sigmoid(f)), False,
+    ),
+    "poisson": (Poisson(), 0, lambda y, f, o, e: stats.poisson.logpmf(y, np.exp(f)), False),
+}  # fmt: skip
+
+
+def make(name, hidden=(2,), activation="tanh", inputs=2, **more):
+    likelihood, *_, errors = CASES[name]
+    rng = np.random.default_rng(5)
+    x, y = rng.normal(size=(N, inputs)), 2 * rng.normal(size=N)
+    y = {"bernoulli": (y > 0) * 1.0, "poisson": np.round(np.abs(y))}.get(name, y)
+    data = Dataset(x, y, ERRORS if errors else None)
+    return Posterior(MLP(inputs, hidden, activation), data, likelihood, GaussianPrior(2.0), **more)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_density_is_scipys_point_by_point(name):
+    post, (_, added, formula, errors) = make(name), CASES[name]
+    assert post.ndim == post.net.ndim + added == len(post.labels)
+    theta = np.random.default_rng(0).normal(size=(4, post.ndim))
+    yerr = ERRORS if errors else 1.0
+    for t, found, whole in zip(
+        theta, post.pointwise_log_likelihood(theta), post.log_likelihood(theta), strict=True
+    ):
+        expected = formula(post.data.y, post.predict(t), t[post.net.ndim :], yerr)
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+        assert whole == pytest.approx(expected.sum(), rel=1e-12)
+    np.testing.assert_allclose(post.loss(theta), -post.log_likelihood(theta) / N)
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    ("hidden", "activation"), [((), "tanh"), ((3,), "sigmoid"), ((2, 2), "relu")]
+)
+def test_gradients_are_those_of_finite_differences(name, hidden, activation):
+    post = make(name, hidden, activation)
+    theta = 0.7 * np.random.default_rng(1).normal(size=(3, post.ndim))
+    value, grad = post.log_prob_and_grad(theta)
+    np.testing.assert_allclose(value, post.log_prob(theta), rtol=1e-13)
+    step = 1e-6 * np.eye(post.ndim)
+    for t, g in zip(theta, grad, strict=True):
+        slope = (post.log_prob(t + step) - post.log_prob(t - step)) / 2e-6
+        np.testing.assert_allclose(g, slope, rtol=1e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", ["student", "poisson"])
+def test_blocks_change_nothing(name):
+    whole, parts = make(name), make(name, block=40)
+    theta = np.random.default_rng(2).normal(size=(2, 5, whole.ndim))
+    for one, other in zip(
+        whole.log_prob_and_grad(theta), parts.log_prob_and_grad(theta), strict=True
+    ):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+    found = whole.log_prob(torch.from_numpy(theta))
+    np.testing.assert_array_equal(found.numpy(), whole.log_prob(theta))
+
+
+def test_what_no_number_can_hold_has_no_density():
+    post = make("poisson")
+    theta = np.zeros((2, post.ndim))
+    theta[0, -1] = 1e4  # a rate of e^10000
+    value, grad = post.log_prob_and_grad(theta)
+    assert value[0] == -np.inf
+    assert np.isfinite(value[1])
+    assert not grad[0].any()
+    assert np.isfinite(grad).all()
+
+
+# One number has a chance below 1e-4 to fail by chance with an unbiased generator.
+@pytest.mark.parametrize("name", ["errors", "student", "bernoulli", "poisson"])
+def test_new_targets_follow_the_density(name):
+    post, (_, _, formula, errors) = make(name), CASES[name]
+    t = 0.5 * np.random.default_rng(4).normal(size=post.ndim)
+    many, yerr = np.tile(t, (4000, 1)), ERRORS if errors else None
+    drawn = post.draw_targets(many, post.data.x, np.random.default_rng(6), yerr)
+    f, mean = post.predict(t), post.expected(t)
+    assert drawn.shape == (4000, N)
+    if post.likelihood.scales_with_y:
+        np.testing.assert_array_equal(mean, f)
+        nu = 2.5 if name == "errors" else 4 * np.exp(t[-1])
+        scale = (1.5 if name == "errors" else np.exp(t[-2])) * ERRORS
+        p = stats.kstest(((drawn - f) / scale).ravel(), stats.t(nu).cdf).pvalue
+        assert p > 1e-4
+        return
+    sd = np.sqrt(mean * (1 - mean) if name == "bernoulli" else mean)
+    np.testing.assert_allclose(mean, sigmoid(f) if name == "bernoulli" else np.exp(f), rtol=1e-12)
+    assert np.abs(drawn.mean(axis=0) - mean).max() < 4.6 * (sd / np.sqrt(4000)).max()
+    values, counts = np.unique(drawn[:, 0], return_counts=True)
+    expected = np.exp(formula(values, f[0], (), 1.0))
+    assert np.abs(counts / 4000 - expected).max() < 4.6 * 0.5 / np.sqrt(4000)
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "y", "yerr", "said"),
+    [
+        (Bernoulli(), [0.0, 1.0, 2.0], None, "y is 2 at index 2 .* expects the labels 0 and 1"),
+        (Poisson(), [0.0, 1.5, 2.0], None, "y is 1.5 at index 1 .* expects counts"),
+        (Poisson(), [0.0, -1.0, 2.0], None, "y is -1 at index 1"),
+        (Bernoulli(), [0.0, 1.0, 1.0], np.ones(3), "found errors of y, .* give no yerr"),
+    ],
+)
+def test_targets_of_another_kind_are_refused(likelihood, y, yerr, said):
+    with pytest.raises(RequestError, match=said):
+        Posterior(MLP(1), Dataset(np.arange(3.0), np.array(y), yerr), likelihood)
+
+
+@pytest.mark.parametrize("wrong", [0, -1.0, "inferred"])
+def test_degrees_of_freedom_are_checked(wrong):
+    with pytest.raises(RequestError, match="likelihood nu"):
+        StudentT(wrong)
+
+
+def test_what_is_gaussian_alone_says_so():
+    post = make("student")
+    theta = np.zeros(post.ndim)
+    with pytest.raises(RequestError, match="Student's t, ν inferred, σ inferred"):
+        post.mse(theta)
+    with pytest.raises(RequestError, match="expected a Gaussian one"):
+        post.precision()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_run_file_keeps_it(name):
+    post = make(name)
+    tree = post.to_tree()
+    again = Posterior.from_tree(tree, post.data)
+    assert again.likelihood == post.likelihood
+    about = Description.from_tree(tree)
+    assert (about.ndim, about.labels) == (post.ndim, post.labels)
+
+
+def test_the_prior_of_its_own_parameters():
+    """log σ has that of the noise, log(ν/4) a standard normal."""
+    post = make("student")
+    assert list(post.scales[-2:]) == [3.0, 1.0]
+    theta = np.zeros((2, post.ndim))
+    theta[1, -2:] = 1.5, 0.4
+    gain = np.diff(post.log_prior(theta))[0]
+    expected = stats.norm.logpdf([1.5, 0.4], 0, [3, 1]) - stats.norm.logpdf(0, 0, [3, 1])
+    assert gain == pytest.approx(expected.sum())
