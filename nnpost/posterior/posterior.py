@@ -161,9 +161,9 @@ class Posterior:
         return cls(net, data, likelihood_from_tree(tree), prior_from_tree(tree), device)
 
     @property
-    def file_likelihood(self) -> Likelihood:
+    def file_likelihood(self) -> Likelihood | Pointwise:
         """The likelihood with its noise, where that is given, in units of the data's file."""
-        found: Likelihood = with_noise_times(self.likelihood, math.sqrt(self.data.misfit_unit))
+        found: Likelihood | Pointwise = with_noise_times(self.likelihood, math.sqrt(self.data.misfit_unit))
         return found
 
     @property
