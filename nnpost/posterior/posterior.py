@@ -163,7 +163,8 @@ class Posterior:
     @property
     def file_likelihood(self) -> Likelihood | Pointwise:
         """The likelihood with its noise, where that is given, in units of the data's file."""
-        found: Likelihood | Pointwise = with_noise_times(self.likelihood, math.sqrt(self.data.misfit_unit))
+        unit = math.sqrt(self.data.misfit_unit)
+        found: Likelihood | Pointwise = with_noise_times(self.likelihood, unit)
         return found
 
     @property
