@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not long' -n auto --maxprocesses=8 --dist loadscope
 
 .DEFAULT_GOAL := help
-.PHONY: help setup parabola test lint analyses docs-settings bench others growth gpu exactness calibration nested adversary faults sine clean
+.PHONY: help setup parabola test lint analyses docs-settings accessibility bench others growth gpu exactness calibration nested adversary faults sine clean
 
 help:           ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -42,6 +42,10 @@ docs-settings: $(STAMP) ## write the tables of docs/settings.md from the setting
 	$(BIN)/nnpost settings --markdown > docs/settings.new
 	sed -n '/^## Why/,$$p' docs/settings.md >> docs/settings.new
 	mv docs/settings.new docs/settings.md
+
+accessibility: $(STAMP) ## the report in a headless Chromium, checked by axe-core (needs npm and chromium)
+	npm install --no-save --silent --prefix .venv/axe axe-core@4
+	AXE_CORE=.venv/axe/node_modules/axe-core $(BIN)/python -m pytest -q tests/report/test_browser.py
 
 bench: $(STAMP) ## measure what is to be fast beside its goals (some ten minutes)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]' -c constraints.txt
