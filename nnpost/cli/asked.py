@@ -45,6 +45,8 @@ def asked_experiment(args: argparse.Namespace) -> Experiment:
     from ..experiment.experiment import Experiment, load_experiment
 
     columns = [name for name in ("x", "y", "yerr") if getattr(args, name) is not None]
+    if args.drop_missing and args.data is None:
+        raise RequestError("--drop-missing goes with --data FILE; in TOML it is data.drop_missing")
     if args.data is None:
         if columns:
             raise RequestError(f"--{columns[0]} names a column, but there is no --data FILE")
@@ -58,7 +60,9 @@ def asked_experiment(args: argparse.Namespace) -> Experiment:
             if getattr(args, name) is None:
                 raise RequestError(f"--{name} is missing: name the column of {args.data}")
         experiment = load_experiment(args.experiment) if args.experiment else Experiment()
-        experiment = experiment.with_data(args.data, args.x.split(","), args.y, args.yerr)
+        experiment = experiment.with_data(
+            args.data, args.x.split(","), args.y, args.yerr, args.drop_missing
+        )
     seed = [] if args.seed is None else [f"seed={args.seed}"]
     experiment = experiment.with_settings([*args.set, *seed])
     named_after = args.out or args.data  # a built-in's own run file is not for other data

@@ -326,10 +326,17 @@ def add_quiet(parser: Parser) -> None:
 def add_experiment(parser: Parser) -> None:
     """The options that name an experiment, or data of one's own."""
     parser.add_argument("experiment", nargs="?", help="a built-in experiment or a TOML file")
-    parser.add_argument("--data", metavar="FILE", help="data of your own: .csv, .npz or .h5")
-    parser.add_argument("--x", metavar="COL[,COL]", help="the columns of the inputs")
+    parser.add_argument(
+        "--data", metavar="FILE", help="data of your own: .csv, .parquet, .npz or .h5"
+    )
+    parser.add_argument(
+        "--x", metavar="COL[,COL]", help="the columns of the inputs, by name or by number from 1"
+    )
     parser.add_argument("--y", metavar="COL", help="the column of the target")
     parser.add_argument("--yerr", metavar="COL", help="the column of its standard deviations")
+    parser.add_argument(
+        "--drop-missing", action="store_true", help="leave rows out in which a cell is missing"
+    )
 
 
 def add_until(parser: Parser) -> None:

@@ -19,6 +19,8 @@ import numpy as np
 
 from ..common.errors import RequestError
 from ..common.tables import Table, Tabled
+from .columns import Columns, complete_rows
+from .remarks import remarks
 from .scaling import UNSCALED, Scaling
 
 __all__ = ["MISFITS", "Dataset", "read_data"]
@@ -41,6 +43,7 @@ class Dataset(Tabled):
         name, x_names, y_name, yerr_name: what tables and figures call them.
         scaling: how x, y and yerr, which are what a network sees, came from the units of the file;
             by default they are those units. :meth:`scaled` makes such data, ``raw`` undoes it.
+        dropped: rows that were left out of the table because cells of them were missing.
 
     The arrays are kept as read-only float64 copies. Raises RequestError, naming the array, what
     was found and what was expected, for anything that is not finite real numbers in these shapes.
@@ -54,6 +57,7 @@ class Dataset(Tabled):
     y_name: str = "y"
     yerr_name: str = "yerr"
     scaling: Scaling = UNSCALED
+    dropped: int = 0
 
     def __post_init__(self) -> None:
         for field in ("name", "y_name", "yerr_name"):
@@ -77,6 +81,33 @@ class Dataset(Tabled):
                 f"scaling: found one of {len(scaling.x_scale)} input(s), expected {self.inputs}"
             )
         object.__setattr__(self, "scaling", scaling)
+
+    @classmethod
+    def from_table(
+        cls,
+        table: Any,
+        x: str | Sequence[str],
+        y: str,
+        yerr: str | None = None,
+        name: str = "data",
+        drop_missing: bool = False,
+    ) -> Dataset:
+        """From columns of a table in memory.
+
+        ``table`` is a data frame of pandas, polars or pyarrow, or of another library that narwhals
+        knows; an xarray Dataset or DataArray; a mapping of names to arrays; a numpy structured
+        array; or a 2-D array, whose columns are called by number from 1 (``"2"``). Dates become
+        days since the first. ``drop_missing`` leaves rows out in which a cell is missing.
+
+        Raises RequestError for another kind of table, a column that is not there, and cells that
+        are neither numbers nor dates.
+        """
+        from .frames import frame_columns  # narwhals
+
+        wanted = _wanted(x, y, yerr)
+        every = [column for part in wanted for column in part]
+        return _dataset(frame_columns("table", table, every, drop_missing), wanted, name,
+                        drop_missing)  # fmt: skip
 
     @property
     def n(self) -> int:
@@ -135,6 +166,16 @@ class Dataset(Tabled):
             parts.insert(-1, f"{self.inputs - LISTED_SCALES} more")
         return ", ".join(parts)
 
+    @property
+    def remarks(self) -> list[str]:
+        """What whoever brought the data should know of them, a line each."""
+        left_out = f"{self.dropped} of {self.n + self.dropped} rows were left out, as cells of them"
+        raw = self.raw
+        return [
+            *([f"{left_out} are missing"] if self.dropped else []),
+            *remarks(raw.x, raw.y, self.x_names, self.y_name),
+        ]
+
     @cached_property
     def digest(self) -> str:
         """sha256 of the numbers and their shapes, in hexadecimal; names do not enter."""
@@ -176,6 +217,8 @@ class Dataset(Tabled):
             tree |= {"yerr": self.yerr}
         if not self.scaling.is_none:
             tree |= {"scaling": self.scaling.to_tree()}
+        if self.dropped:
+            tree |= {"dropped": self.dropped}
         return tree | {"yerr_name": self.yerr_name, "x_names": json.dumps(self.x_names)}
 
     @classmethod
@@ -191,7 +234,8 @@ class Dataset(Tabled):
             raise RequestError("stored data: x_names is not a JSON list of strings") from None
         labels = (parts["name"], names, parts["y_name"], parts["yerr_name"])
         scaling = UNSCALED if "scaling" not in parts else Scaling.from_tree(parts["scaling"])
-        return cls(parts["x"], parts["y"], parts.get("yerr"), *labels, scaling)
+        dropped = int(parts.get("dropped", 0))
+        return cls(parts["x"], parts["y"], parts.get("yerr"), *labels, scaling, dropped)
 
     def tables(self) -> list[Table]:
         """One table of (role, name, range in the units of the file)."""
@@ -325,53 +369,83 @@ def read_data(
     y: str,
     yerr: str | None = None,
     name: str | None = None,
+    drop_missing: bool = False,
 ) -> Dataset:
-    """Read a Dataset from columns of a CSV file or arrays of an NPZ or HDF5 file.
+    """Read a Dataset from columns of a text table or a Parquet file, or arrays of NPZ or HDF5.
 
     Args:
-        path: .csv (also .txt, .tsv, .dat: a header line, then numbers, separated by commas,
-            semicolons or tabs; lines that start with # are comments), .npz, .h5 or .hdf5.
+        path: .csv (also .txt, .tsv, .dat, .data, and each of them with .gz: separated by commas,
+            semicolons, tabs or blanks, decimal commas where commas do not separate; lines that
+            start with # are comments), .parquet, .npz, .h5 or .hdf5.
         x: name or names of the inputs; in NPZ and HDF5 files (n, k) arrays give k inputs.
-        y, yerr: name of the target and of its standard deviations. HDF5 names are paths.
+        y, yerr: name of the target and of its standard deviations. HDF5 names are paths. Columns
+            may be called by number from 1; those of a text without a line of names have to be.
+            ISO dates become days since the first.
         name: what to call the data; the name of the file if not given.
+        drop_missing: leave rows out in which a cell is missing.
 
-    Raises RequestError naming the file, and in a CSV file the line and the column.
+    Raises RequestError naming the file, and in a text the line and the column.
     """
     from .readers import read_columns  # zip and HDF5, which data that are there already do not need
 
     source = Path(path)
-    inputs = (x,) if isinstance(x, str) else tuple(x)
-    wanted = [*inputs, y] if yerr is None else [*inputs, y, yerr]
-    for column in wanted:
-        _check_text("column", column)
-    if not inputs or len(set(wanted)) != len(wanted):
-        raise RequestError(
-            f"columns: found x = {', '.join(inputs)}, y = {y}, yerr = {yerr}, expected at "
-            "least one input and every column once"
-        )
-    found = read_columns(source, wanted)
+    wanted = _wanted(x, y, yerr)
+    found = read_columns(source, [column for part in wanted for column in part], drop_missing)
     try:
-        values, names = _stack(found, inputs)
-        errors = None if yerr is None else found[yerr]
-        return Dataset(values, found[y], errors, name or source.stem, names, y, yerr or "yerr")
+        return _dataset(found, wanted, name or source.name.partition(".")[0], drop_missing)
     except RequestError as error:
         raise RequestError(f"{source}: {error}") from None
 
 
+def _wanted(
+    x: str | Sequence[str], y: str, yerr: str | None
+) -> tuple[list[str], list[str], list[str]]:
+    """Columns of x, y and yerr, each asked for once."""
+    inputs = [x] if isinstance(x, str) else list(x)
+    wanted = inputs, [y], [] if yerr is None else [yerr]
+    every = [column for part in wanted for column in part]
+    for column in every:
+        _check_text("column", column)
+    if not inputs or len(set(every)) != len(every):
+        raise RequestError(
+            f"columns: found x = {', '.join(inputs)}, y = {y}, yerr = {yerr}, expected at "
+            "least one input and every column once"
+        )
+    return wanted
+
+
+def _dataset(
+    found: Columns,
+    wanted: tuple[list[str], list[str], list[str]],
+    name: str,
+    drop_missing: bool,
+) -> Dataset:
+    """The data set of columns that have been read, without incomplete rows if asked."""
+    inputs, (y,), errors = wanted
+    values, labels, dropped = found.values, found.labels, 0
+    if drop_missing:
+        values, dropped = complete_rows(values)
+    x, names = _stack(values, labels, inputs)
+    yerr = values[errors[0]] if errors else None
+    yerr_name = labels[errors[0]] if errors else "yerr"
+    return Dataset(x, values[y], yerr, name, names, labels[y], yerr_name, dropped=dropped)
+
+
 def _stack(
-    found: Mapping[str, np.ndarray], inputs: Sequence[str]
+    found: Mapping[str, np.ndarray], labels: Mapping[str, str], inputs: Sequence[str]
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Input arrays (n,) and (n, k) side by side, and a name for each column."""
     blocks: list[np.ndarray] = []
     names: list[str] = []
     for column in inputs:
-        block = _inputs(_called("x", column), found[column])
+        label = labels[column]
+        block = _inputs(_called("x", label), found[column])
         if blocks and len(block) != len(blocks[0]):
             raise RequestError(
-                f"x ('{inputs[0]}') has {len(blocks[0])} points and x ('{column}') has "
+                f"x ('{labels[inputs[0]]}') has {len(blocks[0])} points and x ('{label}') has "
                 f"{len(block)}, expected as many of one as of the other"
             )
         blocks.append(block)
         wide = block.shape[1]
-        names += [column] if wide == 1 else [f"{column}[{i}]" for i in range(wide)]
+        names += [label] if wide == 1 else [f"{label}[{i}]" for i in range(wide)]
     return (blocks[0] if len(blocks) == 1 else np.hstack(blocks)), tuple(names)

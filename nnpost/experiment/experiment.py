@@ -112,9 +112,17 @@ class Experiment(Section):
             table[key] = toml_value(value)
         return type(self).read(tables)
 
-    def with_data(self, file: str, x: Sequence[str], y: str, yerr: str | None = None) -> Self:
+    def with_data(
+        self,
+        file: str,
+        x: Sequence[str],
+        y: str,
+        yerr: str | None = None,
+        drop_missing: bool = False,
+    ) -> Self:
         """The experiment on columns of a file of one's own instead of its data."""
-        return replace(self, data=DataSettings(file=file, x=tuple(x), y=y, yerr=yerr))
+        data = DataSettings(file=file, x=tuple(x), y=y, yerr=yerr, drop_missing=drop_missing)
+        return replace(self, data=data)
 
     def make_data(self) -> Dataset:
         """The data on the network's scale; labels and counts as they are."""

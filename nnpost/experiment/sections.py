@@ -46,10 +46,15 @@ class DataSettings(Section):
     )
     size: int | None = setting(None, whole(1), "points to make up")
     seed: int | None = setting(None, SEED, "the seed of made-up data")
-    file: str | None = setting(None, TEXT, "a .csv, .npz or .h5 file, from the TOML's folder on")
-    x: tuple[str, ...] | None = setting(None, TEXTS, "the columns of the inputs")
+    file: str | None = setting(
+        None, TEXT, "a .csv, .parquet, .npz or .h5 file, from the TOML's folder on"
+    )
+    x: tuple[str, ...] | None = setting(
+        None, TEXTS, "the columns of the inputs, by name or by number from 1"
+    )
     y: str | None = setting(None, TEXT, "the column of the target")
     yerr: str | None = setting(None, TEXT, "the column of the target's standard deviations")
+    drop_missing: bool = setting(False, TRUTH, "leave rows out in which a cell is missing")
     scale: str | None = setting(
         None,
         one_of(*SCALES),
@@ -104,7 +109,8 @@ class DataSettings(Section):
         if self.file is not None:
             assert self.x is not None
             assert self.y is not None
-            return dataset.read_data(self.file, self.x, self.y, self.yerr, self.name)
+            columns = (self.x, self.y, self.yerr)
+            return dataset.read_data(self.file, *columns, self.name, self.drop_missing)
         if self.name is None:
             self.refuse("name", f"missing; give one of {', '.join(DATASET_NAMES)}, or a file")
         options = {key: getattr(self, key) for key in self.made_up}

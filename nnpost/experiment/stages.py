@@ -108,7 +108,8 @@ class Outcome:
             part for found in (self.comparison, self.card) if found for part in (str(found), "")
         ]
         files = [f"run file  {self.path}", *(f"{kind(file)}    {file}" for file in self.figures)]
-        return "\n".join([*tables, str(self.run.verdict), "", *files])
+        remarks = [f"{remark}\n" for remark in self.run.post.data.remarks]
+        return "\n".join([*tables, *remarks, str(self.run.verdict), "", *files])
 
 
 def kind(file: Path) -> str:
@@ -329,11 +330,12 @@ def make_folder(folder: Path | None) -> None:
 
 
 def announce_warnings(request: Request) -> None:
-    """Say where the data are out of the prior's reach, and why torch computes the densities."""
+    """Say what is wrong with the table, where the data are out of the prior's reach, and why torch
+    computes the densities."""
     because = without_kernels(request.post.net, request.post.device)
     if because:
         announce(request, f"torch computes the densities, not the compiled kernels: {because}")
-    for warning in prior_check(request.post):
+    for warning in (*request.post.data.remarks, *prior_check(request.post)):
         announce(request, f"warning: {warning}")
 
 

@@ -70,6 +70,7 @@ def overview(path: str | os.PathLike[str]) -> dict[str, Any]:
                 "misfit": data.misfit,
                 "scale": None if data.scaling.is_none else data.scaling.to_tree(),
                 "scale_in_words": data.scale_in_words,
+                "remarks": data.remarks,
             },
             "network": {"sizes": post.sizes, "activation": post.activation},
             "chain": chain(path),
@@ -190,6 +191,8 @@ def what_rows(found: Mapping[str, Any]) -> Pairs:
     data, network = found["data"], found["network"]
     plural = "s" if data["inputs"] > 1 else ""
     yield "data", f"{data['name']}: {data['n']:,} points, {data['inputs']} input{plural}"
+    for remark in data["remarks"]:
+        yield "", f"- {remark}"
     if data["scale_in_words"]:
         yield "  seen as", data["scale_in_words"]
     sizes = "-".join(map(str, network["sizes"]))

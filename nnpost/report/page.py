@@ -191,6 +191,7 @@ class Report:
             ("made", str(about.get("created", "not recorded"))),
             ("run file", self.run.path or "in memory alone"),
             ("data", f"{data.name}: {data.n:,} points, {data.inputs} input{plural}"),
+            *(("about the data", remark) for remark in data.remarks),
             *scale_facts(data),
             ("sha256 of the data", data.digest),
             ("network", f"{sizes}, {post.net.activation}, {post.ndim} parameters"),

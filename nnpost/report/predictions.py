@@ -119,11 +119,11 @@ def read_inputs(
     notes: tuple[str, ...] = ()
     try:
         wanted = names if data.yerr is None else [*names, data.yerr_name]
-        found = read_columns(path, wanted)
+        found = read_columns(path, wanted).values
     except NoColumn as missing:
         if missing.name != data.yerr_name or data.yerr is None:
             raise
-        found = read_columns(path, names)
+        found = read_columns(path, names).values
         notes = (
             f"{path} has no column '{data.yerr_name}', the errors of new points, so nothing is "
             "predicted with noise",
