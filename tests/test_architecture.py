@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "comparison",
     "report": "common data storage posterior training diagnostics tempering prediction sampling "
     "comparison",
-    "experiment": "common data network storage posterior training tempering sampling "
+    "experiment": "common data network storage posterior training moves tempering sampling "
     "model_selection comparison figures report",
     "sweep": "common data network storage posterior training diagnostics tempering sampling "
     "comparison experiment",

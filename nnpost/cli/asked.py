@@ -14,9 +14,19 @@ if TYPE_CHECKING:
     from ..experiment.request import Request
     from ..sampling.until import Budget
 
-__all__ = ["asked_experiment", "budget", "levels", "refuse_onto_input", "reopened"]
+__all__ = [
+    "asked_experiment", "budget", "levels", "refuse_no_names", "refuse_onto_input", "reopened",
+]  # fmt: skip
 
 READ, WRITTEN = ("file", "experiment", "data", "sweep", "folder"), ("out", "to", "figures")
+
+
+def refuse_no_names(args: argparse.Namespace) -> None:
+    """Refuse an empty name of a file or folder, which would stand for another one."""
+    for name in (*READ, *WRITTEN):
+        given = getattr(args, name, None)
+        if given is not None and not str(given).strip("\0 "):
+            raise RequestError(f"{name}: found an empty name, expected that of a file or folder")
 
 
 def refuse_onto_input(args: argparse.Namespace) -> None:
@@ -86,6 +96,7 @@ def reopened(
         progress=not args.quiet,
         budget=budget(args),
         detail=args.detail,
+        limit=not args.no_limit,
     )
 
 

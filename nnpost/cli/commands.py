@@ -19,7 +19,14 @@ from typing import TYPE_CHECKING, NoReturn
 
 from ..common.errors import Interrupted, RequestError
 from ..report.beside import json_text
-from .asked import asked_experiment, budget, levels, refuse_onto_input, reopened
+from .asked import (
+    asked_experiment,
+    budget,
+    levels,
+    refuse_no_names,
+    refuse_onto_input,
+    reopened,
+)
 from .parser import parse
 from .signals import ending_signals, exit_status
 
@@ -32,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS", "entry", "main", "run"]
 
+LONGEST = 2000  # characters of what is said of an error
 LIVING = 100_000  # objects more, before any are looked at
 DONE, NOT_CONVERGED, UNUSABLE, INTERNAL = 0, 1, 2, 70
 
@@ -55,6 +63,7 @@ def main(argv: Sequence[str] | None = None, detail: Detail | None = None) -> int
     given = list(sys.argv[1:] if argv is None else argv)
     try:
         args = parse(given)
+        refuse_no_names(args)
         refuse_onto_input(args)
         args.detail = detail
         return carry_out(args, shlex.join(["nnpost", *given]))
@@ -96,8 +105,10 @@ def what_was_kept(interrupt: KeyboardInterrupt, args: argparse.Namespace, line: 
 
 
 def fail(message: str) -> int:
-    """One line on stderr, whatever the message holds."""
-    print(f"nnpost: {' '.join(message.split())}", file=sys.stderr)
+    """One line on stderr, whatever the message holds, of a length that can be read."""
+    line = " ".join(message.split())
+    line = line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}"
+    print(f"nnpost: {line}", file=sys.stderr)
     return UNUSABLE
 
 
@@ -117,6 +128,7 @@ def run(args: argparse.Namespace, line: str) -> int:
         progress=not args.quiet,
         budget=budget(args),
         detail=args.detail,
+        limit=not args.no_limit,
     )
     outcome = stages.run_all(asked)
     print_unless_quiet(args, str(outcome))
@@ -217,8 +229,10 @@ def units(args: argparse.Namespace, line: str) -> int:
     kinds = None if args.activation is None else args.activation.split(",")
     out = None if args.out is None else scan_sizes.writable(args.out)
     experiment, sizes = asked_experiment(args), scan_sizes.sizes_of(args.hidden)
-    folder = scan_sizes.figures_folder(args.figures or f"figures/{experiment.name}")
-    found = scan_sizes.scan_experiment(experiment, sizes, kinds, args.device, not args.quiet)
+    folder = scan_sizes.figures_folder(args.figures or f"figures/{experiment.file_name}")
+    found = scan_sizes.scan_experiment(
+        experiment, sizes, kinds, args.device, not args.quiet, not args.no_limit
+    )
     if out is not None:
         out.write_text(scan_sizes.as_json(found) + "\n", "utf-8")
     files = scan_sizes.write_figure(found, folder)
@@ -245,6 +259,7 @@ def sweep(args: argparse.Namespace, line: str) -> int:
         command=line,
         progress=not args.quiet,
         detail=args.detail,
+        limit=not args.no_limit,
     )
     found = gather(asked.folder, [cell.name for cell in asked.cells])
     print_unless_quiet(args, f"{found}\n\ncells     {asked.folder}")

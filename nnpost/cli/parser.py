@@ -373,4 +373,9 @@ def add_work(parser: Parser) -> None:
         metavar="auto|cpu|cuda",
         help="where to compute; auto takes the CPU, as no GPU has been tried yet",
     )
+    parser.add_argument(
+        "--no-limit",
+        action="store_true",
+        help="also what is estimated to need more memory, disk or time than there is",
+    )
     add_quiet(parser)

@@ -8,6 +8,9 @@ from difflib import get_close_matches
 __all__ = ["Interrupted", "NoColumn", "RequestError", "choose", "nearest"]
 
 
+LONGEST = 100  # characters of a name that is looked for
+
+
 class RequestError(ValueError):
     """The request, or a file it names, cannot be used.
 
@@ -39,7 +42,7 @@ class Interrupted(KeyboardInterrupt):
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the closest of ``names``, or an empty string."""
-    close = get_close_matches(str(name), list(names), n=1, cutoff=0.5)
+    close = get_close_matches(str(name)[:LONGEST], list(names), n=1, cutoff=0.5)
     return f"; did you mean '{close[0]}'?" if close else ""
 
 

@@ -14,7 +14,19 @@ from typing import BinaryIO
 
 from .errors import RequestError
 
-__all__ = ["asked_for", "reserve", "take_place", "whole"]
+__all__ = ["asked_for", "refuse_streams", "reserve", "take_place", "whole"]
+
+
+def refuse_streams(path: str | os.PathLike[str]) -> None:
+    """Refuse a pipe, a device or the like, which may have no end; what is not there passes.
+
+    Raises RequestError.
+    """
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+        raise RequestError(
+            f"{os.fspath(path)}: found a pipe or a device, expected a file on a disk; write what "
+            "it gives to one"
+        )
 
 
 @contextmanager

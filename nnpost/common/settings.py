@@ -27,6 +27,7 @@ __all__ = [
     "Described",
     "Refused",
     "Section",
+    "briefly",
     "checked",
     "either",
     "hint",
@@ -46,6 +47,10 @@ class Refused(ValueError):
     """A rule does not accept a value. Its text, often empty, hints at what may have been meant."""
 
 
+LARGEST = 2**63 - 1  # whole number: in files, in numpy and in torch
+SHOWN = 100  # characters of a value in a message
+
+
 @dataclass(frozen=True)
 class Rule:
     """What a setting accepts: in words, as JSON schema, and as a function of the value.
@@ -59,14 +64,17 @@ class Rule:
 
 
 def whole(least: int) -> Rule:
-    """A whole number of at least ``least``."""
+    """A whole number of at least ``least``, of those that 64 bits have room for."""
 
     def read(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
             raise Refused
+        if int(value) > LARGEST:
+            raise Refused(f" and at most {LARGEST}")
         return int(value)
 
-    return Rule(f"a whole number of at least {least}", {"type": "integer", "minimum": least}, read)
+    schema = {"type": "integer", "minimum": least, "maximum": LARGEST}
+    return Rule(f"a whole number of at least {least}", schema, read)
 
 
 def number(above: float = -math.inf, least: float = -math.inf, below: float = math.inf) -> Rule:
@@ -82,7 +90,10 @@ def number(above: float = -math.inf, least: float = -math.inf, below: float = ma
     def read(value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, Real):
             raise Refused
-        kept = float(value)
+        try:
+            kept = float(value)
+        except OverflowError:  # a whole number beyond all floats
+            raise Refused from None
         if not (math.isfinite(kept) and kept > above and least <= kept < below):
             raise Refused
         return kept
@@ -97,7 +108,7 @@ def one_of(*names: str) -> Rule:
 
     def read(value: Any) -> str:
         if value not in names:
-            raise Refused(nearest(str(value), names))
+            raise Refused(nearest(value, names) if isinstance(value, str) else "")
         return str(value)
 
     words = f"{', '.join(most)} or {last}" if most else last
@@ -185,7 +196,7 @@ def checked(key: str, value: Any, rule: Rule) -> Any:
     try:
         return rule.read(value)
     except Refused as refused:
-        message = f"{key}: found {shown(value)}, expected {rule.words}{refused}"
+        message = f"{key}: found {briefly(value)}, expected {rule.words}{refused}"
         raise RequestError(message) from None
 
 
@@ -261,7 +272,9 @@ class Section:
         if isinstance(table, cls):
             return table
         if not isinstance(table, Mapping):
-            raise RequestError(f"{cls.title}: found {shown(table)}, expected a table [{cls.title}]")
+            raise RequestError(
+                f"{cls.title}: found {briefly(table)}, expected a table [{cls.title}]"
+            )
         for name in table:
             if name not in cls.names():
                 raise RequestError(f"unknown key '{cls.key(name)}'{hint(name, cls.names())}")
@@ -314,11 +327,20 @@ def hint(name: str, known: Iterable[str]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as TOML would write it, for messages; anything else as Python does."""
+    """A value as TOML would write it; anything else as Python does."""
     try:
         return to_toml(value)
     except TypeError:
         return repr(value)
+
+
+def briefly(value: Any) -> str:
+    """The same for messages, which are to stay a line that can be read."""
+    try:
+        text = shown(value)
+    except (RecursionError, ValueError):  # lists in lists without end; a number of 5,000 digits
+        return "a value too large to be shown"
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}… ({len(text):,} characters)"
 
 
 def to_toml(value: Any) -> str:

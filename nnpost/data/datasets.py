@@ -27,6 +27,7 @@ __all__ = [
     "pair_sum",
     "parabola",
     "product_target",
+    "shape",
     "shifted_sine",
     "sine",
     "square",
@@ -150,6 +151,16 @@ def make(name: str, **settings: Any) -> Dataset:
     for key in settings:
         choose(f"{name} setting", key, inspect.signature(function).parameters)
     return function(**settings)
+
+
+def shape(name: str, **settings: Any) -> tuple[int, int]:
+    """How many points and inputs :func:`make` would make, which may be more than there is room for.
+
+    Raises RequestError as it does.
+    """
+    one = make(name, **settings | dict.fromkeys(settings.keys() & {"numbers"}, 1) | {"size": 1})
+    usual = inspect.signature(GENERATORS[name]).parameters["size"].default
+    return settings.get("size", usual), settings.get("numbers", one.inputs)
 
 
 def _rng(size: int, seed: int) -> np.random.Generator:

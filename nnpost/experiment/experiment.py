@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from ..common.errors import RequestError
-from ..common.settings import SEED, TEXT, Section, hint, section, setting, to_toml
+from ..common.files import refuse_streams
+from ..common.settings import SEED, TEXT, Section, briefly, hint, section, setting, to_toml
 from ..sampling.settings import SampleSettings
 from ..tempering.settings import TemperSettings
 from ..training.settings import TrainSettings
@@ -38,6 +39,8 @@ __all__ = [
     "read_toml",
 ]
 
+LONGEST_NAME = 200  # bytes, of the 255 that systems have
+LONGEST = 2**20  # bytes of a file of TOML
 NOT_COMPARED = ("name", "description")  # they determine nothing about a run
 
 
@@ -60,6 +63,14 @@ class Experiment(Section):
     train: TrainSettings = section(TrainSettings)
     temper: TemperSettings = section(TemperSettings)
     sample: SampleSettings = section(SampleSettings)
+
+    @property
+    def file_name(self) -> str:
+        """``name``, where it can be that of a file or folder without leading anywhere else."""
+        away = {*self.name} & {"/", "\\"} or self.name.startswith(".")
+        if away or not self.name.isprintable() or len(self.name.encode()) > LONGEST_NAME:
+            self.refuse("name", f"found {briefly(self.name)}, expected the name of a file")
+        return self.name
 
     @classmethod
     def read(cls, table: Any) -> Self:
@@ -189,7 +200,7 @@ def key_hint(name: str) -> str:
     """The key that was meant by ``name``, which stands in no section: a top one, or any other."""
     keys = {key: part.key(key) for part in SECTIONS.values() for key in part.names()}
     keys |= {key: key for key in Experiment.names()}
-    close = get_close_matches(name, list(keys), n=1)
+    close = get_close_matches(name[:LONGEST_NAME], list(keys), n=1)
     return f"; did you mean '{keys[close[0]]}'?" if close else hint(name, Experiment.names())
 
 
@@ -203,7 +214,7 @@ def toml_value(text: str) -> Any:
     """What follows ``key=`` on a command line: a TOML value, or else a bare word."""
     try:
         table = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # TOMLDecodeError is a ValueError, too
         return text
     return table["value"] if len(table) == 1 else text
 
@@ -214,11 +225,20 @@ def parse_toml(text: str, source: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RequestError(f"{source}: not TOML ({error}); correct that line") from None
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits; [[[[ without end
+        reason = "lists in lists too deep" if isinstance(error, RecursionError) else "a number"
+        raise RequestError(f"{source}: {reason} that no setting has; correct the value") from None
 
 
 def text_of(path: str | os.PathLike[str]) -> str:
     """What is in a file of TOML."""
     try:
+        refuse_streams(path)
+        if os.path.getsize(path) > LONGEST:
+            raise RequestError(
+                f"{os.fspath(path)}: found {os.path.getsize(path):,} bytes, expected at most "
+                f"{LONGEST:,}; give an experiment in TOML"
+            )
         return Path(path).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not a text file"

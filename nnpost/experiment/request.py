@@ -18,8 +18,17 @@ from ..sampling.until import Budget
 from ..storage.read_chain import check_resumable
 from ..storage.runfile import open_run, read_group
 from .experiment import Experiment
+from .needs import Needs, needs
 
-__all__ = ["Request", "check_same", "choose_device", "make_request", "reopen", "stored_experiment"]
+__all__ = [
+    "Request",
+    "check_same",
+    "choose_device",
+    "data_within",
+    "make_request",
+    "reopen",
+    "stored_experiment",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +47,7 @@ class Request:
     resume: bool
     progress: Progress | bool
     command: str | None
+    needs: Needs
     budget: Budget | None = None  # sample until converged, within it
     detail: Detail = FULL  # of the comparison
 
@@ -63,16 +73,18 @@ def make_request(
     command: str | None = None,
     budget: Budget | None = None,
     detail: Detail | None = None,
+    limit: bool = True,
 ) -> Request:
     """Check a whole experiment and where it is to go, without touching a file.
 
-    Figures go to ``figures/NAME`` where no folder is given; False draws none.
+    Figures go to ``figures/NAME`` where no folder is given; False draws none. What needs more
+    memory, disk or time than there is is refused, but without ``limit``.
     """
-    data = experiment.make_data()
+    target = Path("chains", f"{experiment.file_name}.h5") if path is None else Path(path)
+    data, needed = data_within(experiment, target if limit else None)
     part, validation = experiment.split(data)
     post = experiment.build(data, choose_device(device))
     experiment = experiment.resolved(post)
-    target = Path(path or Path("chains", f"{experiment.name}.h5"))
     folder = None if figures is False else Path(figures or Path("figures", target.stem))
     if target.exists():
         with open_run(target):  # refuses what is not a run file, and is never replaced
@@ -83,7 +95,7 @@ def make_request(
         check_data(part, target)
         check_resumable(target)
     return Request(
-        experiment, post, validation, target, folder, resume, progress, command, budget,
+        experiment, post, validation, target, folder, resume, progress, command, needed, budget,
         detail or FULL,
     )  # fmt: skip
 
@@ -100,6 +112,7 @@ def reopen(
     command: str | None = None,
     budget: Budget | None = None,
     detail: Detail | None = None,
+    limit: bool = True,
 ) -> Request:
     """Check the request to run a stage of an existing run file again.
 
@@ -113,11 +126,14 @@ def reopen(
         experiment = experiment.resolved(post)
     else:  # made from Python; what is there can be judged and compared all the same
         experiment = Experiment(name=Path(path).stem)
+    needed = needs(experiment, post.data.n, post.data.inputs)
+    if limit:
+        needed.check(path)
     held_out = read_group(path, "validation")
     validation = None if held_out is None else Dataset.from_tree(held_out)
     folder = None if figures is None else Path(figures)
     return Request(
-        experiment, post, validation, Path(path), folder, resume, progress, command, budget,
+        experiment, post, validation, Path(path), folder, resume, progress, command, needed, budget,
         detail or FULL,
     )  # fmt: skip
 
@@ -138,6 +154,17 @@ def _changed(
                 "`nnpost run` with another --out takes everything"
             )
     return experiment
+
+
+def data_within(experiment: Experiment, path: Path | None) -> tuple[Dataset, Needs]:
+    """The data, and what the whole experiment will need; with ``path``, of its run file, refused
+    where there is not as much, data that are made up before they are made."""
+    data = experiment.make_data() if experiment.data.file is not None else None
+    shape = experiment.data.shape() if data is None else (data.n, data.inputs)
+    needed = needs(experiment, *shape)
+    if path is not None:
+        needed.check(path)
+    return data or experiment.make_data(), needed
 
 
 def choose_device(asked: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from ..common.errors import RequestError
 from ..data.datasets import TRUTHS
 from ..model_selection.scan import scan
 from ..report.info import json_ready
-from .request import choose_device
+from .request import choose_device, data_within
 from .stages import make_folder
 
 if TYPE_CHECKING:
@@ -28,12 +29,18 @@ def scan_experiment(
     activations: Sequence[str] | None = None,
     device: str = "auto",
     progress: bool = True,
+    limit: bool = True,
 ) -> Scan:
     """Scan an experiment's data with its likelihood, prior, training and tempering.
 
-    Raises RequestError, before anything is computed, for what cannot be used.
+    Raises RequestError, before anything is computed, for what cannot be used, and, with ``limit``,
+    for sizes that need more than this machine has.
     """
-    post = experiment.build(device=choose_device(device))
+    largest = replace(experiment.network, hidden=(max(hidden, default=1),))
+    unsampled = replace(experiment.sample, start="tempered", nsteps=1, discard=None, thin=1)
+    whole = replace(experiment, network=largest, sample=unsampled)
+    data, _ = data_within(whole, Path(".") if limit else None)
+    post = experiment.build(data, device=choose_device(device))
     return scan(
         post,
         hidden,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..common.settings import (
     POSITIVE,
@@ -111,10 +111,21 @@ class DataSettings(Section):
             assert self.y is not None
             columns = (self.x, self.y, self.yerr)
             return dataset.read_data(self.file, *columns, self.name, self.drop_missing)
+        name, options = self._generator()
+        return datasets.make(name, **options)
+
+    def shape(self) -> tuple[int, int]:
+        """Points and inputs of made-up data, before they are made."""
+        from ..data import datasets
+
+        name, options = self._generator()
+        return datasets.shape(name, **options)
+
+    def _generator(self) -> tuple[str, dict[str, Any]]:
         if self.name is None:
             self.refuse("name", f"missing; give one of {', '.join(DATASET_NAMES)}, or a file")
         options = {key: getattr(self, key) for key in self.made_up}
-        return datasets.make(self.name, **{k: v for k, v in options.items() if v is not None})
+        return self.name, {k: v for k, v in options.items() if v is not None}
 
 
 @dataclass(frozen=True)

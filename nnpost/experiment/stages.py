@@ -68,6 +68,7 @@ def run(
     device: str = "auto",
     progress: bool = True,
     budget: Budget | None = None,
+    limit: bool = True,
 ) -> Run:
     """Carry out an experiment: train, temper, sample, diagnose, compare, show.
 
@@ -80,6 +81,7 @@ def run(
         device: "auto", "cpu" or "cuda"; "auto" takes the CPU (docs/benchmarks.md says why).
         progress: show bars, or plain lines where there is no terminal.
         budget: sample on until the verdict holds, or until this is spent.
+        limit: refuse what needs more memory, disk or time than there is, by an estimate.
 
     Raises:
         RequestError: the request makes no sense, or a file cannot be used. Nothing has then
@@ -88,8 +90,9 @@ def run(
     asked = experiment if isinstance(experiment, Experiment) else load_experiment(experiment)
     asked = asked if seed is None else replace(asked, seed=seed)
     request = make_request(
-        asked, path, figures, resume=resume, device=device, progress=progress, budget=budget
-    )
+        asked, path, figures, resume=resume, device=device, progress=progress, budget=budget,
+        limit=limit,
+    )  # fmt: skip
     return run_all(request).run
 
 
@@ -125,6 +128,7 @@ def run_all(request: Request) -> Outcome:
         resume = request.resume and request.path.exists()
         with stage("training", kept=resume):
             make_folder(request.figures)
+            announce(request, f"needs {request.needs}")
             announce_warnings(request)
             fits = read_stage(request.path, Fits) if resume else None
             if fits is None:

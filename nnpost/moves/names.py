@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..posterior.posterior import Posterior
 
-__all__ = ["MOVES", "PROPOSALS", "WARMUP", "chosen_moves", "uses_gradients"]
+__all__ = [
+    "MOVES",
+    "PROPOSALS",
+    "WARMUP",
+    "along_gradients",
+    "chosen_moves",
+    "uses_gradients",
+]
 
 # Proposals over all parameters, by the module and the class: a new one is its file and a line here.
 PROPOSALS = {
@@ -34,5 +41,9 @@ def uses_gradients(moves: str, post: Posterior) -> bool:
 
     Other moves only combine walkers and stay within what an ensemble spans.
     """
-    sampled = post.ndim - post.net.n_output
+    return along_gradients(moves, post.ndim - post.net.n_output)
+
+
+def along_gradients(moves: str, sampled: int) -> bool:
+    """The same for so many parameters in front of the output layer."""
     return moves == "hmc" or (moves == "collapsed" and sampled > MANY)

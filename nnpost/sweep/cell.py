@@ -32,7 +32,8 @@ LEFT_OPEN = ("data.file",)  # what of an experiment need not be as in its run fi
 class Cell:
     """One experiment of a sweep. Its folder holds all that belongs to it and nothing else.
 
-    ``device``, ``command`` and ``detail`` are as for a request; they do not change what a cell is.
+    ``device``, ``command``, ``limit`` and ``detail`` are as for a request; they do not change what
+    a cell is.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Cell:
     experiment: Experiment
     device: str = "auto"
     command: str | None = None
+    limit: bool = True
     detail: Detail = field(default=FULL, repr=False)
 
     @property

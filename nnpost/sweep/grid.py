@@ -12,6 +12,7 @@ them. All cells are checked before anything is computed.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -20,13 +21,14 @@ from pathlib import Path
 from typing import Any
 
 from ..common.errors import RequestError
-from ..common.settings import hint, shown
+from ..common.settings import briefly, hint, shown
 from ..experiment.experiment import SECTIONS, Experiment, read_toml
 from .cell import Cell, cell_name
 
 __all__ = ["Sweep", "load_sweep"]
 
 SECTION = "sweep"
+MOST = 100_000  # cells
 EXAMPLE = "as in network.hidden = [1, 2]"
 
 
@@ -60,8 +62,8 @@ def load_sweep(
     try:
         grid = _grid(tables.pop(SECTION, None))
         base = Experiment.read(tables).with_settings(_beside(grid, settings))
-        name = base.name if base.name != Experiment.name else Path(path).stem
-        home = Path(folder or Path("chains", name))
+        base = replace(base, name=Path(path).stem) if base.name == Experiment.name else base
+        home = Path("chains", base.file_name) if folder is None else Path(folder)
         cells = tuple(_cells(base, grid, Path(path).absolute().parent, home.absolute()))
     except RequestError as error:
         raise RequestError(f"{source}: {error}") from None
@@ -71,7 +73,7 @@ def load_sweep(
 def _grid(table: Any) -> dict[str, list[Any]]:
     """The lists of values by ``section.key``, however TOML nests them."""
     if not isinstance(table, Mapping) or not table:
-        found = "no [sweep]" if table is None else f"[sweep] = {shown(table)}"
+        found = "no [sweep]" if table is None else f"[sweep] = {briefly(table)}"
         raise RequestError(
             f"found {found}, expected a table of keys and lists of values, {EXAMPLE}; for one "
             "experiment use `nnpost run`"
@@ -81,7 +83,7 @@ def _grid(table: Any) -> dict[str, list[Any]]:
         _check_key(key)
         if not isinstance(values, list) or not values:
             raise RequestError(
-                f"sweep.{key}: found {shown(values)}, expected a list of one or more values, "
+                f"sweep.{key}: found {briefly(values)}, expected a list of one or more values, "
                 f"{EXAMPLE}"
             )
     return grid
@@ -118,6 +120,11 @@ def _cells(
     base: Experiment, grid: Mapping[str, list[Any]], origin: Path, home: Path
 ) -> Iterator[Cell]:
     """All combinations, the last key of the grid changing fastest."""
+    count = math.prod(map(len, grid.values()))
+    if count > MOST:
+        raise RequestError(
+            f"[sweep]: found {count:,} cells, expected at most {MOST:,}; ask for fewer"
+        )
     seen: dict[str, str] = {}
     for values in product(*grid.values()):
         words = ", ".join(f"{k} = {shown(v)}" for k, v in zip(grid, values, strict=True))

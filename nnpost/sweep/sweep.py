@@ -49,12 +49,13 @@ def run_sweep(
     command: str | None = None,
     progress: Progress | bool = True,
     detail: Detail | None = None,
+    limit: bool = True,
 ) -> dict[str, Failure]:
     """Carry out all cells of a sweep that are not finished, and return those that have failed.
 
     Args:
         workers: where; processes of this machine if not given.
-        device, command, detail: as for the request of each cell.
+        device, command, detail, limit: as for the request of each cell.
         progress: True for a bar, or a function called as ``progress(done, total, text)``.
 
     Raises:
@@ -64,7 +65,8 @@ def run_sweep(
     needs("distributed", "dask")
     where = Workers() if workers is None else workers
     cells = [
-        replace(cell, device=device, command=command, detail=detail or FULL) for cell in sweep.cells
+        replace(cell, device=device, command=command, detail=detail or FULL, limit=limit)
+        for cell in sweep.cells
     ]
     try:
         with lock(sweep.folder / "sweep"):

@@ -80,6 +80,7 @@ def _request(cell: Cell, version: str, report: Report) -> Request:
         progress=report,
         command=cell.command,
         detail=cell.detail,
+        limit=cell.limit,
     )
 
 

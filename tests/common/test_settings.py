@@ -136,7 +136,8 @@ def test_a_section_says_in_words_and_as_schema_what_it_accepts():
     inner = schema["properties"]["inner"]
     assert inner["description"] == "the inner one"
     assert inner["properties"]["size"] == {
-        "type": "integer", "minimum": 1, "default": 3, "description": "how large",
+        "type": "integer", "minimum": 1, "maximum": 2**63 - 1, "default": 3,
+        "description": "how large",
     }  # fmt: skip
     assert "default" not in inner["properties"]["name"]
     accepts = jsonschema.Draft202012Validator(schema).is_valid

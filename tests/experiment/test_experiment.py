@@ -62,9 +62,9 @@ scales = st.floats(1e-100, 1e100, exclude_min=True, exclude_max=True)
 @given(
     description=texts,
     std=st.one_of(scales, st.dictionaries(texts, scales, min_size=1)),
-    hidden=st.lists(st.integers(1, 10**30)),
+    hidden=st.lists(st.integers(1, 2**63 - 1)),
     file=texts,
-    seed=st.integers(0),
+    seed=st.integers(0, 2**63 - 1),
 )
 def test_any_experiment_survives_toml(description, std, hidden, file, seed):
     experiment = replace(

@@ -1,5 +1,7 @@
 """What bad input gets: exit status 2, one line that says what to do, and no file touched."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -374,3 +376,51 @@ def test_what_cannot_be_exported(refused, run_file):
     assert "no fits yet" in refused("export", run_file, "--what", "map", "--to", "a.npy")
     assert "no chain yet" in refused("export", run_file, "--what", "samples", "--to", "a.npy")
     assert "no chain yet" in refused("corner", run_file)
+
+
+@pytest.mark.parametrize("value", ["[" * 600, "9" * 5000, f"0x{'f' * 5000}", "{a=" * 600])
+def test_values_without_end_are_refused_in_a_line(refused, value):
+    for key in ("train.epochs", "seed", "network.hidden", "sample.moves", "prior.std"):
+        line = refused("run", "parabola", "--set", f"{key}={value}")
+        assert f"{key}: found" in line
+        assert len(line) < 500
+
+
+@pytest.mark.parametrize("text", ["seed = " + "[" * 5000, "seed = " + "9" * 5000, "a" * 2**21])
+def test_toml_without_end_is_refused_in_a_line(refused, tmp_path, text):
+    (tmp_path / "my.toml").write_text(text)
+    for command in ("run", "sweep"):
+        line = refused(command, tmp_path / "my.toml")
+        assert "my.toml" in line
+        assert len(line) < 500
+
+
+@pytest.mark.parametrize("name", ["../../x", "/tmp/x", "..", ".hidden", "a\\b", "x" * 300, "a\nb"])
+def test_a_name_that_leads_elsewhere_is_refused(refused, tmp_path, name):
+    assert "name: found" in refused("run", "parabola", "--set", f"name={json.dumps(name)}")
+    (tmp_path / "my.toml").write_text(
+        f'name = {json.dumps(name)}\ndata.name = "parabola"\nsweep.seed = [1, 2]\n'
+    )
+    assert "name: found" in refused("sweep", tmp_path / "my.toml")
+
+
+@pytest.mark.parametrize("option", ["--out", "--figures", "--data"])
+def test_an_empty_name_is_refused(refused, option):
+    line = refused("run", "parabola", option, "")
+    assert f"{option[2:]}: found an empty name, expected that of a file or folder" in line
+
+
+def test_a_pipe_or_device_is_refused(refused, tmp_path):
+    os.mkfifo(tmp_path / "pipe.toml")
+    (tmp_path / "zero.toml").symlink_to("/dev/zero")
+    for name in ("pipe.toml", "zero.toml"):
+        for command in ("run", "sweep"):
+            assert f"{name}: found a pipe or a device" in refused(command, name)
+
+
+def test_more_cells_than_anybody_waits_for_are_refused(refused, tmp_path):
+    values = list(range(1000))
+    (tmp_path / "my.toml").write_text(
+        f'data.name = "parabola"\n[sweep]\nseed = {values}\ntrain.epochs = {values[1:]}\n'
+    )
+    assert "found 999,000 cells, expected at most 100,000" in refused("sweep", "my.toml")

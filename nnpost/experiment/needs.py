@@ -1,0 +1,97 @@
+"""What an experiment will need: memory, room on the disk, and roughly time. The one place that
+estimates, from settings and the size of the data alone, before any array is made of them.
+
+Memory and disk are upper bounds that were measured (tests/experiment/test_needs.py holds runs
+against them). Time is a count of multiplications at the speed of one usual core, right to a factor
+of some five: enough to tell minutes from years.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from ..common.errors import RequestError
+from ..common.machine import disk_room, duration, in_bytes, memory
+from ..moves.names import along_gradients
+from ..network.layout import ndim, sizes
+from ..training.polish import POLISH
+from ..training.sgd import Work
+from .experiment import Experiment
+
+__all__ = ["Needs", "needs"]
+
+GAUSSIAN = (None, "mse", "gaussian")  # likelihoods whose output layer is integrated out
+LIBRARIES = 600e6  # bytes: torch, numba and the rest, and the blocks that all work goes through
+SPEED = 1e9  # multiplications a second in sums over the data,
+DENSE = 5e9  # and in products of matrices
+OVERHEAD = 10.0  # seconds that do not depend on sizes
+RUNG = 35  # gradients for every sweep of a particle, all rungs of a ladder and its pilots together
+TRAJECTORY = 15  # gradients of a step along them
+CLIMB = 100  # steps of a climb to a maximum
+LONGEST = 30 * 86_400  # seconds: more is taken for a mistake
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Bytes of memory and disk, at the most, and roughly seconds."""
+
+    memory: float
+    disk: float
+    seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"up to {in_bytes(self.memory)} of memory and {in_bytes(self.disk)} of the disk, and "
+            f"very roughly {duration(self.seconds)}"
+        )
+
+    def check(self, path: str | os.PathLike[str] | None = None) -> None:
+        """Refuse what this machine does not have; ``path`` is where the run file is to go.
+
+        Raises RequestError.
+        """
+        over = "ask for less, or with --no-limit where you know better"
+        if self.memory > memory():
+            raise RequestError(
+                f"the request needs {self}; this machine has {in_bytes(memory())} of memory: {over}"
+            )
+        if path is not None and self.disk > disk_room(path):
+            raise RequestError(
+                f"the request needs {self}; {in_bytes(disk_room(path))} are free for {path}: {over}"
+            )
+        if self.seconds > LONGEST:
+            raise RequestError(
+                f"the request needs {self}; more than {duration(LONGEST)} are taken for a mistake: "
+                f"{over}"
+            )
+
+
+def needs(experiment: Experiment, points: int, inputs: int) -> Needs:
+    """What all stages of an experiment on data of this size will need."""
+    train, sample, hidden = experiment.train, experiment.sample, experiment.network.hidden
+    n, outer = float(points), sizes(inputs, hidden)[-2] + 1
+    p = float(ndim(inputs, hidden) + 2)  # with those of the noise, whether there are any or not
+    auto = "collapsed" if experiment.likelihood.kind in GAUSSIAN else "hmc"
+    gradients = along_gradients(auto if sample.moves == "auto" else sample.moves, int(p) - outer)
+    walkers = sample.ensembles * float(sample.nwalkers or (8 if gradients else max(32, 2 * p)))
+    tempered = sample.ensembles * float(experiment.temper.particles) * (sample.start == "tempered")
+    starts = min(train.restarts, 2.0 * (POLISH.best + POLISH.spread))
+    curves = 2.0 * min(train.epochs, Work.records) * train.restarts
+    chain = 8.0 * sample.rows * walkers * (p + 1)
+    data, fits = 8 * n * (inputs + 2), 8 * (train.restarts * (p + 2) + curves)
+
+    one = n * (p + outer**2)  # multiplications of one gradient with the output layer integrated out
+    taken = n if train.batches != "windows" or train.batch_size is None else train.batch_size
+    steps = (
+        float(train.restarts) * train.epochs * taken * p
+        + tempered * RUNG * max(2, experiment.temper.steps // 4) * one
+        + float(sample.nsteps) * walkers * (TRAJECTORY if gradients else 1.5) * one
+    )
+    climbs = 3 * starts * CLIMB * (n * p**2 + p**3)
+    return Needs(
+        memory=LIBRARIES + 8 * data + 8 * fits + 8 * 4 * (starts + sample.ensembles) * p**2
+        + 8 * 30 * tempered * p + 5 * chain,
+        disk=1e5 + data + fits + 8 * tempered * p + 1.1 * chain,
+        seconds=OVERHEAD + steps / SPEED + climbs / DENSE,
+    )  # fmt: skip
