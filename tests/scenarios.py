@@ -11,15 +11,16 @@ from nnpost.posterior.output_layer import OutputLayer
 from nnpost.posterior.prior import Normals
 
 
-def curve(units=1, activation="sigmoid", sigma=0.2, std=3.0, n=20, inputs=1):
+def curve(units=1, activation="sigmoid", sigma=0.2, std=3.0, n=20, inputs=1, bias=True, skip=False):
     """A small problem with unequal prior scales, so that a wrong one shows."""
     rng = np.random.default_rng(5)
     x = rng.uniform(-2, 2, (n, inputs))
     y = np.sin(2 * x[:, 0]) + 0.1 * rng.standard_normal(n)
-    scales = {"input_weights": std, "biases": 2.0, "output_weights": 2.5, "output_bias": 1.5}
-    return Posterior(
-        MLP(inputs, (units,), activation), Dataset(x, y), Gaussian(sigma), GaussianPrior(scales)
-    )
+    scales = {"input_weights": std, "output_weights": 2.5}
+    scales |= {"biases": 2.0, "output_bias": 1.5} if bias else {}
+    scales |= {"skip_weights": 0.7} if skip else {}
+    net = MLP(inputs, (units,), activation, bias, skip)
+    return Posterior(net, Dataset(x, y), Gaussian(sigma), GaussianPrior(scales))
 
 
 def quadrature(post):

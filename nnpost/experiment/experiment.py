@@ -152,7 +152,7 @@ class Experiment(Section):
         part, _ = self.split(self.make_data() if data is None else data)
         likelihood, prior = self.likelihood.resolved(self.data), self.prior.resolved(self.data)
         assert prior.std is not None
-        net = MLP(part.inputs, self.network.hidden, self.network.activation)
+        net = MLP(part.inputs, **self.network.table())
         noise = likelihood_from_tree({"likelihood": likelihood.kind, **likelihood.table()})
         if likelihood.sigma == "infer" and (part.y == part.y[0]).all():
             raise RequestError(

@@ -133,13 +133,22 @@ class NetworkSettings(Section):
     """``[network]``: units of each hidden layer, and their activation."""
 
     title = "network"
-    about = "units of the hidden layers, and their activation"
+    about = "units of the hidden layers, their activation, and what else there is"
     hidden: tuple[int, ...] = setting((2,), wholes(1), "units of each hidden layer; [] has none")
     activation: str = setting(
         "sigmoid",
         one_of(*ACTIVATION_NAMES),
         "that of all hidden layers; torch, more slowly, computes silu and gelu",
     )
+    bias: bool = setting(True, TRUTH, "whether layers have biases; torch computes without")
+    skip: bool = setting(
+        False, TRUTH, "whether the inputs go to the output layer, too; torch computes with"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.skip and not self.hidden:
+            self.refuse("skip", "there is no hidden layer to go past; leave it out")
 
 
 @dataclass(frozen=True)
@@ -201,7 +210,7 @@ class PriorSettings(Section):
         None,
         either(SCALE, table_of(SCALE)),
         "standard deviations: of all, or a table of input_weights, hidden_weights, biases, "
-        "output_weights and output_bias; what is left out has the default, "
+        "output_weights, skip_weights and output_bias; what is left out has the default, "
         f"{PRIOR_STD:g}, or {SCALED_PRIOR_STD:g} on data that are scaled",
     )
     log_sigma_std: float = setting(3.0, SCALE, "that of log sigma, where sigma is inferred")

@@ -112,11 +112,10 @@ def unit_by_unit(net: MLP, ndim: int) -> list[list[int]]:
     """
     if len(net.hidden) != 1:
         return [list(range(ndim))]
-    d, units = net.inputs, net.hidden[0]
-    groups = [
-        [*range(u * d, (u + 1) * d), units * d + u, units * (d + 1) + u] for u in range(units)
-    ]
-    return [*groups, list(range(units * (d + 2), ndim))]
+    (w, b), (a, _) = net.layers(np.arange(net.ndim))
+    groups = [[*w[u].tolist(), *b[u : u + 1].tolist(), int(a[0, u])] for u in range(len(w))]
+    shown = {i for group in groups for i in group}
+    return [*groups, [i for i in range(ndim) if i not in shown]]
 
 
 def _choose(net: MLP, labels: list[str], parameters: Sequence[int | str] | None) -> list[int]:
@@ -294,8 +293,7 @@ def _explain(
         empty["markeredgewidth"] = 0.9
         handles.append(point_handle("SGD", "hollow: beyond the axes", color=GREY, **empty))
     data, net = run.post.data, run.post.net
-    facts = [f"{data.name}: {data.n} points", f"network {'-'.join(map(str, net.sizes))}"]
-    facts[1] += f", {net.activation}" if net.hidden else ""
+    facts = [f"{data.name}: {data.n} points", f"network {net.words}"]
     if shown > 1:
         facts.append(f"contours: {', '.join(f'{level:.0%}' for level in CONTOURS)} of the draws")
     if copies is not None and copies > 1:

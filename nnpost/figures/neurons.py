@@ -64,7 +64,7 @@ def contributions(post: Posterior, theta: NDArray[Any], x: NDArray[Any]) -> NDAr
     alone = np.tile(theta, (units, 1))
     outputs = slice(post.net.n_hidden, post.net.n_hidden + units)
     alone[:, outputs] *= np.eye(units)
-    alone[:, outputs.stop] = 0  # the output bias
+    alone[:, outputs.stop : post.net.ndim] = 0  # a skip, and the output bias
     return np.asarray(post.predict(alone, x[:, None]) - post.data.scaling.y_centre)
 
 

@@ -25,7 +25,6 @@ from ..common.settings import COUNT, SEED, checked
 from ..data.dataset import Dataset
 from ..data.grids import grid
 from ..diagnostics.survey import Survey
-from ..network.mlp import MLP
 from ..posterior.posterior import Posterior
 from ..tempering.around_maxima import around_maxima
 from ..tempering.settings import TemperSettings
@@ -78,7 +77,7 @@ def scan(
             shown = ", ".join(map(str, values)) or "nothing"
             raise RequestError(f"{what}: found {shown}, expected one or more, each once")
     posts = [
-        replace(post, net=MLP(post.data.inputs, (units,), kind))
+        replace(post, net=replace(post.net, hidden=(units,), activation=kind))
         for kind in kinds
         for units in hidden
     ]

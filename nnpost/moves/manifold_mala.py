@@ -76,7 +76,8 @@ class ManifoldMALA:
         hidden = np.delete(post.scales, range(post.net.n_hidden, post.net.ndim))
         self.prior = hidden**-2.0
         self.outputs = post.scales[post.net.n_hidden : post.net.ndim] ** -2.0
-        self.outputs[-1] = 0.0
+        if post.net.bias:
+            self.outputs[-1] = 0.0
 
     def propose(self, s: np.ndarray, c: np.ndarray, rng: Random) -> tuple[np.ndarray, np.ndarray]:
         flat = s.reshape(-1, s.shape[2])

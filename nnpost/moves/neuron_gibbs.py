@@ -56,9 +56,9 @@ class NeuronGibbs:
         self.post, self.candidates, self.sharing = post, candidates, sharing
         self.blocks = np.array(neuron_blocks(post.net))  # (U, d + 1)
         self.scales = post.scales[self.blocks[0]]
-        self.output_precision = float(post.scales[post.net.n_hidden]) ** -2
+        self.outputs = self._output_precisions()
         self.engine = OutputLayer(post).on_quadrature().engine
-        self.near = UnitsNearData.of(post.data.x, candidates.steepness)
+        self.near = UnitsNearData.of(post.data.x, candidates.steepness, post.net.bias)
 
     def propose(self, s: np.ndarray, c: np.ndarray, rng: Random) -> tuple[np.ndarray, np.ndarray]:
         q, log_ratio = self.replace(s.reshape(-1, s.shape[2]), rng)
@@ -85,7 +85,7 @@ class NeuronGibbs:
         fresh = self._draw(groups, rng)
         old = h[:, self.blocks][row, which]
         tau = self.post.noise(h).tau
-        now, new = self.engine.replacement(h, tau, self.output_precision, which, fresh, group)
+        now, new = self.engine.replacement(h, tau, self.outputs, which, fresh, group)
         now = beta * now + self._log_prior(old)
         new = beta * new + self._log_prior(fresh)[group]
         log_w = np.c_[now - self._log_density(old), new - self._log_density(fresh)[group]]
@@ -96,6 +96,15 @@ class NeuronGibbs:
         units = np.where(moved[:, None], fresh[group, chosen], old)
         np.put_along_axis(q, self.blocks[which], units, 1)
         return q, np.where(moved, new[row, chosen] - now, 0.0)
+
+    def _output_precisions(self) -> np.ndarray:
+        """1/s² of the output layer (K,), one for all output weights, 0 of the bias."""
+        net = self.post.net
+        found: np.ndarray = self.post.scales[net.n_hidden : net.ndim] ** -2.0
+        found[: net.hidden[-1]] = float(self.post.scales[net.n_hidden]) ** -2
+        if net.bias:
+            found[-1] = 0.0
+        return found
 
     # -- candidates: prior, and units of several steepnesses that switch where the data are --------
 

@@ -21,7 +21,8 @@ def hidden_jacobian(net: MLP, theta: Tensor, x: Tensor) -> Tensor:
     layers = net.layers(theta)
     units, slopes = [x.T.expand(len(theta), -1, -1)], []
     for w, b in layers[:-1]:
-        value, slope = _with_slope(net.activation, w @ units[-1] + b.unsqueeze(2))
+        z = w @ units[-1]
+        value, slope = _with_slope(net.activation, z + b.unsqueeze(2) if net.bias else z)
         units.append(value)
         slopes.append(slope)
     back = layers[-1][0].mT
@@ -29,7 +30,7 @@ def hidden_jacobian(net: MLP, theta: Tensor, x: Tensor) -> Tensor:
     for (w, _), before, slope in zip(layers[-2::-1], units[-2::-1], slopes[::-1], strict=True):
         delta = back * slope
         weights = delta.unsqueeze(2) * before.unsqueeze(1)
-        parts = [weights.flatten(1, 2), delta, *parts]
+        parts = [weights.flatten(1, 2), *([delta] if net.bias else []), *parts]
         back = w.mT @ delta
     return torch.cat(parts, 1) if parts else theta.new_zeros(len(theta), 0, len(x))
 

@@ -1,8 +1,9 @@
 """Multilayer perceptrons as flat vectors.
 
 A network is a frozen description; its parameters are a vector ``theta`` in torch's own order,
-exactly ``torch.nn.utils.parameters_to_vector(module.parameters())`` of the ``nn.Sequential``
-that :meth:`MLP.to_torch` builds. Many networks are a batch of vectors, shape (..., P).
+exactly ``torch.nn.utils.parameters_to_vector(module.parameters())`` of the module that
+:meth:`MLP.to_torch` builds, an ``nn.Sequential`` or, with a skip connection, a
+:class:`SkipNetwork`. Many networks are a batch of vectors, shape (..., P).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from torch.nn import functional as F
 from ..common.errors import RequestError, choose
 from . import layout
 
-__all__ = ["ACTIVATIONS", "MLP", "Activation", "from_torch"]
+__all__ = ["ACTIVATIONS", "MLP", "Activation", "SkipNetwork", "from_torch"]
 
 Symmetry = Literal["odd", "sigmoid", "relu", "linear", "none"]
 
@@ -62,13 +63,17 @@ ACTIVATIONS = {
 class MLP:
     """A network ``inputs → hidden[0] → … → 1`` with one activation and a linear output.
 
-    ``hidden=()`` is a linear network. Raises RequestError for sizes that are not positive
-    integers and for an unknown activation.
+    ``hidden=()`` is a linear network. Without ``bias`` no layer has any. With ``skip`` the inputs
+    go to the output layer, too: f(x) = Σ_j a_j φ_j + v·x + c, of which (a, v, c) is the output
+    layer. Raises RequestError for sizes that are not positive integers, an unknown activation, and
+    a skip past no hidden layer.
     """
 
     inputs: int = 1
     hidden: tuple[int, ...] = ()
     activation: str = "sigmoid"
+    bias: bool = True
+    skip: bool = False
 
     def __post_init__(self) -> None:
         hidden = self.hidden if isinstance(self.hidden, Iterable) else (self.hidden,)
@@ -80,6 +85,11 @@ class MLP:
                     "least 1; for a network without a hidden layer give hidden = []"
                 )
         choose("activation", self.activation, ACTIVATIONS)
+        if self.skip and not self.hidden:
+            raise RequestError(
+                "network: found skip without a hidden layer, where the output is linear in the "
+                "inputs as it is; leave skip out"
+            )
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
@@ -89,47 +99,66 @@ class MLP:
     @cached_property
     def ndim(self) -> int:
         """P, the number of weights and biases."""
-        return layout.ndim(self.inputs, self.hidden)
+        return layout.ndim(self.inputs, self.hidden, self.bias, self.skip)
+
+    @cached_property
+    def shapes(self) -> list[tuple[int, int]]:
+        """What goes in and what comes out of every layer."""
+        return layout.shapes(self.inputs, self.hidden, self.skip)
 
     @cached_property
     def n_output(self) -> int:
-        """K, the number of parameters of the output layer: its weights and its bias."""
-        return self.sizes[-2] + 1
+        """K, the number of parameters of the output layer: its weights and its bias, if any."""
+        return self.shapes[-1][0] + self.bias
 
     @cached_property
     def n_hidden(self) -> int:
         """The number of parameters in front of the output layer."""
         return self.ndim - self.n_output
 
+    @property
+    def words(self) -> str:
+        """Its sizes, its activation, and what is not usual."""
+        return layout.words(self.inputs, self.hidden, self.activation, self.bias, self.skip)
+
     @cached_property
     def labels(self) -> list[str]:
         """LaTeX labels in the order of theta, units counted from 1."""
-        return layout.labels(self.inputs, self.hidden)
+        return layout.labels(self.inputs, self.hidden, self.bias, self.skip)
 
     @cached_property
     def kinds(self) -> tuple[str, ...]:
         """What each parameter is; "hidden_weights" are those between two hidden layers."""
-        return layout.kinds(self.inputs, self.hidden)
+        return layout.kinds(self.inputs, self.hidden, self.bias, self.skip)
 
     def layers(self, theta: Any) -> list[tuple[Any, Any]]:
-        """Views of ``theta`` (..., ≥P) as [(W (..., out, in), b (..., out)), …], layer by layer."""
+        """Views of ``theta`` (..., ≥P) as [(W (..., out, in), b (..., out)), …], layer by layer.
+
+        W is what units are multiplied with, or inputs where there are none in front; not a skip's
+        weights. b is (..., 0) without biases.
+        """
         views, at = [], 0
-        for i, o in zip(self.sizes, self.sizes[1:], strict=False):
-            w = theta[..., at : at + i * o].reshape(*theta.shape[:-1], o, i)
-            b = theta[..., at + i * o : at + i * o + o]
-            views.append((w, b))
-            at += o * (i + 1)
+        for (i, o), units in zip(self.shapes, self.sizes, strict=False):
+            w = theta[..., at : at + i * o].reshape(*theta.shape[:-1], o, i)[..., :units]
+            at += i * o
+            views.append((w, theta[..., at : at + o * self.bias]))
+            at += o * self.bias
         return views
 
     def features(self, hidden: Tensor, x: Tensor) -> Tensor:
-        """Inputs of the output layer: (B, ≥n_hidden), (n, d) -> (B, K, n), the last row ones.
+        """Inputs of the output layer: (B, ≥n_hidden), (n, d) -> (B, K, n).
 
         ``hidden`` may be a full theta. The output layer maps them by ``o @ features`` with
-        o = (a, c).
+        o = (a, c), or (a, v, c) where there is a skip: the last row is ones if it has a bias.
         """
         parts = hidden[:, : self.n_hidden].split(self._parts[:-2], dim=1)
         units = self._last_units(parts, x).expand(len(hidden), -1, -1)
-        return torch.cat([units, units.new_ones(1, 1, 1).expand(len(hidden), 1, len(x))], dim=1)
+        return torch.cat([units, self.beside(x).expand(len(hidden), -1, -1)], dim=1)
+
+    def beside(self, x: Tensor) -> Tensor:
+        """What the output layer is fed beside the units: x (n, d) -> (n_output − U, n)."""
+        rows = x.T if self.skip else x.T[:0]
+        return torch.cat([rows, rows.new_ones(int(self.bias), len(x))])
 
     def forward(self, theta: Tensor, x: Tensor) -> Tensor:
         """Outputs f(x): theta (..., ≥P), x (n, d) -> (..., n). Entries after P are ignored."""
@@ -138,7 +167,9 @@ class MLP:
         units = self._last_units(hidden, x)
         if not hidden:  # all networks share the inputs themselves
             units = units.expand(flat.shape[0], -1, -1)
-        out = torch.baddbmm(c.unsqueeze(2), a.unsqueeze(1), units).squeeze(1)
+        if self.skip:
+            units = torch.cat([units, x.T.expand(flat.shape[0], -1, -1)], dim=1)
+        out = _affine(c.unsqueeze(2), a.unsqueeze(1), units).squeeze(1)
         return out if theta.dim() == 2 else out.reshape(*theta.shape[:-1], x.shape[0])
 
     def _last_units(self, hidden: Sequence[Tensor], x: Tensor) -> Tensor:
@@ -148,18 +179,18 @@ class MLP:
         for w, b, i in zip(hidden[::2], hidden[1::2], self.sizes, strict=False):
             shift = b.unsqueeze(2)
             if i == 1:
-                z = torch.addcmul(shift, w.unsqueeze(2), units)
+                once = w.unsqueeze(2)
+                z = torch.addcmul(shift, once, units) if self.bias else once * units
             else:
                 every = units if units.dim() == 3 else units.expand(len(w), -1, -1)
-                z = torch.baddbmm(shift, w.unflatten(1, (-1, i)), every)
+                z = _affine(shift, w.unflatten(1, (-1, i)), every)
             units = function(z)
         return units
 
     @cached_property
     def _parts(self) -> list[int]:
         """Lengths of W and b of every layer, in the order of theta."""
-        pairs = zip(self.sizes, self.sizes[1:], strict=False)
-        return [length for i, o in pairs for length in (i * o, o)]
+        return [length for i, o in self.shapes for length in (i * o, o * self.bias)]
 
     def initial(self, restarts: int, seed: int = 0, init: str = "torch") -> np.ndarray:
         """Random starting vectors, (restarts, P); row r depends on ``seed`` and r alone.
@@ -172,21 +203,27 @@ class MLP:
         return np.stack([draw(np.random.default_rng([seed, r])) for r in range(restarts)])
 
     def _uniform(self, rng: np.random.Generator) -> np.ndarray:
-        pairs = list(zip(self.sizes, self.sizes[1:], strict=False))
-        parts = [rng.uniform(-1, 1, o * (i + 1)) / math.sqrt(i) for i, o in pairs]
+        parts = [rng.uniform(-1, 1, o * (i + self.bias)) / math.sqrt(i) for i, o in self.shapes]
         return np.concatenate(parts)
 
     def _normal(self, rng: np.random.Generator) -> np.ndarray:
-        pairs = zip(self.sizes, self.sizes[1:], strict=False)
-        return np.concatenate([np.r_[rng.standard_normal(i * o), np.zeros(o)] for i, o in pairs])
+        return np.concatenate(
+            [np.r_[rng.standard_normal(i * o), np.zeros(o * self.bias)] for i, o in self.shapes]
+        )
 
-    def to_torch(self, theta: np.ndarray | Tensor) -> nn.Sequential:
-        """The matching float64 ``nn.Sequential`` with the parameters of ``theta`` (≥P,)."""
-        pairs = list(zip(self.sizes, self.sizes[1:], strict=False))
+    def to_torch(self, theta: np.ndarray | Tensor) -> nn.Module:
+        """The matching float64 module with the parameters of ``theta`` (≥P,): an
+        ``nn.Sequential``, or a :class:`SkipNetwork`."""
         steps: list[nn.Module] = []
-        for i, o in pairs:
-            steps += [nn.Linear(i, o, dtype=torch.float64), ACTIVATIONS[self.activation].module()]
-        module = nn.Sequential(*steps[:-1])
+        for i, o in self.shapes:
+            steps += [
+                nn.Linear(i, o, bias=self.bias, dtype=torch.float64),
+                ACTIVATIONS[self.activation].module(),
+            ]
+        *hidden, output, _ = steps
+        module: nn.Module = nn.Sequential(*hidden, output)
+        if self.skip:
+            module = SkipNetwork(nn.Sequential(*hidden), output)
         vector = torch.as_tensor(np.asarray(theta, dtype=np.float64))
         if vector.shape[-1] < self.ndim or vector.dim() != 1:
             raise RequestError(
@@ -196,17 +233,36 @@ class MLP:
         return module
 
 
-def from_torch(module: nn.Module) -> tuple[MLP, np.ndarray]:
-    """The network and flat float64 vector of an ``nn.Linear`` or a Sequential of Linear layers.
+class SkipNetwork(nn.Module):
+    """A module whose ``output`` layer is fed what ``hidden`` makes of the inputs, then the inputs.
 
-    Raises RequestError where the module is anything else: other layers, several activations, no
-    bias, more than one output.
+    x (..., d) -> (..., 1); ``output`` takes as many numbers as ``hidden`` gives, and d.
     """
-    steps = list(module) if isinstance(module, nn.Sequential) else [module]
-    linear = [s for s in steps[::2] if isinstance(s, nn.Linear) and s.bias is not None]
-    if len(linear) < len(steps[::2]):
+
+    def __init__(self, hidden: nn.Sequential, output: nn.Module) -> None:
+        super().__init__()
+        self.hidden, self.output = hidden, output
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.output(torch.cat([self.hidden(x), x], dim=-1))
+        return found
+
+
+def from_torch(module: nn.Module) -> tuple[MLP, np.ndarray]:
+    """The network and flat float64 vector of an ``nn.Linear``, a Sequential of Linear layers in
+    turn with activations, or a :class:`SkipNetwork`.
+
+    Raises RequestError where the module is anything else: other layers, several activations, a bias
+    in some layers alone, more than one output.
+    """
+    skip = isinstance(module, SkipNetwork)
+    steps = _steps(module)
+    linear = [s for s in steps[::2] if isinstance(s, nn.Linear)]
+    biased = {s.bias is not None for s in linear}
+    if len(linear) < len(steps[::2]) or len(biased) != 1:
         raise RequestError(
-            f"cannot read {module!r}: expected Linear layers with bias in turn with activations"
+            f"cannot read {module!r}: expected Linear layers, all with bias or all without, in "
+            "turn with activations"
         )
     known = [(a.module(), a.name) for a in ACTIVATIONS.values()]
     names = {next((name for m, name in known if _same(m, s)), "") for s in steps[1::2]}
@@ -216,9 +272,24 @@ def from_torch(module: nn.Module) -> tuple[MLP, np.ndarray]:
             "Linear layers, and a Linear layer with one output at the end"
         )
     hidden = tuple(s.out_features for s in linear[:-1])
-    net = MLP(linear[0].in_features, hidden, next(iter(names), "sigmoid"))
+    activation = next(iter(names), "sigmoid")
+    net = MLP(linear[0].in_features, hidden, activation, bias=biased.pop(), skip=skip)
+    if [(s.in_features, s.out_features) for s in linear] != net.shapes:
+        raise RequestError(f"cannot read {module!r}: its layers do not fit each other")
     vector = nn.utils.parameters_to_vector(module.parameters()).detach()
     return net, vector.to("cpu", torch.float64).numpy().copy()
+
+
+def _steps(module: nn.Module) -> list[nn.Module]:
+    """The layers and activations of a module that is one after the other."""
+    if isinstance(module, SkipNetwork):
+        return [*module.hidden, module.output]
+    return list(module) if isinstance(module, nn.Sequential) else [module]
+
+
+def _affine(shift: Tensor, matrix: Tensor, rows: Tensor) -> Tensor:
+    """shift + matrix · rows, batched; no shift where that is of size zero."""
+    return torch.baddbmm(shift, matrix, rows) if shift.shape[1] else torch.bmm(matrix, rows)
 
 
 def _same(known: nn.Module, module: nn.Module) -> bool:

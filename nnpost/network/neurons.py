@@ -24,6 +24,7 @@ __all__ = [
     "neuron_blocks",
     "order_units",
     "outward",
+    "places",
     "scale_units",
     "symmetry_of",
 ]
@@ -33,8 +34,12 @@ Layers = list[tuple[np.ndarray, np.ndarray]]
 
 
 def symmetry_of(net: MLP) -> str:
-    """The kind of symmetry of a network's units, as mlp.py names it."""
-    return ACTIVATIONS[net.activation].symmetry
+    """The kind of symmetry of a network's units, as mlp.py names it.
+
+    A sigmoid's flip needs the biases behind it: without them its units have none.
+    """
+    symmetry = ACTIVATIONS[net.activation].symmetry
+    return "none" if symmetry == "sigmoid" and not net.bias else symmetry
 
 
 def flippable(net: MLP) -> bool:
@@ -56,9 +61,19 @@ def editable(net: MLP, theta: Any) -> tuple[np.ndarray, Layers]:
 
 
 def inward(layers: Layers, layer: int) -> np.ndarray:
-    """Input weights and bias of every unit, (..., U, in + 1)."""
+    """Input weights and bias, if any, of every unit, (..., U, in + 1)."""
     w, b = layers[layer]
-    return np.concatenate([w, b[..., None]], axis=-1)
+    return np.concatenate([w, b[..., None]], axis=-1) if b.shape[-1] else w.copy()
+
+
+def places(w: np.ndarray, b: np.ndarray | None) -> np.ndarray:
+    """By what units are put in order, from first weights w and biases b of any shape: −b/w, where
+    along the first input they switch, or w itself where there are no biases."""
+    if b is None:
+        return w
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        place: np.ndarray = -b / w
+    return place
 
 
 def outward(layers: Layers, layer: int) -> np.ndarray:
@@ -78,7 +93,8 @@ def scale_units(layers: Layers, layer: int, scale: np.ndarray) -> None:
     """(w, b, a) → (αw, αb, a/α) with α = ``scale`` (..., U)."""
     (w, b), (a, _) = layers[layer], layers[layer + 1]
     w *= scale[..., None]
-    b *= scale
+    if b.shape[-1]:
+        b *= scale
     a /= scale[..., None, :]
 
 
@@ -86,18 +102,16 @@ def order_units(layers: Layers, layer: int, order: np.ndarray) -> None:
     """Put unit ``order[..., k]`` at place k."""
     (w, b), (a, _) = layers[layer], layers[layer + 1]
     w[...] = np.take_along_axis(w, order[..., None], axis=-2)
-    b[...] = np.take_along_axis(b, order, axis=-1)
+    if b.shape[-1]:
+        b[...] = np.take_along_axis(b, order, axis=-1)
     a[...] = np.take_along_axis(a, order[..., None, :], axis=-1)
 
 
 def neuron_blocks(net: MLP) -> tuple[tuple[int, ...], ...]:
-    """Coordinates in h of every neuron of the last hidden layer: its weights and its bias."""
-    width, source = net.hidden[-1], net.sizes[-3]
-    start = net.n_hidden - width * (source + 1)
-    return tuple(
-        (*range(start + u * source, start + (u + 1) * source), start + width * source + u)
-        for u in range(width)
-    )
+    """Coordinates in h of every neuron of the last hidden layer: its weights and its bias, if
+    any."""
+    w, b = net.layers(np.arange(net.ndim))[-2]
+    return tuple(map(tuple, np.concatenate([w, _rows(b, len(w))], axis=1).tolist()))
 
 
 def exchangeable(net: MLP, ndim: int) -> list[np.ndarray]:
@@ -109,6 +123,12 @@ def exchangeable(net: MLP, ndim: int) -> list[np.ndarray]:
     """
     index = np.arange(ndim)
     (w, b), *rest = net.layers(index)
-    found = [np.concatenate([w, b[:, None]], axis=1)]
-    found += [part.reshape(-1, 1) for layer in rest for part in layer]
-    return [*found, *(index[k : k + 1, None] for k in range(net.ndim, ndim))]
+    found = [np.concatenate([w, _rows(b, len(w))], axis=1)]
+    found += [part.reshape(-1, 1) for layer in rest for part in layer if part.size]
+    skipped = [k for k, kind in enumerate(net.kinds) if kind == "skip_weights"]
+    return [*found, *(index[k : k + 1, None] for k in (*skipped, *range(net.ndim, ndim)))]
+
+
+def _rows(b: np.ndarray, units: int) -> np.ndarray:
+    """A row for every unit, (units, 1), or (units, 0) where there are no biases."""
+    return b.reshape(units, -1) if b.size else np.empty((units, 0), dtype=int)

@@ -6,7 +6,7 @@ next layer has several units) can be
 - exchanged with any other unit of its layer;
 - flipped where φ is odd (tanh, softsign, identity): (w, b, a) → −(w, b, a);
 - flipped where φ is the sigmoid: (w, b, a) → −(w, b, a) and the next biases c → c + a, because
-  σ(−z) = 1 − σ(z);
+  σ(−z) = 1 − σ(z), where there are biases;
 - rescaled where φ is the ReLU: (w, b, a) → (αw, αb, a/α), α > 0.
 
 Exchanges and odd flips leave the likelihood and a Gaussian prior as they are. A sigmoid flip and
@@ -16,7 +16,9 @@ determinant ±1, so they preserve volume; a rescaling does not. They make a fini
 symmetries that remain (rescaling for ReLU, every invertible map between the layers for the
 identity) are left alone by these three: no point of such an orbit is special to the likelihood,
 and the posterior density changes along it, so that normalising would move samples in a way that
-their weights do not know.
+their weights do not know. With a skip connection units for which φ(z) − φ(−z) is linear in z (ReLU,
+leaky ReLU, softplus, SiLU, GELU) can be mirrored at the price of other skip weights and another
+output bias, which the likelihood alone does not notice; that is left alone, too.
 
 Everything takes ``theta`` of shape (..., ≥P) and returns a new float64 array. Entries after P, such
 as ``log_sigma``, are handed through untouched.
@@ -41,6 +43,7 @@ from .neurons import (
     inward,
     order_units,
     outward,
+    places,
     symmetry_of,
 )
 
@@ -65,7 +68,8 @@ def fold(net: MLP, theta: Any) -> np.ndarray:
 
     Layer by layer from the inputs on: flip every unit so that its first input weight is positive,
     then sort the units by −b/w, where w is that weight: the place along the first input, others
-    at zero, at which the unit switches. ReLU units are only sorted, and keep their scale.
+    at zero, at which the unit switches, or by w itself where there are no biases. Units that cannot
+    be flipped are only sorted, and ReLU units keep their scale.
 
     Degenerate units are still mapped the same way every time: where the first input weight is
     zero the sign of the next of (w, b, a) that is not decides, a unit with w = 0 has its place at
@@ -137,8 +141,8 @@ def _first_sign(units: np.ndarray) -> np.ndarray:
 def _sorted_order(layers: Layers, layer: int) -> np.ndarray:
     """Order of the units by −b/w, equal ones by their entries: (..., U) indices."""
     w, b = layers[layer][0][..., 0], layers[layer][1]
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        place = np.where(w != 0, -b / w, np.inf)
+    place = places(w, b if b.shape[-1] else None)
+    place = np.where(w != 0, place, np.inf)
     order = np.argsort(place, axis=-1)
     ranked = np.take_along_axis(place, order, axis=-1)
     tied = (ranked[..., 1:] == ranked[..., :-1]).any(axis=-1)

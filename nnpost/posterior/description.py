@@ -23,6 +23,8 @@ class Description:
     hidden: tuple[int, ...]
     activation: str
     infers_noise: bool
+    bias: bool = True
+    skip: bool = False
     extras: tuple[str, ...] = ()
 
     @classmethod
@@ -31,8 +33,9 @@ class Description:
         hidden = tuple(int(units) for units in tree["hidden"])
         sigma = tree.get("sigma")
         noise = tree.get("infers_noise", isinstance(sigma, str) and sigma == "infer")
+        net = bool(tree.get("bias", True)), bool(tree.get("skip", False))
         extras = tuple(tree.get("extras", ()))
-        return cls(int(tree["inputs"]), hidden, str(tree["activation"]), bool(noise), extras)
+        return cls(int(tree["inputs"]), hidden, str(tree["activation"]), bool(noise), *net, extras)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -40,12 +43,18 @@ class Description:
         return layout.sizes(self.inputs, self.hidden)
 
     @property
+    def words(self) -> str:
+        """The network in a few words."""
+        return layout.words(self.inputs, self.hidden, self.activation, self.bias, self.skip)
+
+    @property
     def ndim(self) -> int:
         """P, the number of parameters."""
-        return layout.ndim(self.inputs, self.hidden) + self.infers_noise + len(self.extras)
+        own = self.infers_noise + len(self.extras)
+        return layout.ndim(self.inputs, self.hidden, self.bias, self.skip) + own
 
     @property
     def labels(self) -> list[str]:
         """LaTeX labels of theta, (P,)."""
         added = [*[LOG_SIGMA] * self.infers_noise, *self.extras]
-        return [*layout.labels(self.inputs, self.hidden), *added]
+        return [*layout.labels(self.inputs, self.hidden, self.bias, self.skip), *added]

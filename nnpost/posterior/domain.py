@@ -1,8 +1,8 @@
 """The domain D that holds one copy of every network, and the ways into it and out of it.
 
 Exchanging two units of the last hidden layer, or flipping one, leaves the function as it is
-(symmetry.py). D has w > 0 for the first weight of each unit and units sorted by −b/w. Its copies
-cover the space once, and every way between them preserves volume.
+(symmetry.py). D has w > 0 for the first weight of each unit and units sorted by −b/w, or by w where
+there are no biases. Its copies cover the space once, and every way between them preserves volume.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import product
 import numpy as np
 
 from ..network.mlp import MLP
-from ..network.neurons import flippable, symmetry_of
+from ..network.neurons import flippable, places, symmetry_of
 
 __all__ = ["MOST_FLIPS", "Domain"]
 
@@ -24,11 +24,12 @@ MOST_FLIPS = 8  # units up to which the flips of sigmoid units are summed: 2⁸ 
 class Domain:
     """D in the coordinates of points h (B, d), in which a flip only turns the signs of a block.
 
-    ``blocks`` (U, k) holds the coordinates of each unit, its first weight first and its bias last.
+    ``blocks`` (U, k) holds the coordinates of each unit, its first weight first and its bias, if
+    any, last.
     """
 
     def __init__(self, net: MLP, blocks: np.ndarray) -> None:
-        self.blocks, units = blocks, len(blocks)
+        self.blocks, self.biased, units = blocks, net.bias, len(blocks)
         self.flips = 0 < units <= MOST_FLIPS and flippable(net)
         self.sums = self.flips and symmetry_of(net) == "sigmoid"
         self.log_size = math.lgamma(units + 1) + (units * math.log(2) if self.flips else 0.0)
@@ -37,11 +38,16 @@ class Domain:
 
     def inside(self, h: np.ndarray) -> np.ndarray:
         """Whether h lies in D: (B, H) -> (B,)."""
-        w, b = h[:, self.blocks[:, 0]], h[:, self.blocks[:, -1]]
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            place = -b / w
-        sorted_ = (place[:, 1:] > place[:, :-1]).all(axis=1)
-        return sorted_ & (w > 0).all(axis=1) if self.flips else sorted_
+        units = h[:, self.blocks]
+        place, w = self._places(units), units[:, :, 0]
+        inside = np.all(place[:, 1:] > place[:, :-1], axis=1)
+        if self.flips:
+            inside = inside & np.all(w > 0, axis=1)
+        return np.asarray(inside)
+
+    def _places(self, units: np.ndarray) -> np.ndarray:
+        """By what units are sorted: (B, U, k) -> (B, U)."""
+        return places(units[:, :, 0], units[:, :, -1] if self.biased else None)
 
     def fold(self, h: np.ndarray) -> np.ndarray:
         """The copy in D: (B, H) -> (B, H)."""
@@ -52,8 +58,7 @@ class Domain:
         units = h[:, self.blocks]
         flipped = (units[:, :, :1] < 0) & self.flips
         units = np.where(flipped, -units, units)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            order = np.argsort(-units[:, :, -1] / units[:, :, 0], axis=1)[:, :, None]
+        order = np.argsort(self._places(units), axis=1)[:, :, None]
 
         def turn(grad: np.ndarray) -> np.ndarray:
             back = np.take_along_axis(grad[:, self.blocks], np.argsort(order, axis=1), 1)
@@ -76,8 +81,7 @@ class Domain:
         if not self.sums:
             return np.zeros(len(h), dtype=np.intp)
         units = h[:, self.blocks]
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            order = np.argsort(-units[:, :, -1] / units[:, :, 0], axis=1)
+        order = np.argsort(self._places(units), axis=1)
         flipped = np.take_along_axis(units[:, :, 0] < 0, order, 1)
         return flipped @ 2 ** np.arange(flipped.shape[1])[::-1]  # in the order of product()
 

@@ -86,7 +86,7 @@ class Engine(Protocol):
         self,
         h: np.ndarray,
         tau: float | np.ndarray,
-        precision: float,
+        precisions: np.ndarray,
         which: np.ndarray,
         fresh: np.ndarray,
         group: np.ndarray,
@@ -94,8 +94,8 @@ class Engine(Protocol):
         """Of networks of one hidden layer, the log evidence with unit ``which`` (B,) as it is, (B,)
         and with each of the units fresh[group] instead, (B, M); up to one constant for each row.
 
-        ``fresh`` is (G, M, d + 1), the bias last, ``group`` (B,), ``precision`` that of the prior
-        of output weights; the output bias has none."""
+        ``fresh`` is (G, M, d + 1), the bias, if any, last, ``group`` (B,), ``precisions`` (K,)
+        those of the prior of the output layer, 0 for none."""
 
     def hidden_jacobian(self, theta: np.ndarray) -> np.ndarray:
         """∂f(x_i)/∂h at the data: (B, H, n)."""
@@ -119,6 +119,8 @@ def without_kernels(net: MLP | None = None, device: str = "cpu") -> str | None:
         return f"the device is {device}"
     if net is not None and (type(net) is not MLP or net.activation not in ACTIVATIONS):
         return f"there are none for {net.activation}, but for {', '.join(ACTIVATIONS)}"
+    if net is not None and (net.skip or not net.bias):
+        return f"there are none for networks {'with a skip' if net.skip else 'without biases'}"
     return no_numba()
 
 

@@ -59,12 +59,13 @@ class FoldedPosterior(Domain):
         blocks = neuron_blocks(layer.post.net) if net.hidden else ()
         super().__init__(net, np.array(blocks, dtype=int).reshape(len(blocks), -1 if blocks else 2))
         units = len(self.blocks)  # in blocks (U, d + 1), the bias last
-        flips = np.zeros((net.n_output, self.patterns))
-        flips[:units], flips[-1] = self._patterns.T, 1.0
-        self._u = np.ascontiguousarray(flips)  # (K, 2^U)
-        self._precisions = layer.precisions.copy()
-        self._precisions[-1] = 0.0  # p₀ has no prior of c: that comes with the terms
-        self._variance = float(1 / layer.precisions[-1])
+        self._u = np.zeros((net.n_output, self.patterns))  # (K, 2^U)
+        self._u[:units] = self._patterns.T
+        self._precisions, self._variance = layer.precisions.copy(), 1.0
+        if net.bias:  # p₀ has no prior of c: that comes with the terms
+            self._u[-1] = 1.0
+            self._precisions[-1] = 0.0
+            self._variance = float(1 / layer.precisions[-1])
         self._log_copies = self.log_size - (units * math.log(2) if self.sums else 0.0)
 
     def unfold(self, h: np.ndarray, rng: np.random.RandomState) -> np.ndarray:

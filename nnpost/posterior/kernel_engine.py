@@ -96,14 +96,18 @@ class KernelEngine:
         self,
         h: np.ndarray,
         tau: float | np.ndarray,
-        precision: float,
+        precisions: np.ndarray,
         which: np.ndarray,
         fresh: np.ndarray,
         group: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray]:
         first_use()
+        if precisions[-1] != 0 or (precisions[:-1] != precisions[0]).any():
+            raise ValueError(f"precisions {precisions}: expected the same of all, 0 of the bias")
         threads = kernel_threads(len(h) * fresh.shape[1] * self.points.n)
-        return replacement(self.shape, h, self.points, tau, precision, which, fresh, group, threads)
+        return replacement(
+            self.shape, h, self.points, tau, precisions[0], which, fresh, group, threads
+        )
 
     def hidden_jacobian(self, theta: np.ndarray) -> np.ndarray:
         return hidden_jacobian(self.shape, theta, self.points, _threads(theta, self.points))

@@ -1,6 +1,7 @@
 """The posterior of a network without a hidden layer, with no sampling at all: a Gaussian.
 
-With design matrix X (n, P), its last column ones, noise σ and prior standard deviations S,
+With design matrix X (n, P), its last column ones for the bias, noise σ and prior standard
+deviations S,
 
     covariance C = (XᵀX/σ² + S⁻²)⁻¹,   mean m = C Xᵀy/σ²,   f(x) ~ N(xᵀm, xᵀC x),
     log Z = log p(y | m) + log p(m) + (P/2) log 2π + ½ log det C
@@ -32,7 +33,7 @@ class ClosedForm(TabledPairs):
     """The exact Gaussian posterior of a linear network.
 
     ``mean`` (P,) and ``covariance`` (P, P) are those of theta, in torch's order: the weights of
-    the inputs, then the bias. ``log_evidence`` is log Z. All are on the network's scale.
+    the inputs, then the bias, if any. ``log_evidence`` is log Z. All are on the network's scale.
     """
 
     mean: np.ndarray
@@ -40,6 +41,7 @@ class ClosedForm(TabledPairs):
     log_evidence: float
     labels: tuple[str, ...]
     scaling: Scaling
+    bias: bool = True
 
     @property
     def sd(self) -> np.ndarray:
@@ -53,10 +55,10 @@ class ClosedForm(TabledPairs):
         Raises RequestError where x is not (m, d).
         """
         points = np.asarray(x, dtype=float)
-        inputs = len(self.mean) - 1
+        inputs = len(self.mean) - self.bias
         if points.ndim != 2 or points.shape[1] != inputs:
             raise RequestError(f"x has shape {points.shape}, expected (m, {inputs}): a row a point")
-        design = np.column_stack([self.scaling.x_to_network(points), np.ones(len(points))])
+        design = _design(self.scaling.x_to_network(points), self.bias)
         variance = np.einsum("mi,ij,mj->m", design, self.covariance, design)
         mean, sd = design @ self.mean, np.sqrt(variance)
         return self.scaling.y_to_file(mean), self.scaling.sd_to_file(sd)
@@ -81,7 +83,7 @@ def closed_form(post: Posterior) -> ClosedForm:
         )
     data, tau = post.data, float(post.precision())
     weights = math.sqrt(tau) / (np.ones(data.n) if data.yerr is None else data.yerr)
-    design = np.column_stack([data.x, np.ones(data.n)])
+    design = _design(data.x, post.net.bias)
     system = np.vstack([design * weights[:, None], np.diag(1 / post.scales)])
     target = np.concatenate([data.y * weights, np.zeros(post.ndim)])
     u, widths, v = np.linalg.svd(system, full_matrices=False)
@@ -89,4 +91,10 @@ def closed_form(post: Posterior) -> ClosedForm:
     volume = 0.5 * post.ndim * LOG_2PI - float(np.log(widths).sum())
     log_evidence = float(post.log_prob(mean)) + volume
     covariance = (v.T / widths**2) @ v
-    return ClosedForm(mean, covariance, log_evidence, tuple(post.labels), data.scaling)
+    labels = tuple(post.labels)
+    return ClosedForm(mean, covariance, log_evidence, labels, data.scaling, post.net.bias)
+
+
+def _design(x: np.ndarray, bias: bool) -> np.ndarray:
+    """The inputs (n, d), and a column of ones for the bias: (n, P)."""
+    return np.column_stack([x, np.ones(len(x))]) if bias else x

@@ -151,13 +151,17 @@ class Posterior:
             "inputs": self.net.inputs,
             "hidden": np.array(self.net.hidden, dtype=int),
             "activation": self.net.activation,
+            **({} if self.net.bias else {"bias": False}),
+            **({"skip": True} if self.net.skip else {}),
         }
         return network | likelihood_to_tree(self.likelihood) | prior_to_tree(self.prior)
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any], data: Dataset, device: str = "cpu") -> Posterior:
         """What :meth:`to_tree` described, on its data."""
-        net = MLP(tree["inputs"], tuple(int(u) for u in tree["hidden"]), tree["activation"])
+        hidden = tuple(int(u) for u in tree["hidden"])
+        bias, skip = bool(tree.get("bias", True)), bool(tree.get("skip", False))
+        net = MLP(tree["inputs"], hidden, tree["activation"], bias, skip)
         return cls(net, data, likelihood_from_tree(tree), prior_from_tree(tree), device)
 
     @property

@@ -66,9 +66,9 @@ class GaussianPrior:
     """Independent, normalised Gaussians around zero.
 
     ``std`` is one standard deviation for all weights and biases, or a table by kind of parameter
-    (input_weights, hidden_weights, biases, output_weights, output_bias); kinds that it leaves out
-    have ``default``. Inferred noise has log σ ~ N(0, ``log_sigma_std``²): with 3, σ lies between
-    0.0025 and 400 with 95 % probability.
+    (input_weights, hidden_weights, biases, output_weights, skip_weights, output_bias); kinds that
+    it leaves out have ``default``. Inferred noise has log σ ~ N(0, ``log_sigma_std``²): with 3, σ
+    lies between 0.0025 and 400 with 95 % probability.
     """
 
     std: float | Mapping[str, float] = 30.0

@@ -44,7 +44,7 @@ def prior_check(post: Posterior) -> Iterator[str]:
                 f"{name} spans only {width:.3g}, too little for units of this prior to bend "
                 f"within it: divide it by its spread, or give prior.std a larger value"
             )
-        elif width > 0 and place / width > FAR * scales["biases"]:
+        elif width > 0 and post.net.bias and place / width > FAR * scales["biases"]:
             yield (
                 f"{name} lies {place / width:.3g} times its own range from zero, too far for "
                 "units of this prior to bend within it: subtract its mean"
@@ -52,9 +52,9 @@ def prior_check(post: Posterior) -> Iterator[str]:
 
 
 def output_scale(post: Posterior) -> float:
-    """Standard deviation, in units of y, of an output whose units are all at one."""
-    *_, last = post.scales[: post.net.ndim]
-    weights = post.scales[post.net.n_hidden : post.net.ndim - 1]
-    if not post.net.hidden:
-        weights = weights * np.abs(post.data.x).max(axis=0)
-    return float(np.sqrt(last**2 + (weights**2).sum()))
+    """Standard deviation, in units of y, of an output whose units are all at one, and whose inputs,
+    where it is fed any, are as large as they come."""
+    net, largest = post.net, np.abs(post.data.x).max(axis=0)
+    units = np.ones(net.hidden[-1]) if net.hidden else largest
+    fed = np.concatenate([units, largest[: post.data.inputs * net.skip], np.ones(int(net.bias))])
+    return float(np.sqrt(((post.scales[net.n_hidden : net.ndim] * fed) ** 2).sum()))

@@ -133,7 +133,7 @@ class TorchEngine:
     ) -> Curvature:
         d = torch.diag(as_tensor(precisions, self.device))
         blocks = torch.as_tensor(neuron_blocks(self.net), device=self.device)
-        inputs = torch.nn.functional.pad(self.points.x, (0, 1), value=1.0).T  # (d + 1, m)
+        inputs = self._unit_inputs()
 
         def of(h: Tensor, tau: Tensor) -> tuple[Tensor, ...]:
             values, slopes = self._units(h[:, blocks] @ inputs)
@@ -146,17 +146,17 @@ class TorchEngine:
         self,
         h: np.ndarray,
         tau: float | np.ndarray,
-        precision: float,
+        precisions: np.ndarray,
         which: np.ndarray,
         fresh: np.ndarray,
         group: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray]:
         candidates, many = as_tensor(fresh, self.device), len(self.points.x) * fresh.shape[1]
-        ones = torch.nn.functional.pad(self.points.x, (0, 1), value=1.0).T
+        inputs, d = self._unit_inputs(), as_tensor(precisions, self.device)
 
         def of(h: Tensor, tau: Tensor, which: Tensor, group: Tensor) -> tuple[Tensor, ...]:
-            phi, _ = self._units(candidates[group.long()] @ ones)
-            return self._replacement(self._features(h), phi, tau, precision, which.long())
+            phi, _ = self._units(candidates[group.long()] @ inputs)
+            return self._replacement(self._features(h), phi, tau, d, which.long())
 
         rows = h, _column(tau, h), which, group
         now, new = self._mapped(of, *rows, points=many)
@@ -225,6 +225,11 @@ class TorchEngine:
         evidence = -0.5 * misfit - volume + 0.5 * d[d > 0].log().sum()
         return evidence, mean, cholesky, sse[:, 0], drawn, sse[:, 1]
 
+    def _unit_inputs(self) -> Tensor:
+        """What the weights and the bias, if any, of a unit are multiplied with: (k, m)."""
+        x = self.points.x
+        return torch.nn.functional.pad(x, (0, int(self.net.bias)), value=1.0).T
+
     def _units(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Values and slopes of units with arguments z (..., m), weighted as the points are."""
         leaf = z.detach().requires_grad_()
@@ -238,8 +243,8 @@ class TorchEngine:
     ) -> tuple[Tensor, ...]:
         """The fields of Curvature, from the derivatives (B, U (d + 1), m) of all units' values."""
         (units, k), batch = blocks.shape, len(values)
-        ones = self.points.weighted(torch.ones_like(self.points.y)).expand(batch, 1, -1)
-        f, y, t = torch.cat([values, ones], 1), self.points.y, tau.reshape(-1, 1, 1)
+        beside = self.points.weighted(self.net.beside(self.points.x)).expand(batch, -1, -1)
+        f, y, t = torch.cat([values, beside], 1), self.points.y, tau.reshape(-1, 1, 1)
         cholesky, failed = torch.linalg.cholesky_ex(t * (f @ f.mT) + d)
         v = torch.cholesky_inverse(torch.where((failed > 0)[:, None, None], torch.nan, cholesky))
         m = (v @ (t * (f @ y).unsqueeze(2))).squeeze(2)
@@ -258,16 +263,16 @@ class TorchEngine:
         return grad, metric, sse
 
     def _replacement(
-        self, f: Tensor, phi: Tensor, tau: Tensor, precision: float, which: Tensor
+        self, f: Tensor, phi: Tensor, tau: Tensor, precisions: Tensor, which: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Evidences with unit ``which`` (B,) of features f (B, K, m) and with phi (B, M, m)."""
         batch, count, _ = f.shape
         row, t = torch.arange(batch, device=f.device), tau.reshape(-1, 1, 1)
-        rest = [[k for k in range(count) if k != j] for j in range(count - 1)]
-        others = torch.tensor(rest, dtype=torch.long, device=f.device)[which]  # and the bias
+        rest = [[k for k in range(count) if k != j] for j in range(self.net.hidden[-1])]
+        others = torch.tensor(rest, dtype=torch.long, device=f.device)[which]
         g = f[row.unsqueeze(1), others]
-        prior = torch.full((count - 1,), precision, dtype=f.dtype, device=f.device)
-        prior[-1] = 0.0
+        precision = float(precisions[0])  # output weights have one in common
+        prior = precisions[others[0]] if batch else precisions[1:]
         cholesky, failed = torch.linalg.cholesky_ex(t * (g @ g.mT) + torch.diag(prior))
         bad = (failed > 0) | ~torch.isfinite(f).all(2).all(1)  # NaN may pass through LAPACK
         bad = bad.reshape(-1, 1, 1)

@@ -43,8 +43,8 @@ class Whole:
         net = post.net
         self.post, self.ndim = post, post.ndim
         self.hidden_index = np.arange(post.ndim)
-        self.output_weights = np.arange(net.n_hidden, net.ndim - 1)
-        self.output_bias = net.ndim - 1
+        self.output_weights = net.n_hidden + np.arange(net.sizes[-2])
+        self.output_bias = net.ndim - 1  # where there is one
         units = net.hidden[-1] if net.hidden else 0
         self.shifts = symmetry_of(net) == "sigmoid" and 0 < units <= MOST_FLIPS
 
@@ -122,7 +122,7 @@ class FoldedWhole(Domain):
 
     @property
     def inner(self) -> np.ndarray:
-        return np.delete(self.blocks, -2, axis=1)
+        return np.delete(self.blocks, -2 if self.biased else -1, axis=1)
 
     # -- between vectors and D ------------------------------------------------------------------
 
@@ -206,9 +206,11 @@ class FoldedWhole(Domain):
 
 
 def unit_blocks(net: MLP) -> np.ndarray:
-    """Coordinates of units of the last hidden layer: weights, output weight, bias, (U, d + 2)."""
+    """Coordinates of units of the last hidden layer: weights, output weight, and bias, if any:
+    (U, d + 2)."""
     if not net.hidden:
         return np.empty((0, 2), dtype=int)
     inner = np.array(neuron_blocks(net), dtype=int)
-    outer = np.arange(net.n_hidden, net.ndim - 1)
-    return np.column_stack([inner[:, :-1], outer, inner[:, -1]])
+    weights = inner.shape[1] - net.bias
+    outer = net.n_hidden + np.arange(len(inner))
+    return np.column_stack([inner[:, :weights], outer, inner[:, weights:]])

@@ -72,7 +72,13 @@ def overview(path: str | os.PathLike[str]) -> dict[str, Any]:
                 "scale_in_words": data.scale_in_words,
                 "remarks": data.remarks,
             },
-            "network": {"sizes": post.sizes, "activation": post.activation},
+            "network": {
+                "sizes": post.sizes,
+                "activation": post.activation,
+                "bias": post.bias,
+                "skip": post.skip,
+                "words": post.words,
+            },
             "chain": chain(path),
             "convergence": None if verdict is None else verdict.to_tree(),
             "evidence": evidence(read_stage(path, Tempering), verdict, file_evidence(tree, data)),
@@ -195,8 +201,7 @@ def what_rows(found: Mapping[str, Any]) -> Pairs:
         yield "", f"- {remark}"
     if data["scale_in_words"]:
         yield "  seen as", data["scale_in_words"]
-    sizes = "-".join(map(str, network["sizes"]))
-    yield "network", f"{sizes}, {network['activation']}, {found['parameters']} parameters"
+    yield "network", f"{network['words']}, {found['parameters']} parameters"
 
 
 def chain_rows(found: Mapping[str, Any]) -> Pairs:

@@ -185,7 +185,6 @@ class Report:
     def _facts(self) -> list[tuple[str, str]]:
         data, post, about = self.run.post.data, self.run.post, self.about
         plural = "s" if data.inputs > 1 else ""
-        sizes = "-".join(map(str, post.net.sizes))
         facts = [
             ("command", str(about.get("command", "not recorded"))),
             ("made", str(about.get("created", "not recorded"))),
@@ -194,7 +193,7 @@ class Report:
             *(("about the data", remark) for remark in data.remarks),
             *scale_facts(data),
             ("sha256 of the data", data.digest),
-            ("network", f"{sizes}, {post.net.activation}, {post.ndim} parameters"),
+            ("network", f"{post.net.words}, {post.ndim} parameters"),
             ("likelihood", repr(post.file_likelihood)),
             ("prior", repr(post.prior)),
             ("seed", str(self.run.seed)),

@@ -92,7 +92,8 @@ def search(
     ``progress`` is called with the share of the work that is done. Raises NoBasins where no climb
     ends anywhere.
     """
-    near = UnitsNearData.of(folded.layer.post.data.x, Candidates.steepness)
+    post = folded.layer.post
+    near = UnitsNearData.of(post.data.x, Candidates.steepness, post.net.bias)
     basins = tops_above(folded, _starts(folded, near, tuning, rng), tuning.ascent)
     if len(basins.h) == 0:
         raise NoBasins(
@@ -132,7 +133,8 @@ def split_neuron(
     """One unit of each network h (B, H) leaves its task and shares another one's, some way apart.
 
     ``blocks`` (U, d + 1) holds the coordinates of each unit. The two are moved apart by ``width``
-    |n| in b, and by a factor of exp(``jitter`` n) in all coordinates, n standard normal.
+    |n| in b (without biases, in the last weight), and by a factor of exp(``jitter`` n) in all
+    coordinates, n standard normal.
     """
     batch, units = len(h), len(blocks)
     gone = rng.randint(units, size=batch)

@@ -12,6 +12,9 @@ from nnpost.experiment.experiment import Experiment, builtin_text, builtins, loa
 from nnpost.experiment.sections import DataSettings, PriorSettings
 from nnpost.moves.names import MOVES
 from nnpost.moves.registry import GRADIENT_MOVES, PROPOSALS
+from nnpost.network.mlp import MLP
+from nnpost.posterior.description import Description
+from nnpost.posterior.posterior import Posterior
 from nnpost.sampling.settings import SampleSettings
 
 PARABOLA = load_experiment("parabola")
@@ -163,6 +166,20 @@ def test_settings_are_toml_or_bare_words():
     assert changed.prior.std == {"biases": 1.0, "input_weights": 2.5}
     assert (changed.seed, changed.data.name) == (7, "sine")
     assert PARABOLA.with_settings([]) == PARABOLA
+
+
+def test_networks_without_biases_and_with_a_skip():
+    settings = ["network.bias=false", "network.skip=true", "prior.std={skip_weights = 2.5}"]
+    changed = PARABOLA.with_settings(settings)
+    assert Experiment.from_toml(changed.to_toml()) == changed
+    post = changed.build()
+    assert post.net == MLP(1, (2,), bias=False, skip=True)
+    assert post.scales.tolist() == [30, 30, 30, 30, 2.5]
+    again = Posterior.from_tree(post.to_tree(), post.data)
+    assert again.net == post.net
+    described = Description.from_tree(post.to_tree())
+    assert (described.ndim, described.labels) == (post.ndim, post.labels)
+    assert described.words == post.net.words == "1-2-1, sigmoid, without biases, with a skip"
 
 
 def test_a_kind_that_the_prior_leaves_out_has_the_default():

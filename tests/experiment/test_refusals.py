@@ -162,6 +162,7 @@ def test_files_of_data(refused, tmp_path):
             '"identity", "leaky_relu", "elu", "softplus", "silu" or "gelu"; '
             "did you mean 'sigmoid'?",
         ),
+        ("network.bias=maybe", 'network.bias: found "maybe", expected true or false'),
         ("train.optimizer=adma", "did you mean 'adam'?"),
         ("likelihood.kind=gausian", "did you mean 'gaussian'?"),
         ("sample.moves=strech", "did you mean 'stretch'?"),

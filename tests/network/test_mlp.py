@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnpost.common.errors import RequestError
-from nnpost.network.mlp import ACTIVATIONS, MLP, from_torch
+from nnpost.network.mlp import ACTIVATIONS, MLP, SkipNetwork, from_torch
 
 SHAPES = [
     (1, ()),
@@ -19,7 +19,15 @@ SHAPES = [
     (2, (4, 3)),
     (3, (2, 3, 2)),
 ]
-NETS = [MLP(i, h, a) for i, h in SHAPES for a in ACTIVATIONS]
+OTHERS = [
+    MLP(3, (), bias=False),
+    MLP(1, (2,), bias=False),
+    MLP(2, (3, 2), "tanh", bias=False),
+    MLP(1, (2,), skip=True),
+    MLP(3, (2, 4), "relu", skip=True),
+    MLP(2, (3,), "gelu", bias=False, skip=True),
+]
+NETS = [MLP(i, h, a) for i, h in SHAPES for a in ACTIVATIONS] + OTHERS
 
 
 @pytest.mark.parametrize("net", NETS, ids=str)
@@ -51,20 +59,39 @@ def test_flat_vectors_are_torchs_parameters_to_vector_both_ways(net):
     inputs=st.integers(1, 4),
     hidden=st.lists(st.integers(1, 4), max_size=3),
     activation=st.sampled_from(sorted(ACTIVATIONS)),
+    bias=st.booleans(),
+    skip=st.booleans(),
 )
-def test_counts_labels_and_kinds_agree_with_the_module(inputs, hidden, activation):
-    net = MLP(inputs, tuple(hidden), activation)
+def test_counts_labels_and_kinds_agree_with_the_module(inputs, hidden, activation, bias, skip):
+    skip = skip and bool(hidden)
+    net = MLP(inputs, tuple(hidden), activation, bias, skip)
     module = net.to_torch(np.zeros(net.ndim))
     assert net.ndim == sum(p.numel() for p in module.parameters())
     assert len(net.labels) == len(set(net.labels)) == len(net.kinds) == net.ndim
     assert net.n_hidden + net.n_output == net.ndim
-    last = module[-1].weight.numel()
-    assert net.kinds[net.n_hidden :] == ("output_weights",) * last + ("output_bias",)
+    linear = [m for m in module.modules() if isinstance(m, torch.nn.Linear)]
+    last = ["output_weights"] * net.sizes[-2] + ["skip_weights"] * (inputs * skip)
+    assert len(last) == linear[-1].weight.numel()
+    assert net.kinds[net.n_hidden :] == (*last, *["output_bias"] * bias)
     layers = net.layers(np.arange(net.ndim))
-    linear = [m for m in module if isinstance(m, torch.nn.Linear)]
     for (w, b), layer in zip(layers, linear, strict=True):
-        assert w.shape == tuple(layer.weight.shape)
-        assert b.shape == tuple(layer.bias.shape)
+        skipped = inputs if skip and layer is linear[-1] else 0
+        assert w.shape == (layer.out_features, layer.in_features - skipped)
+        assert b.shape == ((layer.out_features,) if bias else (0,))
+
+
+def test_order_and_labels_of_a_skip_and_of_no_biases():
+    assert MLP(2, (2,), "tanh", bias=False).labels == [
+        "$w_{1,1}$", "$w_{1,2}$", "$w_{2,1}$", "$w_{2,2}$", "$a_{1}$", "$a_{2}$"
+    ]  # fmt: skip
+    net = MLP(2, (1,), "tanh", skip=True)
+    assert net.labels == [
+        "$w_{1,1}$", "$w_{1,2}$", "$b_{1}$", "$a_{1}$", "$v_{1}$", "$v_{2}$", "$c$"
+    ]  # fmt: skip
+    w1, w2, b, a, v1, v2, c = theta = np.array([0.3, -1, 0.4, 1.5, -2, 0.7, 0.1])
+    by_hand = a * np.tanh(w1 * 0.5 - w2 * 1.5 + b) + v1 * 0.5 - v2 * 1.5 + c
+    out = net.forward(torch.tensor(theta), torch.tensor([[0.5, -1.5]], dtype=torch.float64))
+    np.testing.assert_allclose(out, [by_hand], rtol=1e-14)
 
 
 def test_order_and_labels_of_one_hidden_layer_are_those_of_the_contract():
@@ -87,7 +114,7 @@ def test_features_are_what_the_output_layer_multiplies(net):
     x = torch.tensor(rng.normal(size=(6, net.inputs)))
     features = net.features(theta[:, : net.n_hidden], x)
     assert features.shape == (5, net.n_output, 6)
-    assert (features[:, -1] == 1).all()
+    assert (features[:, -1] == 1).all() == net.bias
     out = (theta[:, net.n_hidden :].unsqueeze(1) @ features).squeeze(1)
     torch.testing.assert_close(out, net.forward(theta, x), rtol=1e-12, atol=1e-12)
 
@@ -137,7 +164,24 @@ def test_a_module_is_read_whether_it_works_in_place_or_not():
         (lambda: MLP(1, (2.5,)), "found 2.5"),
         (lambda: MLP(1, (2,)).to_torch(np.zeros(6)), r"shape \(6,\), expected \(7,\)"),
         (lambda: from_torch(torch.nn.Sequential(torch.nn.Linear(1, 2))), "one output"),
-        (lambda: from_torch(torch.nn.Linear(1, 1, bias=False)), "with bias"),
+        (lambda: MLP(1, (), skip=True), "skip without a hidden layer"),
+        (
+            lambda: from_torch(
+                torch.nn.Sequential(
+                    torch.nn.Linear(1, 2), torch.nn.Tanh(), torch.nn.Linear(2, 1, bias=False)
+                )
+            ),
+            "all with bias or all without",
+        ),
+        (
+            lambda: from_torch(
+                SkipNetwork(
+                    torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Tanh()),
+                    torch.nn.Linear(2, 1),
+                )
+            ),
+            "do not fit",
+        ),
         (lambda: from_torch(torch.nn.Sequential(torch.nn.Conv1d(1, 1, 1))), "Linear layers"),
         (lambda: from_torch(between(torch.nn.LeakyReLU(0.2))), "one activation"),
         (lambda: from_torch(between(torch.nn.ELU(alpha=2.0))), "one activation"),

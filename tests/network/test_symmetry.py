@@ -15,7 +15,13 @@ from nnpost.network.symmetry import copies, fold, group_size, jump
 
 SHAPES = [(1, (1,)), (1, (3,)), (2, (2,)), (3, (3,)), (1, (2, 3)), (2, (3, 2)), (3, (2, 2))]
 FLIPPED = ("sigmoid", "tanh", "softsign", "identity")
-NETS = [MLP(d, hidden, a) for a in ACTIVATIONS for d, hidden in SHAPES]
+OTHERS = [
+    MLP(d, hidden, a, bias, skip)
+    for a in ("sigmoid", "tanh", "relu")
+    for d, hidden in ((1, (3,)), (2, (2, 3)))
+    for bias, skip in ((False, False), (True, True), (False, True))
+]
+NETS = [MLP(d, hidden, a) for a in ACTIVATIONS for d, hidden in SHAPES] + OTHERS
 SMALL = [net for net in NETS if math.prod(net.hidden) <= 6]
 WIDE = [MLP(1, (6,), a) for a in ACTIVATIONS] + [MLP(2, (2, 5), a) for a in ACTIVATIONS]
 
@@ -30,7 +36,12 @@ def vectors(net, *shape, seed=0, extra=0):
 
 
 def name(net):
-    return f"{net.activation}-{net.inputs}-{'-'.join(map(str, net.hidden))}"
+    more = "-unbiased" * (not net.bias) + "-skip" * net.skip
+    return f"{net.activation}-{net.inputs}-{'-'.join(map(str, net.hidden))}{more}"
+
+
+def flipped(net):
+    return net.activation in FLIPPED and (net.bias or net.activation != "sigmoid")
 
 
 every = pytest.mark.parametrize("net", NETS, ids=name)
@@ -57,7 +68,7 @@ def test_fold_align_and_jump_keep_the_function_and_trailing_entries(net):
 def test_copies_are_all_different_and_compute_the_same(net):
     theta = vectors(net, 2, extra=1)
     found = copies(net, theta)
-    flips = 2 if net.activation in FLIPPED else 1
+    flips = 2 if flipped(net) else 1
     count = math.prod(math.factorial(u) * flips**u for u in net.hidden)
     assert found.shape == (count, *theta.shape)
     np.testing.assert_array_equal(found[0], theta)
@@ -105,6 +116,8 @@ def test_group_size():
     assert group_size(MLP(1, (2,), "relu")) == math.inf
     assert group_size(MLP(1, (2,), "identity")) == math.inf
     assert group_size(MLP(5, (), "relu")) == 1
+    assert group_size(MLP(1, (3,), "sigmoid", bias=False)) == 6  # no bias takes up the a of a flip
+    assert group_size(MLP(1, (3,), "tanh", bias=False)) == 48
 
 
 def test_networks_without_hidden_layer_have_one_copy():
@@ -154,9 +167,10 @@ def test_all_copies_fold_to_one_vector(net):
 def test_folded_units_are_positive_and_sorted(net):
     layers = net.layers(fold(net, vectors(net, 50)))
     for w, b in layers[:-1]:
-        if net.activation in FLIPPED:
+        if flipped(net):
             assert (w[..., 0] > 0).all()
-        assert (np.diff(-b / w[..., 0], axis=-1) > 0).all()
+        place = -b / w[..., 0] if net.bias else w[..., 0]
+        assert (np.diff(place, axis=-1) > 0).all()
 
 
 def test_fold_of_the_articles_fit():

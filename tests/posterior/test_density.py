@@ -11,17 +11,19 @@ from nnpost.posterior.output_layer import OutputLayer
 pytestmark = pytest.mark.usefixtures("each_engine")
 
 
-def densities(activation, sigma=0.2):
-    post = curve(units=2, activation=activation, sigma=sigma)
+def densities(activation, sigma=0.2, bias=True, skip=False):
+    post = curve(units=2, activation=activation, sigma=sigma, bias=bias, skip=skip)
     layer = OutputLayer(post)
     return {"full": post, "collapsed": layer, "folded": FoldedPosterior(layer)}
 
 
 @pytest.mark.parametrize("name", densities("tanh"))
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
-def test_a_point_completed_and_split_is_itself(activation, name):
+@pytest.mark.parametrize(("bias", "skip"), [(True, False), (False, False), (True, True)])
+def test_a_point_completed_and_split_is_itself(activation, name, bias, skip):
     """And both log densities that come with it are right."""
-    post, density = (densities(activation)[key] for key in ("full", name))
+    found = densities(activation, bias=bias, skip=skip)
+    post, density = (found[key] for key in ("full", name))
     rng = np.random.RandomState(0)
     x = density.split(rng.standard_normal((40, post.ndim)))
     for known in (None, density.log_prob(x)):
@@ -35,8 +37,10 @@ def test_a_point_completed_and_split_is_itself(activation, name):
 @pytest.mark.parametrize("name", densities("tanh"))
 @pytest.mark.parametrize("sigma", [0.2, "infer"])
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
-def test_gradients_are_finite_differences(activation, sigma, name):
-    post, density = (densities(activation, sigma)[key] for key in ("full", name))
+@pytest.mark.parametrize(("bias", "skip"), [(True, False), (False, False), (True, True)])
+def test_gradients_are_finite_differences(activation, sigma, name, bias, skip):
+    found = densities(activation, sigma, bias, skip)
+    post, density = (found[key] for key in ("full", name))
     x = density.split(np.random.RandomState(2).standard_normal((20, post.ndim)))
     _, grad = density.log_prob_and_grad(x)
     step = 1e-6 * np.eye(density.ndim)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scenarios import curve
 from torch import nn
 from torch.nn import functional as F
 
@@ -145,7 +146,7 @@ def test_a_replaced_unit_changes_the_evidence_as_a_new_network_does(activation, 
     h[3, 1] = np.nan
     which, group = np.array([0, 2, 1, 0]), np.array([0, 0, 1, 2])
     tau, precisions = np.array([0.5, 2.0, 30.0, 1.0]), np.array([0.2, 0.2, 0.2, 0.0])
-    now, new = post.engine.replacement(h, tau, 0.2, which, fresh, group)
+    now, new = post.engine.replacement(h, tau, precisions, which, fresh, group)
     blocks = np.array(neuron_blocks(post.net))
     before = post.engine.collapsed(h, tau, precisions).evidence
     for c in range(5):
@@ -157,6 +158,50 @@ def test_a_replaced_unit_changes_the_evidence_as_a_new_network_does(activation, 
     assert (new[3] == 0).all()
 
 
+OTHERS = [(False, False), (True, True), (False, True)]  # biases, and a skip: torch alone
+
+
+@pytest.mark.parametrize(("bias", "skip"), OTHERS)
+def test_a_replaced_unit_without_biases_or_beside_a_skip(bias, skip):
+    post, d = curve(3, "tanh", inputs=2, bias=bias, skip=skip), 2
+    rng = np.random.default_rng(2)
+    h, fresh = rng.normal(size=(3, post.net.n_hidden)), rng.normal(size=(2, 5, d + bias))
+    which, group, tau = np.array([0, 2, 1]), np.array([0, 0, 1]), np.array([0.5, 2.0, 30.0])
+    precisions = np.array([0.2] * 3 + [0.7, 0.7] * skip + [0.0] * bias)
+    now, new = post.engine.replacement(h, tau, precisions, which, fresh, group)
+    blocks = np.array(neuron_blocks(post.net))
+    before = post.engine.collapsed(h, tau, precisions).evidence
+    for c in range(5):
+        other = h.copy()
+        np.put_along_axis(other, blocks[which], fresh[group, c], 1)
+        after = post.engine.collapsed(other, tau, precisions).evidence
+        close(new[:, c] - now, after - before, 1e-9)
+
+
+@pytest.mark.parametrize(("bias", "skip"), OTHERS)
+def test_curvature_without_biases_or_beside_a_skip(bias, skip):
+    """Its gradient is that of the evidence, and the metric is τ E[a_j a_k] J_j P J_kᵀ, from the
+    derivatives of the features written out."""
+    post, tau = curve(2, "tanh", inputs=2, bias=bias, skip=skip), 3.0
+    h = np.random.default_rng(1).normal(size=(1, post.net.n_hidden))
+    precisions = np.array([0.2] * 2 + [0.7, 0.7] * skip + [0.0] * bias)
+    found = post.engine.curvature(h, tau, precisions)
+    close(found.grad, post.engine.collapsed_and_grad(h, tau, precisions).grad, 1e-9)
+    x, y = torch.tensor(post.data.x), torch.tensor(post.data.y)
+
+    def features(v):
+        return post.net.features(v[None], x)[0]
+
+    f = features(torch.tensor(h[0]))
+    derivatives = torch.autograd.functional.jacobian(features, torch.tensor(h[0]))  # (K, n, H)
+    v = torch.linalg.inv(tau * f @ f.T + torch.diag(torch.tensor(precisions)))
+    m = v @ (tau * f @ y)
+    p = torch.eye(post.data.n, dtype=torch.float64) - tau * f.T @ v @ f
+    second = m[:, None] * m + v
+    expected = torch.einsum("jk,jna,nm,kmb->ab", second, derivatives, p, derivatives) * tau
+    close(found.metric[0], expected.numpy(), 1e-9)
+
+
 @pytest.mark.usefixtures("each_engine")
 def test_a_unit_that_is_there_already_brings_nothing():
     """Collinear to the last digit: what rounding leaves of s is no less than the prior's part."""
@@ -164,7 +209,8 @@ def test_a_unit_that_is_there_already_brings_nothing():
     h = np.array([[1.0, 40.0, 0.3, -2.0]])
     fresh = np.array([[[1.0, 0.3], [0.0, 50.0], [np.nan, 0.0]]])
     first = np.zeros(1, int)
-    _, new = post.engine.replacement(h, 1e12, 1e-4, first + 1, fresh, first)
+    precisions = np.array([1e-4, 1e-4, 0.0])
+    _, new = post.engine.replacement(h, 1e12, precisions, first + 1, fresh, first)
     assert (new[0, :2] < 1e14).all()
     assert new[0, 2] == -1e300
 
@@ -214,6 +260,8 @@ def test_kernels_where_they_can_be_had():
 
 def test_torch_for_an_activation_that_there_is_no_kernel_for(monkeypatch):
     monkeypatch.setitem(ACTIVATIONS, "swish", Activation("swish", F.silu, nn.SiLU, "none"))
+    assert "without biases" in without_kernels(MLP(1, (2,), bias=False))
+    assert "with a skip" in without_kernels(MLP(1, (2,), skip=True))
     assert "none for swish, but for sigmoid, tanh" in without_kernels(MLP(1, (2,), "swish"))
     post = make(activation="swish")
     assert isinstance(post.engine, TorchEngine)

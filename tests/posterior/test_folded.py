@@ -15,13 +15,15 @@ pytestmark = pytest.mark.usefixtures("each_engine")
 
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
 @pytest.mark.parametrize("sigma", [0.2, "infer"])
-def test_the_sum_over_copies_is_the_sum_written_out(activation, sigma):
-    post = curve(3, activation, sigma, inputs=2)
+@pytest.mark.parametrize(("bias", "skip"), [(True, False), (False, False), (True, True)])
+def test_the_sum_over_copies_is_the_sum_written_out(activation, sigma, bias, skip):
+    post = curve(3, activation, sigma, inputs=2, bias=bias, skip=skip)
     layer = OutputLayer(post)
     folded = FoldedPosterior(layer)
     rng = np.random.RandomState(0)
     h = rng.standard_normal((4, layer.ndim))
-    signs = [(1.0,) * 3] if activation == "relu" else list(product((1.0, -1.0), repeat=3))
+    flips = activation == "tanh" or (activation == "sigmoid" and bias)
+    signs = list(product((1.0, -1.0), repeat=3)) if flips else [(1.0,) * 3]
     values = []
     for order, sign in product(permutations(range(3)), signs):
         copy = h.copy()
@@ -58,11 +60,13 @@ def test_copies_are_drawn_by_their_share():
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
-def test_a_copy_has_the_pattern_that_was_asked_for(activation):
-    folded, rng = FoldedPosterior(OutputLayer(curve(3, activation))), np.random.RandomState(0)
+@pytest.mark.parametrize(("bias", "skip"), [(True, False), (False, False), (True, True)])
+def test_a_copy_has_the_pattern_that_was_asked_for(activation, bias, skip):
+    post = curve(3, activation, bias=bias, skip=skip)
+    folded, rng = FoldedPosterior(OutputLayer(post)), np.random.RandomState(0)
     h = folded.fold(rng.standard_normal((200, folded.ndim)))
     pattern = rng.randint(folded.patterns, size=200)
     copies = folded.copy(h, pattern, rng)
     np.testing.assert_array_equal(folded.pattern(copies), pattern)
     np.testing.assert_allclose(folded.fold(copies), h)
-    assert folded.patterns == (8 if activation == "sigmoid" else 1)
+    assert folded.patterns == (8 if activation == "sigmoid" and bias else 1)

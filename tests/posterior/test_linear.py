@@ -7,6 +7,7 @@ from scipy.stats import multivariate_normal
 
 from nnpost import MLP, MSE, Dataset, Gaussian, GaussianPrior, Posterior, RequestError, datasets
 from nnpost.posterior.linear import closed_form
+from nnpost.posterior.output_layer import OutputLayer
 from nnpost.sampling.sample import sample
 
 PRIOR = GaussianPrior({"output_weights": 2.0, "output_bias": 5.0})
@@ -47,6 +48,40 @@ def test_conditioning_the_joint_gaussian_of_parameters_and_data(kind):
     left_out = 0.5 * np.linalg.slogdet(2 * np.pi * noise(post))[1] if kind == "mse" else 0.0
     log_z = multivariate_normal(np.zeros(12), spread).logpdf(post.data.y) + left_out
     assert exact.log_evidence == pytest.approx(log_z, abs=1e-9)
+
+
+def test_without_a_bias():
+    """Conditioned as above, with no column of ones."""
+    biased = make("errors")
+    post = Posterior(MLP(2, bias=False), biased.data, biased.likelihood, GaussianPrior(2.0))
+    design, prior = post.data.x, 4.0 * np.eye(2)
+    spread = design @ prior @ design.T + noise(post)
+    gain = prior @ design.T @ np.linalg.inv(spread)
+    exact = closed_form(post)
+    np.testing.assert_allclose(exact.mean, gain @ post.data.y, rtol=1e-9)
+    np.testing.assert_allclose(exact.covariance, prior - gain @ design @ prior, atol=1e-10)
+    log_z = multivariate_normal(np.zeros(12), spread).logpdf(post.data.y)
+    assert exact.log_evidence == pytest.approx(log_z, abs=1e-9)
+    mean, sd = exact.predict(design)
+    np.testing.assert_allclose(mean, design @ exact.mean)
+    np.testing.assert_allclose(sd**2, np.diag(design @ exact.covariance @ design.T))
+
+
+def test_a_skip_beside_units_of_no_weight_is_a_linear_network():
+    """With output weights of N(0, 1e-9²) the posterior of (v, c) is that of a line, and the
+    collapsed density is its log Z wherever the units are."""
+    line = make("errors")
+    scales = {"output_weights": 1e-9, "skip_weights": 2.0, "output_bias": 5.0}
+    net = MLP(2, (3,), "tanh", skip=True)
+    post = Posterior(net, line.data, line.likelihood, GaussianPrior(scales, default=1.0))
+    exact, layer = closed_form(line), OutputLayer(post)
+    h = np.random.default_rng(0).normal(size=(4, layer.ndim))
+    log_z = layer.log_prob(h) - layer.hidden_prior.log_prob(h)
+    np.testing.assert_allclose(log_z, exact.log_evidence, atol=1e-8)
+    found = layer.collapsed(h, post.noise(h))
+    np.testing.assert_allclose(found.mean[:, 3:], np.tile(exact.mean, (4, 1)), rtol=1e-9)
+    spread = np.linalg.inv(found.cholesky @ found.cholesky.swapaxes(1, 2))[:, 3:, 3:]
+    np.testing.assert_allclose(spread, np.tile(exact.covariance, (4, 1, 1)), rtol=1e-7)
 
 
 def test_the_log_density_is_that_of_the_gaussian():

@@ -13,7 +13,10 @@ from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
 
 LIKELIHOODS = [MSE(), Gaussian(0.7), Gaussian("infer")]
-NETS = [MLP(1, ()), MLP(3, ()), MLP(1, (2,)), MLP(2, (3,), "tanh"), MLP(2, (2, 3), "relu")]
+NETS = [
+    *(MLP(1, ()), MLP(3, ()), MLP(1, (2,)), MLP(2, (3,), "tanh"), MLP(2, (2, 3), "relu")),
+    *(MLP(2, (3,), "tanh", bias=False), MLP(2, (2, 3), "relu", skip=True)),
+]
 PRIOR = GaussianPrior(2.0, log_sigma_std=1.5)
 
 pytestmark = pytest.mark.usefixtures("each_engine")

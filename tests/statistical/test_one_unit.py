@@ -97,3 +97,59 @@ def test_one_unit_against_quadrature(name, z_scores, report):
     report(f"one unit, {name}: largest |z| of 8", 0, abs(z).max(), 1)
     assert abs(z).max() < 4.5
     assert effective_size(run.log_prob[run.burnin :], run.ensembles) > 2000
+
+
+# One unit of other networks, h = (w, b) or w alone, with their output layer written out in numpy.
+
+
+def other(bias, skip):
+    net = MLP(1, (1,), "tanh", bias, skip)
+    return Posterior(net, make("tanh").data, Gaussian(SIGMA), GaussianPrior(STD))
+
+
+def other_quadrature(bias, skip, step):
+    """log Z and E f at PLACES on a grid of w, or of w and b, by the trapezoid rule."""
+    y, tau, d = make("tanh").data.y, SIGMA**-2, STD**-2
+    axis = np.arange(0, 8 * STD, step)
+    axis = np.r_[-axis[:0:-1], axis]
+    total, first = 0.0, np.zeros(len(PLACES))
+    for b in axis if bias else [0.0]:
+
+        def features(x, b=b):
+            f = np.tanh(axis[:, None] * x + b)
+            rows = [f, *[np.broadcast_to(x, f.shape)] * skip, *[np.ones_like(f)] * bias]
+            return np.stack(rows, axis=1)
+
+        f = features(X)
+        a = tau * f @ f.swapaxes(1, 2) + d * np.eye(f.shape[1])
+        moment = tau * f @ y
+        mean = np.linalg.solve(a, moment[..., None])[..., 0]
+        log_density = (
+            -0.5 * tau * y @ y + 0.5 * (moment * mean).sum(1) - 0.5 * np.linalg.slogdet(a)[1]
+            + 0.5 * f.shape[1] * np.log(d) - 0.5 * len(X) * np.log(2 * np.pi * SIGMA**2)
+            - 0.5 * d * axis**2 + 0.5 * np.log(d / (2 * np.pi))
+        )  # fmt: skip
+        if bias:
+            log_density += -0.5 * d * b**2 + 0.5 * np.log(d / (2 * np.pi))
+        weight = np.exp(log_density) * step ** (1 + bias)
+        total += weight.sum()
+        first += weight @ (mean[:, None] @ features(PLACES))[:, 0]
+    return np.log(total), first / total
+
+
+@pytest.mark.parametrize(
+    ("bias", "skip"),
+    [(False, False), (True, True), pytest.param(False, True, marks=pytest.mark.long)],
+)
+def test_one_unit_without_biases_or_beside_a_skip(bias, skip, z_scores, report):
+    """log Z within 0.02, or 4 errors where that is more; means of 4 predictions within 4.5."""
+    log_z, first = other_quadrature(bias, skip, 0.04)
+    assert abs(other_quadrature(bias, skip, 0.08)[0] - log_z) < 1e-3
+    post = other(bias, skip)
+    tempering = temper(post, 4, particles=600, seed=1)
+    name = f"one tanh unit, bias {bias}, skip {skip}: log Z"
+    report(name, log_z, tempering.log_evidence, tempering.error)
+    assert abs(tempering.log_evidence - log_z) < max(0.02, 4 * tempering.error)
+    run = sample(post, nsteps=1000, seed=1, tempering=tempering)
+    f = post.predict(run.chain[run.burnin :], PLACES)
+    assert abs(z_scores(f, first)).max() < 4.5

@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 
 from nnpost.common.errors import RequestError
 from nnpost.data.dataset import Dataset
-from nnpost.network.jacobian import hidden_jacobian
+from nnpost.network.jacobian import hidden_jacobian, jacobian
 from nnpost.network.mlp import ACTIVATIONS, MLP
 from nnpost.posterior.likelihood import MSE, Gaussian
 from nnpost.posterior.posterior import Posterior
@@ -187,17 +187,19 @@ def test_conditional_noise_solves_its_equation(sse, std):
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize(("inputs", "hidden"), [(1, (2,)), (3, (4,)), (2, (3, 2)), (1, (2, 3, 2))])
-def test_jacobian_by_the_chain_rule_is_autograds(activation, inputs, hidden):
-    net = MLP(inputs, hidden, activation)
+@pytest.mark.parametrize(("bias", "skip"), [(True, False), (False, True)])
+def test_jacobian_by_the_chain_rule_is_autograds(activation, inputs, hidden, bias, skip):
+    net = MLP(inputs, hidden, activation, bias, skip)
     rng = np.random.default_rng(0)
     theta, x = (
         torch.tensor(rng.normal(size=(3, net.ndim))),
         torch.tensor(rng.normal(size=(7, inputs))),
     )
-    fast = hidden_jacobian(net, theta, x)
-    for row, t in zip(fast, theta, strict=True):
+    fast, whole = hidden_jacobian(net, theta, x), jacobian(net, theta, x)
+    for row, rows, t in zip(fast, whole, theta, strict=True):
         full = torch.autograd.functional.jacobian(lambda v: net.forward(v, x), t)
         torch.testing.assert_close(row, full[:, : net.n_hidden].T, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(rows, full.T, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("target", ["posterior", "likelihood"])
