@@ -34,7 +34,9 @@ def test_info_says_what_the_run_says(run):
     assert found["labels"] == run.post.labels
     assert found["parameters"] == run.post.ndim
     network = {"sizes": list(run.post.net.sizes), "activation": run.post.net.activation}
-    assert found["network"] == network
+    assert found["network"] == network | {
+        "bias": True, "skip": False, "words": run.post.net.words
+    }  # fmt: skip
     assert found["data"]["misfit"] == run.post.data.misfit
     chain = found["chain"]
     assert (chain["steps"], chain["walkers"]) == (run.nsteps, run.nwalkers)
