@@ -12,15 +12,23 @@ from nnpost.posterior.prior import GaussianPrior
 from nnpost.posterior.spaces import folded_space, space_of
 from nnpost.posterior.whole import FoldedWhole
 
-SHAPES = [("sigmoid", (3,)), ("tanh", (3,)), ("relu", (3,)), ("sigmoid", (2, 2))]
+SHAPES = [
+    *(("sigmoid", (3,), True, False), ("tanh", (3,), True, False), ("relu", (3,), True, False)),
+    *(("sigmoid", (2, 2), True, False), ("sigmoid", (3,), True, True)),
+    *(("sigmoid", (3,), False, False), ("tanh", (3,), False, True)),
+]  # activation, hidden layers, biases, and a skip
+shapes = pytest.mark.parametrize(("activation", "hidden", "bias", "skip"), SHAPES)
 
 
-def make(activation, hidden, inputs=2):
+def make(activation, hidden, bias=True, skip=False, inputs=2):
     rng = np.random.default_rng(0)
     data = Dataset(rng.normal(size=(15, inputs)), rng.normal(size=15))
-    stds = {"input_weights": 1.5, "biases": 2.0, "output_weights": 1.2, "output_bias": 0.7}
+    stds = {"input_weights": 1.5, "output_weights": 1.2}
+    stds |= {"biases": 2.0, "output_bias": 0.7} if bias else {}
+    stds |= {"skip_weights": 0.9} if skip else {}
     stds |= {"hidden_weights": 1.1} if len(hidden) > 1 else {}
-    return Posterior(MLP(inputs, hidden, activation), data, StudentT(), GaussianPrior(stds))
+    net = MLP(inputs, hidden, activation, bias, skip)
+    return Posterior(net, data, StudentT(), GaussianPrior(stds))
 
 
 def last_copies(net, theta):
@@ -33,9 +41,9 @@ def last_copies(net, theta):
     return every[same]
 
 
-@pytest.mark.parametrize(("activation", "hidden"), SHAPES)
-def test_the_density_is_the_sum_over_copies(activation, hidden):
-    post = make(activation, hidden)
+@shapes
+def test_the_density_is_the_sum_over_copies(activation, hidden, bias, skip):
+    post = make(activation, hidden, bias, skip)
     folded, theta = (
         folded_space(space_of(post)),
         np.random.default_rng(1).normal(size=(5, post.ndim)),
@@ -53,9 +61,9 @@ def test_the_density_is_the_sum_over_copies(activation, hidden):
         np.testing.assert_allclose(folded.split(copy), h, atol=1e-12)
 
 
-@pytest.mark.parametrize(("activation", "hidden"), SHAPES)
-def test_gradients_are_those_of_finite_differences(activation, hidden):
-    post = make(activation, hidden)
+@shapes
+def test_gradients_are_those_of_finite_differences(activation, hidden, bias, skip):
+    post = make(activation, hidden, bias, skip)
     folded, theta = (
         folded_space(space_of(post)),
         np.random.default_rng(2).normal(size=(3, post.ndim)),
