@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "prediction": "common numerics posterior training",
     "sampling": "common data numerics storage posterior training moves diagnostics tempering "
     "prediction",
-    "model_selection": "common data network posterior training diagnostics tempering",
+    "model_selection": "common data posterior training diagnostics tempering",
     "comparison": "common data network numerics posterior training sampling",
     "figures": "common data network posterior training tempering sampling model_selection "
     "comparison",
