@@ -56,6 +56,12 @@ class Modes:
         """The MAP's mode; the highest where the MAP's is not among them."""
         return self.modes[max(self.map, 0)]
 
+    def name(self, k: int) -> str:
+        """What tables and figures call mode k: its number, and which networks lie in it."""
+        inside = {"SGD": self.sgd, "MAP": self.map}
+        names = ", ".join(name for name, at in inside.items() if at == k)
+        return f"{k + 1} ({names})" if names else str(k + 1)
+
     def to_tree(self) -> dict[str, Any]:
         """A plain nested dict; the modes by their number, under the key that they always had."""
         tree = asdict(self)

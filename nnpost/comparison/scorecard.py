@@ -129,19 +129,18 @@ class ScoreCard(Tabled):
 
     def basin_rows(self) -> Iterator[list[str]]:
         """The modes, the highest first; tables call them basins."""
-        yield ["basin", "below the MAP", f"{self.misfit} of its top", "restarts", "posterior mass",
+        yield ["basin", "below the MAP", f"{self.misfit} of its top", "restarts lead here",
+               "posterior mass",
                f"best {self.misfit} of its restarts"]  # fmt: skip
         top = self.modes.top.log_prob
         for k, mode in enumerate(self.modes.modes):
-            inside = {"SGD": self.modes.sgd, "MAP": self.modes.map}
-            names = ", ".join(name for name, at in inside.items() if at == k)
-            title = f"{k + 1} ({names})" if names else str(k + 1)
             best = "" if math.isnan(mode.best_mse) else f"{mode.best_mse:.4g}"
             below = f"{max(top - mode.log_prob, 0):.2f}"
-            yield [title, below, f"{mode.mse:.4g}", str(mode.restarts), str(mode.mass), best]
+            shares = (mode.restarts.percent(), mode.mass.percent())
+            yield [self.modes.name(k), below, f"{mode.mse:.4g}", *shares, best]
         others = (self.modes.other_restarts, self.modes.other_mass)
         if any(one.value for one in others):
-            yield ["others", "", "", *map(str, others), ""]
+            yield ["others", "", "", *(one.percent() for one in others), ""]
 
     def approximation_rows(self) -> Iterator[list[str]]:
         """The approximations, within the data's range."""

@@ -22,7 +22,7 @@ from ..storage.runfile import read_group
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["write_corner", "write_pictures", "write_report_of"]
+__all__ = ["all_figures", "write_corner", "write_pictures", "write_report_of"]
 
 FIGURES = (".png", ".pdf", ".svg")
 

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ladder", "log_posterior", "ranks", "traces"]
 
-ROWS = 1000  # points of a trace; more than there are pixels
-WALKERS = 4  # of each ensemble
+ROWS = 1000  # draws that are ranked, of each walker
+TRACED = 400  # points of a trace: more would be a solid block
+WALKERS = 2  # of each ensemble, as traces
 BINS = 60
 RANKED = 20  # bins of a rank plot
 LIGHT = "#cccccc"
@@ -49,7 +50,7 @@ def traces(run: Run, parameters: Sequence[int] | None = None) -> Figure:
     the first two of theta by default). Right: the distribution in each ensemble after the
     burn-in, which must agree; the burn-in is shaded.
     """
-    stride = -(-len(run.chain) // ROWS)
+    stride = -(-len(run.chain) // TRACED)
     rows = slice(None, None, stride)
     steps = (np.arange(len(run.chain)) * run.thin)[rows]
     series = _series(run, rows, range(min(2, run.post.ndim)) if parameters is None else parameters)
@@ -104,7 +105,7 @@ def _columns(walkers: int, ensembles: int) -> list[slice]:
 def _trace(ax: Axes, steps: NDArray[np.int_], values: NDArray[np.float64], ensembles: int) -> None:
     for e, own in enumerate(_columns(values.shape[1], ensembles)):
         walkers = values[:, own][:, :WALKERS]
-        ax.plot(steps, walkers, color=_color(e), linewidth=0.35, alpha=0.6, rasterized=True)
+        ax.plot(steps, walkers, color=_color(e), linewidth=0.5, alpha=0.7, rasterized=True)
 
 
 def _distributions(ax: Axes, values: NDArray[np.float64], ensembles: int) -> None:
@@ -154,14 +155,18 @@ def ranks(run: Run) -> Figure:
     ess = {} if run.known_verdict is None else run.known_verdict.ess
     fig = new_figure(7.2, 4.4)
     panels = fig.subplots(2, 2, sharex=True, sharey=True)
+    reach = 0.0  # the farthest from even that anything is
     for ax, (label, values) in zip(panels.flat, series.items(), strict=False):
         effective = ess.get("log_prob" if label == LOG_POSTERIOR else "predictions")
         if effective is not None:
             independent = max(min(effective, values.size) / run.ensembles, 1)
             width = 2 * np.sqrt((RANKED - 1) / independent)
             ax.axhspan(max(1 - width, 0), 1 + width, color=LIGHT, alpha=0.6, linewidth=0)
-        _rank_histograms(ax, values, run.ensembles)
+            reach = max(reach, width)
+        reach = max(reach, _rank_histograms(ax, values, run.ensembles))
         ax.set_title(label)
+    panels[0, 0].set_ylim(max(1 - 1.15 * reach, 0), 1 + 1.15 * reach)
+    panels[0, 0].yaxis.set_major_locator(MaxNLocator(5, prune="lower"))
     for ax in panels[-1]:
         ax.set_xlabel("rank among all draws")
     for ax in panels[:, 0]:
@@ -173,16 +178,19 @@ def ranks(run: Run) -> Figure:
     return fig
 
 
-def _rank_histograms(ax: Axes, values: NDArray[np.float64], ensembles: int) -> None:
-    """Of every ensemble, by the ranks of values (rows, W) among all of them."""
+def _rank_histograms(ax: Axes, values: NDArray[np.float64], ensembles: int) -> float:
+    """Of every ensemble, by the ranks of values (rows, W) among all of them; how far from 1 the
+    farthest is."""
     edges = np.linspace(0, 1, RANKED + 1)
     rank = (np.argsort(np.argsort(values.ravel())) + 0.5) / values.size
-    rank = rank.reshape(values.shape)
+    rank, reach = rank.reshape(values.shape), 0.0
     for e, own in enumerate(_columns(values.shape[1], ensembles)):
         counts, _ = np.histogram(rank[:, own], edges)
-        ax.stairs(counts * RANKED / rank[:, own].size, edges, color=_color(e), linewidth=1.1)
+        shares = counts * RANKED / rank[:, own].size
+        ax.stairs(shares, edges, baseline=None, color=_color(e), linewidth=1.1)
+        reach = max(reach, float(np.abs(shares - 1).max()))
     ax.set_xlim(0, 1)
-    ax.set_ylim(bottom=0)
+    return reach
 
 
 # What the filled and the hollow evidence of a run are by, for its start.
@@ -219,12 +227,14 @@ def _rungs(powers: Axes, moves: Axes, tempering: Tempering) -> None:
     first = np.nanmin(np.where(tempering.betas > 0, tempering.betas, np.nan))
     powers.set_yscale("symlog", linthresh=first)
     powers.set_ylim(bottom=0)
-    powers.set_xlabel("rung")
+    powers.set_title("from start to posterior")
+    moves.set_title("moves of the particles")
+    powers.set_xlabel("step of the ladder")
     powers.set_ylabel(r"power $\beta$ of the likelihood")
     moves.set_xscale("symlog", linthresh=first)
     moves.set_ylim(0, 1)
-    moves.set_xlabel(r"$\beta$")
-    moves.set_ylabel("accepted moves")
+    moves.set_xlabel(r"power $\beta$")
+    moves.set_ylabel("share that is accepted")
     for ax in (powers, moves):
         ax.minorticks_off()
     powers.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -245,6 +255,7 @@ def _evidences(ax: Axes, tempering: Tempering) -> None:
         ax.axhspan(z - error, z + error, color=LIGHT, alpha=0.6, linewidth=0)
     ax.set_xlim(0.3, len(tempering.log_z) + 0.7)
     ax.set_xticks(range(1, len(tempering.log_z) + 1))
+    ax.set_title("evidence of each run")
     ax.set_xlabel("run")
     ax.set_ylabel(r"$\log\,Z$")
     ax.ticklabel_format(axis="y", useOffset=False)
@@ -255,20 +266,23 @@ def log_posterior(run: Run, comparison: Comparison) -> Figure:
     """Density of the log posterior over the draws, with SGD, MAP, MLE and best sample on it.
 
     Dashed: what a Gaussian posterior with P parameters and the same maximum would show,
-    log p = log p(MAP) − χ²_P / 2. Its typical draw lies P/2 below the maximum, and so the optimum
+    log p = log p(MAP) − χ²_P / 2. The networks stand above the histogram, since their heights there
+    would mean nothing. A typical draw of a Gaussian lies P/2 below the maximum, and so the optimum
     of a posterior is not typical of it.
     """
     models, draws = comparison.models, run.sample_log_prob
     draws = draws[np.isfinite(draws)]
     low, high = _axis(draws, models["MAP"].log_prob)
-    fig = new_figure(7.2, 4.0)
-    ax = fig.subplots()
-    top = _densities(ax, draws, (low, high), models["MAP"].log_prob, run.post.ndim)
-    for k, name in enumerate(ON_TOP):
+    fig = new_figure(7.2, 4.2)
+    strip, ax = fig.subplots(2, 1, sharex=True, height_ratios=[1, 4])
+    _densities(ax, draws, (low, high), models["MAP"].log_prob, run.post.ndim)
+    for row, name in enumerate(ON_TOP):
         if low <= models[name].log_prob <= high:
-            _flag(ax, name, models[name].log_prob, top * (1.1 + 0.1 * k))
+            _place_network(strip, ax, name, models[name].log_prob, len(ON_TOP) - row)
+    strip.set_ylim(0, len(ON_TOP) + 1)
+    strip.axis("off")
     ax.set_xlim(low, high)
-    ax.set_ylim(0, top * (1.18 + 0.1 * len(ON_TOP)))
+    ax.set_ylim(bottom=0)
     ax.set_xlabel(r"log posterior, $\log\,p(\theta\,|\,y)$ + constant")
     ax.set_ylabel("density of draws")
     handles = [point_handle(n, _place(n, m.log_prob, draws, low)) for n, m in models.items()]
@@ -281,8 +295,8 @@ def log_posterior(run: Run, comparison: Comparison) -> Figure:
 
 def _densities(
     ax: Axes, draws: NDArray[np.float64], ends: tuple[float, float], top: float, ndim: int
-) -> float:
-    """The histogram of the draws and the curve of a Gaussian with that top; the height for both."""
+) -> None:
+    """The histogram of the draws and the curve of a Gaussian with that top."""
     from scipy import stats
 
     bins = np.linspace(*ends, BINS + 1)
@@ -291,7 +305,7 @@ def _densities(
     below = np.linspace(0, top - ends[0], 400)[1:]
     gaussian = 2 * stats.chi2(ndim).pdf(2 * below)
     ax.plot(top - below, gaussian, color=GREY, linestyle="--", linewidth=1.0)
-    return float(max(density.max(), min(gaussian.max(), 2 * density.max())))
+    ax.set_ylim(top=1.1 * float(max(density.max(), min(gaussian.max(), 2 * density.max()))))
 
 
 def _axis(draws: NDArray[np.float64], top: float) -> tuple[float, float]:
@@ -303,15 +317,19 @@ def _axis(draws: NDArray[np.float64], top: float) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _flag(ax: Axes, name: str, value: float, height: float) -> None:
-    """A point on a stem from the axis."""
+def _place_network(strip: Axes, ax: Axes, name: str, value: float, row: int) -> None:
+    """A mark at ``row`` of the strip, and a thin line from there down through the histogram."""
     mark = MARKS[name]
-    ax.vlines(value, 0, height, color=mark.color, linewidth=1.0)
-    ax.plot(value, height, **mark.point, zorder=5)
+    ax.axvline(value, color=mark.color, linewidth=0.9)
+    strip.vlines(value, 0, row, color=mark.color, linewidth=0.9)
+    strip.plot(value, row, **mark.point, zorder=5, clip_on=False)
 
 
 def _place(name: str, value: float, draws: NDArray[np.float64], low: float) -> str:
     """The legend's words: where a network lies among the draws."""
     above = float(np.mean(draws > value))
+    place = f"{name} {number(value, '.2f')}{', beyond the axis' * (value < low)}"
+    if name == "best sample":  # it is one of the draws: none can be above it
+        return place
     share = "no draw" if above == 0 else "all draws" if above == 1 else f"{above:.2%} of draws"
-    return f"{name} {number(value, '.2f')}{', beyond the axis' * (value < low)}: {share} above it"
+    return f"{place}: {share} above it"

@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 
 from .style import (
     BLACK,
+    BLUE,
+    GREEN,
     GREY,
     MARKS,
     ORANGE,
+    PURPLE,
     SKY,
     VERMILION,
     legend_below,
@@ -37,6 +40,7 @@ __all__ = ["approximations", "basins", "profile"]
 
 BAR = 0.36  # height of one of the two bars of a basin
 BANDS_A_ROW = 3  # panels side by side
+COLORS = (VERMILION, BLUE, GREEN, PURPLE, ORANGE, BLACK)  # of the approximations
 
 
 @styled
@@ -57,8 +61,8 @@ def basins(card: ScoreCard) -> Figure:
     ax.tick_params(axis="y", length=0)
     ax.invert_yaxis()
     ax.set_xlim(0, 1.18)
-    ax.set_xticks([0, 0.25, 0.5, 0.75, 1])
-    ax.set_xlabel("share")
+    ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
+    ax.set_xlabel("share that leads to the basin when climbed")
     handles = [
         Patch(color=ORANGE, label=f"of {card.modes.climbed_restarts} restarts"),
         Patch(color=SKY, label=f"of the posterior ({card.modes.climbed_draws} draws climbed)"),
@@ -74,24 +78,25 @@ def _bars(ax: Axes, at: NDArray[Any], shares: NDArray[Any], color: str) -> None:
     ax.barh(at, values, BAR, color=color, linewidth=0)
     ax.errorbar(values, at, xerr=ends, fmt="none", ecolor=BLACK, elinewidth=0.8)
     for height, value, error in zip(at, values, errors, strict=True):
-        text = f" {value:.1%}" if value else " none seen"
+        text = f" {100 * value:.1f} %" if value else " none seen"
         ax.text(min(value + error, 1), height, text, va="center", fontsize=8)
 
 
 def _basin_name(card: ScoreCard, k: int) -> str:
     mode, home = card.modes.modes[k], card.modes.top
     below = max(home.log_prob - mode.log_prob, 0.0)
-    first = "basin of the MAP" if k == card.modes.map else f"{number(below, '.3g')} nats below"
-    inside = " (and SGD)" if k == card.modes.sgd == card.modes.map else ""
-    inside = " (SGD)" if k == card.modes.sgd != card.modes.map else inside
-    return f"{first}{inside}\n{misfit(card.misfit)} {mode.mse:.3g}"
+    first = f"basin {card.modes.name(k)}"
+    height = "" if k == card.modes.map else f"{number(below, '.3g')} nats below, "
+    return f"{first}\n{height}{misfit(card.misfit)} {mode.mse:.3g}"
 
 
 @styled
 def profile(card: ScoreCard) -> Figure:
     """Log posterior and misfit on the straight line from SGD to the MAP, in one copy.
 
-    The title says how far the line falls below its lower end: the barrier between the two.
+    The title says how far the line falls below its lower end: the barrier between the two. The
+    dashed line is where half of the posterior's draws are lower: what a fall along the line is to
+    be measured by.
     """
     line = card.profile
     fig = new_figure(7.2, 3.9)
@@ -105,13 +110,17 @@ def profile(card: ScoreCard) -> Figure:
         ax.plot(line.t[-1], values[-1], **MARKS["MAP"].point, clip_on=False, zorder=5)
         ax.set_ylabel(label)
         ax.margins(y=0.15)
+    typical = line.log_prob[-1] - card.draws["gap"].median.value
+    top.axhline(typical, color=GREY, linestyle="--", linewidth=0.9)
+    top.set_ylim(bottom=min(top.get_ylim()[0], typical - 0.15 * (line.log_prob[-1] - typical)))
     if (line.mse > 0).all() and np.ptp(np.log10(np.maximum(line.mse, 1e-300))) > 2:
         bottom.set_yscale("log")
     top.set_title(_barrier(line.barrier))
     bottom.set_xlim(0, 1)
     bottom.set_xlabel("place on the line from SGD (0) to the MAP (1)")
     fig.align_ylabels([top, bottom])
-    legend_below(fig, [point_handle("SGD"), point_handle("MAP")])
+    draw = Line2D([], [], color=GREY, ls="--", lw=0.9, label="a typical draw of the posterior")
+    legend_below(fig, [point_handle("SGD"), point_handle("MAP"), draw])
     return fig
 
 
@@ -124,15 +133,17 @@ def approximations(card: ScoreCard, comparison: Comparison, data: Dataset) -> Fi
     """The 90 % band of every approximation over that of the posterior, a panel each.
 
     One input: against x, over twice the range of the data (which is between the dotted lines).
-    Several inputs: the two bands' half-widths against each other, a point of the data each.
+    Several inputs: the two bands' half-widths against each other, a point of the data each. W1 is
+    how far the predictions are off; the floor is that of as many draws of independent ensembles.
     """
     data = data.raw
     found = card.approximations
     rows = -(-len(found) // BANDS_A_ROW)
     fig = new_figure(7.2, 0.6 + 2.2 * rows)
     axes = fig.subplots(rows, BANDS_A_ROW, sharex=True, sharey=True, squeeze=False)
-    for ax, one in zip(axes.flat, found, strict=False):
-        (_bands if data.inputs == 1 else _widths)(ax, one, card, comparison, data)
+    for k, (ax, one) in enumerate(zip(axes.flat, found, strict=False)):
+        color = COLORS[k % len(COLORS)]
+        (_bands if data.inputs == 1 else _widths)(ax, one, color, card, comparison, data)
         ax.set_title(one.name, fontsize=8.5)
         label = rf"$W_1$ {one.numbers['w1_inside'].value:.3g}"
         if "floor_inside" in one.numbers:
@@ -146,9 +157,12 @@ def approximations(card: ScoreCard, comparison: Comparison, data: Dataset) -> Fi
         return fig
     for ax in axes[-1]:  # a label of the whole figure would lie on the legend
         ax.set_xlabel(symbol(data.x_names[0]))
+    for ax in axes[:, 0]:
+        ax.set_ylabel(symbol(data.y_name))
     handles = [
         Patch(color=SKY, alpha=0.45, lw=0, label="90 % of the posterior"),
-        Line2D([], [], color=VERMILION, lw=1.2, label="90 % of the approximation, and its mean"),
+        Line2D([], [], color=BLACK, lw=1.2, label="90 % of the approximation"),
+        Line2D([], [], color=BLACK, lw=1.2, ls="--", label="its mean"),
         Line2D([], [], color=GREY, ls=":", lw=0.8, label="range of the data"),
     ]
     legend_below(fig, handles)
@@ -156,12 +170,17 @@ def approximations(card: ScoreCard, comparison: Comparison, data: Dataset) -> Fi
 
 
 def _bands(
-    ax: Axes, one: Approximation, card: ScoreCard, comparison: Comparison, data: Dataset
+    ax: Axes,
+    one: Approximation,
+    color: str,
+    card: ScoreCard,
+    comparison: Comparison,
+    data: Dataset,
 ) -> None:
     x, known = card.x[:, 0], comparison.predictions
     ax.fill_between(x, known.q05, known.q95, color=SKY, alpha=0.45, linewidth=0)
     for curve, style in ((one.q05, "-"), (one.q95, "-"), (one.mean, "--")):
-        ax.plot(x, curve, color=VERMILION, linewidth=1.0, linestyle=style)
+        ax.plot(x, curve, color=color, linewidth=1.0, linestyle=style)
     for end in (data.x.min(), data.x.max()):
         ax.axvline(end, color=GREY, linestyle=":", linewidth=0.8)
     low, high = min(known.q05.min(), data.y.min()), max(known.q95.max(), data.y.max())
@@ -171,12 +190,17 @@ def _bands(
 
 
 def _widths(
-    ax: Axes, one: Approximation, card: ScoreCard, comparison: Comparison, data: Dataset
+    ax: Axes,
+    one: Approximation,
+    color: str,
+    card: ScoreCard,
+    comparison: Comparison,
+    data: Dataset,
 ) -> None:
     known = comparison.predictions
     wide, own = (known.q95 - known.q05) / 2, (one.q95 - one.q05) / 2
     end = 1.1 * float(max(wide.max(), np.quantile(own, 0.9)))
     ax.plot([0, end], [0, end], color=GREY, linewidth=0.8)
-    ax.plot(wide, own, ".", color=VERMILION, markersize=3)
+    ax.plot(wide, own, ".", color=color, markersize=3)
     ax.set_xlim(0, end)
     ax.set_ylim(0, end)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
@@ -33,6 +34,7 @@ STRETCH = 0.5  # an axis grows by at most this part of itself to hold a mark
 CONTOURS = (0.393, 0.675, 0.865)  # of a Gaussian in two dimensions: 1, 1.5 and 2 sigma
 PANEL = 1.25  # inches; a few parameters get larger panels and a legend beside them
 
+NEAR_EDGE = 0.1  # of an axis, from either end
 Range = tuple[float, float]
 
 
@@ -208,9 +210,18 @@ def _panels(draws: NDArray[Any], ranges: list[Range], labels: list[str]) -> Figu
         hspace=0.07,
     )
     for ax in fig.axes:
+        for axis in (ax.xaxis, ax.yaxis):
+            _keep_inner_ticks(axis)
         ax.xaxis.set_label_coords(0.5, -0.42 / panel)
         ax.yaxis.set_label_coords(-0.46 / panel, 0.5)
     return fig
+
+
+def _keep_inner_ticks(axis: Axis) -> None:
+    """No ticks near the ends, where their labels would meet those of the next panel."""
+    low, high = sorted(axis.get_view_interval())
+    edge = NEAR_EDGE * (high - low)
+    axis.set_ticks([t for t in axis.get_ticklocs() if low + edge <= t <= high - edge])
 
 
 def _scatter(axes: NDArray[Any], crowd: NDArray[Any], ranges: list[Range]) -> None:

@@ -34,32 +34,35 @@ if TYPE_CHECKING:
 
 __all__ = ["fits_and_residuals"]
 
-SHOWN = ("SGD", "MAP", "best sample")
+SHOWN = ("SGD", "MAP", "MLE", "best sample")
 BAND_DRAWS = 2000
 CURVE_PLACES = 241
 
 
 @styled
 def fits_and_residuals(post: Posterior, comparison: Comparison, run: Run) -> Figure:
-    """SGD, MAP and best sample against the data, a column each, with their residuals below.
+    """SGD, MAP, MLE and best sample against the data, a column each, with residuals below.
 
     One input: the curve over the data (solid) and on to twice their range (dashed), with the band
-    that holds 90 % of the posterior at each x; below, |y − f(x)| with its mean. Several inputs: the
-    prediction against the observed value, with the same band as bars; below, |y − f(x)|.
+    that holds 90 % of the posterior at each x; below, y − f(x) with the mean of its size. Several
+    inputs: the prediction against the observed value, with the same band as bars; below, y − f(x).
+    Dotted, below: between these lines 90 % of new targets are to be expected around the posterior's
+    median, noise included; where they lie beyond all residuals they are left out.
     Titles give the mean of r², or χ²/n, that of (r/yerr)², where the data bring errors.
     """
     models = {name: comparison.models[name] for name in SHOWN}
-    fig = new_figure(7.2, 4.1)
+    fig = new_figure(7.2, 3.9)
     axes = fig.subplots(
         2, len(models), sharex=True, sharey="row", gridspec_kw={"height_ratios": [2.6, 1]}
     )
     draws = run.samples[:: -(-len(run.samples) // BAND_DRAWS)]
     plot = _curves if post.data.inputs == 1 else _observed
     handles = plot(axes[0], post, models, draws)
-    _residuals(axes[1], post, models)
+    if _residuals(axes[1], post, models, draws):
+        handles.append(Line2D([], [], color=GREY, ls=":", lw=0.9, label="90 % of new targets"))
     for ax, name in zip(axes[0], models, strict=True):
-        ax.set_title(f"{name}, {misfit(post.loss_name)} {models[name].mse:.3g}")
-    legend_below(fig, handles)
+        ax.set_title(f"{name}\n{misfit(post.loss_name)} {models[name].mse:.3g}", fontsize=9)
+    legend_below(fig, handles, columns=len(handles) if len(handles) < 5 else 3)
     return fig
 
 
@@ -86,7 +89,9 @@ def _curves(
     axes[0].set_ylabel(symbol(data.y_name))
     axes[0].set_xlim(x[0], x[-1])
     axes[0].xaxis.set_major_locator(MaxNLocator(5, prune="both"))  # neighbours' labels would meet
-    axes[0].set_ylim(_limits(data.y, *curves.values()))
+    inside = (x >= first) & (x <= last)
+    whole = (c[inside] if name == "MLE" else c for name, c in curves.items())  # it may run off
+    axes[0].set_ylim(_limits(data.y, low, high, *whole))
     return [
         Line2D([], [], ls="none", marker="o", ms=2.5, color=BLACK, label="data"),
         Line2D([], [], color=GREY, lw=1.8, label="fit"),
@@ -121,25 +126,45 @@ def _observed(
     ]
 
 
-def _residuals(axes: NDArray[np.object_], post: Posterior, models: dict[str, Optimum]) -> None:
+def _residuals(
+    axes: NDArray[np.object_],
+    post: Posterior,
+    models: dict[str, Optimum],
+    draws: NDArray[np.float64],
+) -> bool:
+    """y − f(x) of every model; whether the noise that is expected is drawn among them."""
     data = post.data.raw
     one = data.inputs == 1
     at = data.x[:, 0] if one else data.y
     order = np.argsort(at)
-    sizes = {name: np.abs(data.y - post.expected(m.theta)) for name, m in models.items()}
-    top = max(size.max() for size in sizes.values())
-    for ax, (name, size) in zip(axes, sizes.items(), strict=True):
+    residuals = {name: data.y - post.expected(m.theta) for name, m in models.items()}
+    top = max(np.abs(r).max() for r in residuals.values())
+    noise = _noise(post, draws)
+    shown = bool((noise < 1.4 * top).all())
+    for ax, (name, r) in zip(axes, residuals.items(), strict=True):
         if one:
             mark = "." if len(at) == 1 else ""  # a line through one point cannot be seen
-            ax.plot(at[order], size[order], f"-{mark}", color=BLACK, linewidth=0.5)
+            ax.plot(at[order], r[order], f"-{mark}", color=BLACK, linewidth=0.5)
         else:
-            ax.plot(at, size, "o", color=BLACK, markersize=1.5)
+            ax.plot(at, r, "o", color=BLACK, markersize=1.5)
         # The letters of the article: ⟨Δy⟩ is the mean of the absolute residuals.
-        panel_label(ax, rf"$\langle|\Delta y|\rangle = {size.mean():.3g}$")
+        panel_label(ax, rf"$\langle|\Delta y|\rangle = {np.abs(r).mean():.3g}$")
         ax.set_xlabel(symbol(data.x_names[0]) if one else f"observed {symbol(data.y_name)}")
-        ax.axhline(size.mean(), color=MARKS[name].color, linewidth=0.9)
-    axes[0].set_ylabel(r"$|\Delta y|$")
-    axes[0].set_ylim(0, 1.45 * top or 1)
+        ax.axhline(0, color=MARKS[name].color, linewidth=0.9)
+        for side in noise if shown else ():
+            ax.plot(at[order], side[order], ":", color=GREY, linewidth=0.9)
+    axes[0].set_ylabel(r"$\Delta y$")
+    axes[0].set_ylim(-1.15 * top or -1, 1.8 * top or 1)
+    return shown
+
+
+def _noise(post: Posterior, draws: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The 5 and 95 % quantiles of new targets about the median of f, at the data: (2, n)."""
+    data = post.data.raw
+    rng = np.random.default_rng(0)
+    new = post.draw_targets(draws, data.x, rng, data.yerr)
+    middle = np.median(post.expected(draws), axis=0)
+    return np.quantile(new, [0.05, 0.95], axis=0) - middle
 
 
 def _data_points(ax: Axes, data: Dataset) -> None:

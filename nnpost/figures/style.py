@@ -27,6 +27,7 @@ __all__ = [
     "ON_TOP",
     "ORANGE",
     "PALETTE",
+    "PURPLE",
     "SKY",
     "VERMILION",
     "as_png",

@@ -52,6 +52,10 @@ class Estimate:
             return f"{self.value:.2g} ± {self.error:.1g}"
         return f"{self.value:.{decimals}f} ± {self.error:.{decimals}f}"
 
+    def percent(self) -> str:
+        """A share, in per cent."""
+        return f"{Estimate(100 * self.value, 100 * self.error)} %"
+
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> Estimate:
         """What ``asdict`` gave."""

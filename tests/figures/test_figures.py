@@ -261,9 +261,10 @@ def test_unit_by_unit_covers_theta_once():
 
 def test_fits_reach_twice_as_far_as_the_data(parabola):
     fig = figures.fits_and_residuals(parabola.post, parabola.comparison, parabola.run)
-    top, bottom = fig.axes[:3], fig.axes[3:]
-    assert [ax.get_title().split(",")[0] for ax in top] == ["SGD", "MAP", "best sample"]
-    for ax, name in zip(top, ("SGD", "MAP", "best sample"), strict=True):
+    names = ("SGD", "MAP", "MLE", "best sample")
+    top, bottom = fig.axes[:4], fig.axes[4:]
+    assert tuple(ax.get_title().split("\n")[0] for ax in top) == names
+    for ax, name in zip(top, names, strict=True):
         assert ax.get_xlim() == (-10, 10)
         beyond, inside = lines_of(ax, name)
         model = parabola.comparison.models[name].theta
@@ -272,14 +273,29 @@ def test_fits_reach_twice_as_far_as_the_data(parabola):
             assert line.get_ydata() == pytest.approx(expected)
         assert (beyond.get_xdata()[0], beyond.get_xdata()[-1]) == (-10, 10)
         assert -5 <= inside.get_xdata().min() < inside.get_xdata().max() <= 5
-    for ax, name in zip(bottom, ("SGD", "MAP", "best sample"), strict=True):
-        r = np.abs(
-            parabola.post.data.y - parabola.post.predict(parabola.comparison.models[name].theta)
-        )
-        assert f"{r.mean():.3g}" in ax.texts[0].get_text()
+    for ax, name in zip(bottom, names, strict=True):
+        theta = parabola.comparison.models[name].theta
+        r = parabola.post.data.y - parabola.post.predict(theta)
+        assert f"{np.abs(r).mean():.3g}" in ax.texts[0].get_text()
         assert ax.lines[0].get_ydata() == pytest.approx(r)
     assert "90 % of the posterior at each x" in legend_texts(fig)
     assert "MSE" in top[0].get_title()
+
+
+def test_residuals_have_the_noise_that_is_expected_where_it_can_be_seen():
+    """Of a linear network and noise of 0.5: the dotted lines lie 1.645 of it from zero."""
+    rng = np.random.default_rng(4)
+    x = np.linspace(-1, 1, 60)
+    data = Dataset(x=x, y=x + 0.5 * rng.standard_normal(60))
+    post = Posterior(MLP(inputs=1, hidden=()), data, likelihood=Gaussian(0.5))
+    run = a_run(post, np.array([1.0, 0.0]), np.full(2, 0.001))
+    fits = some_fits(post, *np.array([[1, 0.1], [1, 0.0], [1, 0.0]]))
+    models = {"SGD": fits.sgd, "MAP": fits.map, "MLE": fits.mle, "best sample": run.best_sample}
+    fig = figures.fits_and_residuals(post, SimpleNamespace(models=models), run)
+    dotted = [line for line in fig.axes[4].lines if line.get_linestyle() == ":"]
+    low, high = sorted(line.get_ydata().mean() for line in dotted)
+    assert (low, high) == pytest.approx((-0.5 * 1.645, 0.5 * 1.645), rel=0.05)
+    assert "90 % of new targets" in legend_texts(fig)
 
 
 def test_the_band_holds_ninety_percent_of_the_curves(parabola):
@@ -297,7 +313,7 @@ def test_several_inputs_are_drawn_as_prediction_against_observation():
     post = Posterior(MLP(inputs=2, hidden=()), Dataset(x=x, y=x.sum(1), yerr=np.full(30, 0.1)))
     run = a_run(post, np.array([1.0, 1.0, 0.0]), np.full(3, 0.1))
     fits = some_fits(post, *np.array([[1, 1, 0.1], [1, 1, 0.0], [1, 1, 0.0]]))
-    models = {"SGD": fits.sgd, "MAP": fits.map, "best sample": run.best_sample}
+    models = {"SGD": fits.sgd, "MAP": fits.map, "MLE": fits.mle, "best sample": run.best_sample}
     fig = figures.fits_and_residuals(post, SimpleNamespace(models=models), run)
     (marks,) = lines_of(fig.axes[0], "SGD")
     assert marks.get_xdata() == pytest.approx(post.data.y)
@@ -305,7 +321,7 @@ def test_several_inputs_are_drawn_as_prediction_against_observation():
     assert fig.axes[0].get_xlim() == fig.axes[0].get_ylim()
     assert "90 % of the posterior at each point" in legend_texts(fig)
     # The data bring errors: what is told of the fits and losses is chi-squared over n.
-    assert fig.axes[0].get_title() == rf"SGD, $\chi^2/n$ {fits.sgd.mse:.3g}"
+    assert fig.axes[0].get_title() == f"SGD\n$\\chi^2/n$ {fits.sgd.mse:.3g}"
     for some in (figures.losses(fits, post), figures.losses(fits)):
         assert some.axes[0].get_ylabel() == r"loss ($\chi^2/n$)"
 
@@ -315,7 +331,7 @@ def test_fits_at_a_single_place_have_an_axis_around_it(x):
     post = Posterior(MLP(inputs=1, hidden=()), Dataset(x=np.array(x), y=np.arange(len(x)) + 1.0))
     run = a_run(post, np.array([1.0, 0.0]), np.full(2, 0.1))
     fits = some_fits(post, *np.array([[1, 0.1], [1, 0.0], [1, 0.0]]))
-    models = {"SGD": fits.sgd, "MAP": fits.map, "best sample": run.best_sample}
+    models = {"SGD": fits.sgd, "MAP": fits.map, "MLE": fits.mle, "best sample": run.best_sample}
     fig = figures.fits_and_residuals(post, SimpleNamespace(models=models), run)
     low, high = fig.axes[0].get_xlim()
     assert low < 2 < high
@@ -388,14 +404,17 @@ def test_a_far_start_does_not_squash_the_traces(parabola):
 
 def test_log_posterior_marks_the_networks_and_counts_the_draws(parabola):
     fig = figures.log_posterior(parabola.run, parabola.comparison)
-    (ax,) = fig.axes
+    strip, ax = fig.axes
     models = parabola.comparison.models
     for name in ("SGD", "MAP", "best sample"):
-        ((x, _),) = points(ax, name)
+        ((x, _),) = points(strip, name)
         assert x == pytest.approx(models[name].log_prob)
-    assert points(ax, "MLE") == []
+        assert points(ax, name) == []  # a height in the histogram would look like a density
+    assert points(strip, "MLE") == []
     texts = legend_texts(fig)
     above = np.mean(parabola.run.sample_log_prob > models["SGD"].log_prob)
+    (best,) = [text for text in texts if text.startswith("best sample")]
+    assert "above" not in best  # no draw can be
     (sgd,) = [text for text in texts if text.startswith("SGD")]
     assert ("no draw" if above == 0 else f"{above:.2%}") in sgd
     (mle,) = [text for text in texts if text.startswith("MLE")]
@@ -415,7 +434,7 @@ def test_the_gaussian_of_the_log_posterior_is_that_of_a_gaussian_posterior():
     run = dataclasses.replace(run, chain=chain, log_prob=post.log_prob(chain))
     best = optimum(post, mean, "map")
     models = dict.fromkeys(("SGD", "MAP", "MLE", "best sample"), best)
-    (ax,) = figures.log_posterior(run, SimpleNamespace(models=models)).axes
+    _, ax = figures.log_posterior(run, SimpleNamespace(models=models)).axes
     (steps,) = [patch for patch in ax.patches if hasattr(patch, "get_data")]
     density, edges, _ = steps.get_data()
     (curve,) = [line for line in ax.lines if line.get_linestyle() == "--"]

@@ -244,17 +244,22 @@ def test_basins_are_bars_of_the_cards_shares(card):
     widths = [bar.get_width() for bar in ax.patches]
     found = card.modes.modes
     assert widths == [b.restarts.value for b in found] + [b.mass.value for b in found]
-    assert "basin of the MAP" in ax.get_yticklabels()[card.modes.map].get_text()
+    named = [label.get_text().split("\n")[0] for label in ax.get_yticklabels()]
+    assert named == [f"basin {card.modes.name(k)}" for k in range(len(found))]
+    assert "MAP" in named[card.modes.map]
 
 
 def test_the_profile_runs_from_sgd_to_the_map(card):
     top, bottom = figures.profile(card).axes
     for ax, values in ((top, card.profile.log_prob), (bottom, card.profile.mse)):
-        line, sgd, end = ax.lines
+        line, sgd, end = ax.lines[:3]
         np.testing.assert_array_equal(line.get_ydata(), values)
         assert (sgd.get_marker(), sgd.get_xdata()[0]) == (MARKS["SGD"].marker, 0)
         assert (end.get_marker(), end.get_xdata()[0]) == (MARKS["MAP"].marker, 1)
     assert "barrier" in top.get_title()
+    typical = card.profile.log_prob[-1] - card.draws["gap"].median.value
+    assert top.lines[3].get_ydata()[0] == pytest.approx(typical)
+    assert top.get_ylim()[0] < typical < top.get_ylim()[1]
 
 
 def test_ranks_of_ensembles_that_agree_are_even_and_of_others_are_not(made):
