@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from contextlib import suppress
@@ -16,8 +17,10 @@ TIMES = (("years", 31_557_600), ("days", 86_400), ("hours", 3600), ("minutes", 6
 
 def memory() -> float:
     """Bytes that this process may have: the machine's, or fewer where they are limited."""
-    import resource
-
+    try:
+        import resource
+    except ImportError:  # on Windows, where nothing tells
+        return math.inf
     found = [float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")]
     with suppress(OSError, ValueError):  # "max" where there is no limit
         found.append(float(CONTROL_GROUP.read_text("ascii")))

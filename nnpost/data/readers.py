@@ -16,6 +16,8 @@ import h5py
 import numpy as np
 
 from ..common.errors import RequestError
+from ..common.files import refuse_streams
+from .claims import check_arrays, check_hdf5, check_packed, check_parquet
 from .columns import Columns, find
 from .text import read_text
 
@@ -40,7 +42,10 @@ def read_columns(path: Path, wanted: Sequence[str], missing: bool = False) -> Co
         )
     if not path.exists():
         raise RequestError(f"{path}: no such file; give the path of one that exists")
+    refuse_streams(path)
     try:
+        if suffix == PACKED:
+            check_packed(path)
         return reader(path, wanted, missing)
     except RequestError:
         raise
@@ -58,20 +63,26 @@ def read_npz(path: Path, wanted: Sequence[str], missing: bool) -> Columns:
         file.seek(0)
         with np.load(file, allow_pickle=False) as archive:
             labels = {name: find(str(path), name, archive.files).label for name in wanted}
+            check_arrays(path, [*labels.values()])
             return Columns({name: archive[labels[name]] for name in wanted}, labels)
 
 
 def read_hdf5(path: Path, wanted: Sequence[str], missing: bool) -> Columns:
-    names: list[str] = []
+    def places(file: h5py.File) -> list[str]:
+        names: list[str] = []
 
-    def note(name: str, item: object) -> None:
-        if isinstance(item, h5py.Dataset):
-            names.append(name)
+        def note(name: str, item: object) -> None:
+            if isinstance(item, h5py.Dataset):
+                names.append(name)
 
-    with h5py.File(path, "r") as file:
         file.visititems(note)
-        places = {name: find(str(path), name.strip("/"), names).label for name in wanted}
-        values = {name: file[place][()] for name, place in places.items()}
+        return [find(str(path), name.strip("/"), names).label for name in wanted]
+
+    if not h5py.is_hdf5(path):
+        raise RequestError(f"{path}: not an HDF5 file; write it with h5py")
+    check_hdf5(path, wanted, places)
+    with h5py.File(path, "r") as file:
+        values = {name: file[place][()] for name, place in zip(wanted, places(file), strict=True)}
         return Columns(values, {name: name for name in wanted})
 
 
@@ -86,6 +97,8 @@ def read_parquet(path: Path, wanted: Sequence[str], missing: bool) -> Columns:
     from .frames import frame_columns
 
     try:
+        about = parquet.read_metadata(path)
+        check_parquet(path, about.num_rows, len(wanted))
         names = parquet.read_schema(path).names
         places = [find(str(path), name, names) for name in wanted]
         table = parquet.read_table(path, columns=[place.label for place in places])

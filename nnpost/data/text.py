@@ -23,6 +23,7 @@ from .columns import Cells, Columns, find, is_value, without_day
 __all__ = ["read_text"]
 
 SEPARATORS = ",;\t "
+LONGEST = 2**24  # characters of a line
 
 
 def read_text(path: Path, wanted: Sequence[str], missing: bool = False) -> Columns:
@@ -51,14 +52,19 @@ def opened(path: Path) -> TextIO:
 
 
 class Lines:
-    """The lines of a text that are neither blank nor comments; ``number`` counts all, from 1."""
+    """The lines of a text that are neither blank nor comments; ``number`` counts all, from 1.
+
+    Raises csv.Error for one that is too long to be read.
+    """
 
     def __init__(self, file: TextIO) -> None:
         self.file, self.number = file, 0
 
     def __iter__(self) -> Iterator[str]:
-        for line in self.file:
+        while line := self.file.readline(LONGEST):
             self.number += 1
+            if len(line) == LONGEST:
+                raise csv.Error(f"found a line of over {LONGEST:,} characters, expected numbers")
             if not line.isspace() and not line.lstrip().startswith("#"):
                 yield line
 
@@ -86,7 +92,7 @@ def head(path: Path, line: str, wanted: Sequence[str]) -> tuple[list[str], str, 
     if not line:
         raise RequestError(f"{path}: no lines, expected column names and then rows of numbers")
     asked = {n for name in wanted for n in (name, without_day(name)[0]) if not is_value(n)}
-    found = {s: [cell.strip() for cell in next(cells([line], s, False), [""])] for s in SEPARATORS}
+    found = {s: [cell.strip() for cell in first_cells(line, s)] for s in SEPARATORS}
 
     def shows(separator: str) -> tuple[int, bool, bool, int]:
         row = found[separator]
@@ -109,6 +115,14 @@ def head(path: Path, line: str, wanted: Sequence[str]) -> tuple[list[str], str, 
                 f"the columns by number, 1 to {len(names)}, or add a line with names"
             ) from None
     return unnamed, separator, True
+
+
+def first_cells(line: str, separator: str) -> list[str]:
+    """The cells of one line; a long one that is not so separated is one cell."""
+    try:
+        return next(cells([line], separator, False), [""])
+    except csv.Error:  # beyond the longest cell that there may be
+        return [line]
 
 
 def only_values(row: Sequence[str]) -> bool:

@@ -20,9 +20,9 @@ import h5py
 import numpy as np
 
 from ..common.errors import RequestError
+from ..common.guard import trust
 from .backend import Commit
 from .commit import SLOTS, records, show_emcee
-from .guard import trust
 from .runfile import in_place
 
 __all__ = ["OpenChain", "copy_rows", "digests", "put", "read_rows", "whole_record"]

@@ -26,8 +26,8 @@ import h5py
 
 from ..common.errors import RequestError, nearest
 from ..common.files import reserve, take_place
+from ..common.guard import looked_at, trust
 from .claims import check_claims
-from .guard import looked_at, trust
 from .trees import DIGEST, Tree, digest, read_tree, read_whole, room_for, write_tree
 
 __all__ = [

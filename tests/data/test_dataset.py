@@ -340,8 +340,8 @@ def test_files_of_another_kind(tmp_path):
     unreadable("cannot be read as a .csv file", tmp_path / "folder.csv")
     unreadable("cannot be read as a .csv file", csv(tmp_path, TABLE, encoding="utf-16"))
     for name in ("my.npz", "my.h5"):
-        unreadable("(not an NPZ file|cannot be read as a .h5)", csv(tmp_path, TABLE, name))
-        unreadable("(not an NPZ file|cannot be read as a .h5)", csv(tmp_path, "", name))
+        unreadable("(not an NPZ file|not an HDF5 file)", csv(tmp_path, TABLE, name))
+        unreadable("(not an NPZ file|not an HDF5 file)", csv(tmp_path, "", name))
 
 
 @pytest.mark.parametrize("y", ["t", ["t"], ""])

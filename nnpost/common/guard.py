@@ -16,19 +16,19 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from ..common.errors import RequestError
+from .errors import RequestError
 
 __all__ = ["looked_at", "trust"]
 
 MEMORY, SECONDS, WAIT = 2**30, 4, 60  # bytes more than now, of the processor, and by the clock
 FIT = b"+"
-_passed: dict[tuple[int, ...], None] = {}  # the files that have passed, oldest first
+_passed: dict[tuple[object, ...], None] = {}  # the files that have passed, oldest first
 REMEMBERED = 256
 
 
-def trust(path: str | os.PathLike[str]) -> None:
-    """The file as it is now was written by this process, or has passed."""
-    with_key = _key(path)
+def trust(path: str | os.PathLike[str], of: str = "") -> None:
+    """The file as it is now was written by this process, or has passed; ``of`` it, a part."""
+    with_key = *_key(path), of
     _passed.pop(with_key, None)
     _passed[with_key] = None
     while len(_passed) > REMEMBERED:
@@ -40,14 +40,14 @@ def _key(path: str | os.PathLike[str]) -> tuple[int, ...]:
     return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns
 
 
-def looked_at(path: str | os.PathLike[str], look: Callable[[], None]) -> None:
-    """Call ``look`` in a child process, once for each state of the file.
+def looked_at(path: str | os.PathLike[str], look: Callable[[], None], of: str = "") -> None:
+    """Call ``look`` in a child process, once for each state of the file, or of a part ``of`` it.
 
     Raises:
         RequestError: as ``look`` raised it; or it crashed, or needed more than 4 seconds of the
             processor or 1 GiB.
     """
-    if _key(path) in _passed:
+    if (*_key(path), of) in _passed:
         return
     if hasattr(os, "fork"):
         said = _said_by_child(look)
@@ -55,14 +55,14 @@ def looked_at(path: str | os.PathLike[str], look: Callable[[], None]) -> None:
             raise RequestError(said or _unreadable(path))
     else:
         look()
-    trust(path)
+    trust(path, of)
 
 
 def _unreadable(path: str | os.PathLike[str]) -> str:
     return (
         f"{path} is damaged ({os.path.getsize(path)} bytes): reading it crashes, or takes more "
-        f"than {SECONDS} seconds or 1 GiB; expected a whole run file; remove it or restore it from "
-        "a copy"
+        f"than {SECONDS} seconds or 1 GiB; expected a whole file; remove it or restore it from a "
+        "copy"
     )
 
 
