@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..common.errors import RequestError, choose
+from ..comparison.check_fit import check_fit
 from ..comparison.compare import compare
 from ..comparison.laplace import laplace
 from ..comparison.result import Comparison
@@ -121,15 +122,15 @@ def write_report_of(
 ) -> list[Path]:
     """Write the report of a run file, as ``out`` or figures/NAME/report.html, and its numbers.
 
-    The run file is left as it is: a comparison or score card that is not in it is made for the
-    page alone.
+    The run file is left as it is: a verdict on the model, a comparison or a score card that is not
+    in it is made for the page alone.
     """
     from ..figures.style import as_png
 
     target = Path("figures", Path(path).stem, "report.html") if out is None else Path(out)
     choose("kind of report", target.suffix, (".html",))
     result = load(path)
-    result = replace(result, judged=result.verdict)
+    result = replace(result, judged=result.verdict, fit=result.fit or check_fit(result))
     comparison, card = None, None
     if result.fits is not None:
         comparison = read_stage(path, Comparison) or compare(result.post, result.fits, result)

@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 
 from ..common.errors import Interrupted, RequestError
+from ..comparison.check_fit import check_fit
 from ..comparison.compare import compare
 from ..comparison.result import Comparison
 from ..comparison.score import score
@@ -112,7 +113,8 @@ class Outcome:
         ]
         files = [f"run file  {self.path}", *(f"{kind(file)}    {file}" for file in self.figures)]
         remarks = [f"{remark}\n" for remark in self.run.post.data.remarks]
-        return "\n".join([*tables, *remarks, str(self.run.verdict), "", *files])
+        fit = [] if self.run.fit is None else [str(self.run.fit), ""]
+        return "\n".join([*tables, *remarks, *fit, str(self.run.verdict), "", *files])
 
 
 def kind(file: Path) -> str:
@@ -265,7 +267,7 @@ def extend_chain(
 
 
 def compare_stage(request: Request, result: Run) -> tuple[Run, Comparison | None, ScoreCard | None]:
-    """The verdict and, where there are fits, the comparison and the score card.
+    """The verdicts on chain and model and, where there are fits, the comparison and the score card.
 
     MAP and MLE of the fits are raised to what draws and climbs have found to be higher.
     """
@@ -283,7 +285,8 @@ def compare_stage(request: Request, result: Run) -> tuple[Run, Comparison | None
             break
         top = maximise(request.post, np.stack([fits.map.theta, highest.theta]))
         result = replace(result, fits=replace(fits, map=top))
-    write_stages(request.path, result.fits, result.verdict, comparison, card)
+    result = replace(result, fit=check_fit(result))
+    write_stages(request.path, result.fits, result.verdict, result.fit, comparison, card)
     return result, comparison, card
 
 

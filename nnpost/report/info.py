@@ -12,6 +12,7 @@ import numpy as np
 from ..comparison.result import Comparison
 from ..comparison.scorecard import ScoreCard
 from ..data.dataset import Dataset
+from ..diagnostics.fit import FitVerdict
 from ..diagnostics.verdict import Verdict
 from ..posterior.description import Description
 from ..sampling.about import read_about
@@ -81,6 +82,7 @@ def overview(path: str | os.PathLike[str]) -> dict[str, Any]:
             },
             "chain": chain(path),
             "convergence": None if verdict is None else verdict.to_tree(),
+            "fit": None if (fit := read_stage(path, FitVerdict)) is None else fit.as_dict(),
             "evidence": evidence(read_stage(path, Tempering), verdict, file_evidence(tree, data)),
             **models(fits, comparison),
             "posterior": None if comparison is None else posterior_part(comparison),
@@ -228,6 +230,16 @@ def verdict_rows(found: Mapping[str, Any]) -> Pairs:
     yield "  tau", f"{number(verdict['tau'], ',.1f')} steps"
 
 
+def fit_rows(found: Mapping[str, Any]) -> Pairs:
+    kept = found["fit"]
+    if kept is None:
+        return
+    yield "model", kept["word"]
+    for check in kept["checks"].values():
+        if check["fired"]:
+            yield "", f"- {check['text']}"
+
+
 def evidence_rows(found: Mapping[str, Any]) -> Pairs:
     kept = found["evidence"]
     if kept is None:
@@ -262,7 +274,7 @@ def model_rows(found: Mapping[str, Any]) -> Pairs:
         )
 
 
-PARTS = (what_rows, chain_rows, verdict_rows, evidence_rows, model_rows)
+PARTS = (what_rows, chain_rows, verdict_rows, fit_rows, evidence_rows, model_rows)
 
 
 def number(value: float | None, form: str) -> str:

@@ -21,6 +21,7 @@ from ..common.tables import Table, plain_label
 from ..comparison.result import Comparison
 from ..comparison.scorecard import ScoreCard
 from ..data.dataset import Dataset
+from ..diagnostics.fit import FitVerdict
 from ..diagnostics.verdict import Verdict
 from ..sampling.run import Run
 from .answers import answers, in_short
@@ -124,12 +125,12 @@ class Report:
             answer=NO_FITS
             if self.card is None or self.comparison is None
             else in_short(self.card, self.comparison),
-            badges=badges(self.run.verdict),
+            badges=badges(self.run.verdict, self.run.fit),
             answers=answers(self.run.verdict, self.card, self.comparison),
             hero=hero,
             contents=list(contents(parts, bool(toml))),
             links=self.links,
-            judged=list(judged(self.run.verdict)),
+            judged=list(judged(self.run.verdict, self.run.fit)),
             mixing=self._mixing(),
             tables=parts,
             figures=list(shown.values()),
@@ -229,20 +230,18 @@ def part_of(name: str) -> Markup:
     return Markup(loader.get_source(environment(), name)[0])
 
 
-def badges(verdict: Verdict) -> list[Badge]:
+def badges(verdict: Verdict, fit: FitVerdict | None) -> list[Badge]:
     """What a reader has to know before anything else."""
-    chain = Badge("chain converged", "good") if verdict.converged else Badge(
-        "chain not converged", "bad"
-    )  # fmt: skip
-    if verdict.evidence_trusted is None:
-        return [chain]
-    trusted = verdict.evidence_trusted
-    return [chain, Badge("evidence trusted" if trusted else "evidence not trusted",
-                         "good" if trusted else "bad")]  # fmt: skip
+    found = {"chain converged" if verdict.converged else "chain not converged": verdict.converged}
+    if (trusted := verdict.evidence_trusted) is not None:
+        found["evidence trusted" if trusted else "evidence not trusted"] = trusted
+    if fit is not None:
+        found[f"model {fit.word}"] = fit.holds
+    return [Badge(text, "good" if good else "bad") for text, good in found.items()]
 
 
-def judged(verdict: Verdict) -> Iterator[Judged]:
-    """The verdicts on the chain and, where it is in doubt, on the evidence."""
+def judged(verdict: Verdict, fit: FitVerdict | None) -> Iterator[Judged]:
+    """The verdicts on the chain, on the evidence where it is in doubt, and on the model."""
     told = [*verdict.reasons, *verdict.notes]
     if verdict.converged:
         yield Judged("Converged.", "good", told)
@@ -250,6 +249,10 @@ def judged(verdict: Verdict) -> Iterator[Judged]:
         yield Judged("Not converged.", "bad", told)
     if verdict.evidence_trusted is False:
         yield Judged("log Z is not to be trusted.", "bad", list(verdict.evidence_reasons))
+    if fit is not None:
+        told = [f"{name.strip()}: {text}" for name, text in fit.rows()[1:]]
+        yield Judged(f"The model {fit.word}.".replace("The model in", "The model is in"),
+                     "good" if fit.holds else "bad", told)  # fmt: skip
 
 
 def tables(card: ScoreCard | None, comparison: Comparison | None) -> Iterator[Table]:

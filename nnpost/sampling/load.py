@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..common.errors import RequestError
+from ..diagnostics.fit import FitVerdict
 from ..diagnostics.verdict import Verdict
 from ..posterior.posterior import Posterior
 from ..storage.read_chain import read_chain
@@ -80,6 +81,7 @@ def load(path: str | os.PathLike[str], device: str = "cpu") -> Run:
         tempering=read_stage(path, Tempering),
         path=os.fspath(path),
         judged=read_stage(path, Verdict),
+        fit=read_stage(path, FitVerdict),
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from ..common.errors import RequestError
 from ..common.settings import SEED, checked, whole
 from ..common.tables import TabledPairs
+from ..diagnostics.fit import FitVerdict
 from ..diagnostics.survey import Evidence
 from ..diagnostics.verdict import Verdict, judge
 from ..moves.names import uses_gradients
@@ -41,7 +42,8 @@ class Run(TabledPairs):
     ``chain`` (N, W, P) and ``log_prob`` (N, W) hold the rows that were kept, one for every
     ``thin`` steps; walkers of ensemble e are columns e·W/E … (e+1)·W/E. ``accepted`` (W,) is the
     share of accepted proposals of every walker, ``discard`` the steps that results leave out.
-    ``judged`` is the verdict where one was reached before, on the chain before it was thinned.
+    ``judged`` is the verdict where one was reached before, on the chain before it was thinned, and
+    ``fit`` that on the model (comparison/check_fit.py).
     """
 
     post: Posterior
@@ -59,6 +61,7 @@ class Run(TabledPairs):
     tempering: Tempering | None = None
     path: str | None = None
     judged: Verdict | None = None
+    fit: FitVerdict | None = None
 
     @property
     def nsteps(self) -> int:
@@ -234,7 +237,8 @@ class Run(TabledPairs):
         if self.tempering is not None:
             error = self.tempering.error
             rows.append(("log evidence", f"{self.log_evidence:.3f} ± {error:.3f}{self._seen}"))
-        return [*rows, ("verdict", "converged" if self.verdict.converged else "not converged")]
+        rows.append(("verdict", "converged" if self.verdict.converged else "not converged"))
+        return rows if self.fit is None else [*rows, ("model", self.fit.word)]
 
 
 def _rows(values: np.ndarray, discard: int, thin: int, flat: bool) -> np.ndarray:

@@ -12,6 +12,7 @@ MADE_FROM: dict[str, tuple[str, ...]] = {
     "mcmc": ("sampling",),
     "resume": ("mcmc",),
     "verdict": ("mcmc", "tempering", "fits"),
+    "fit": ("mcmc", "fits"),
     "comparison": ("mcmc", "fits"),
     "scorecard": ("comparison", "tempering"),
 }

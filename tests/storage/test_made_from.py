@@ -6,7 +6,7 @@ import pytest
 import nnpost
 from nnpost.storage.made_from import MADE_FROM, made_from
 
-JUDGED = {"verdict", "comparison", "scorecard"}
+JUDGED = {"verdict", "fit", "comparison", "scorecard"}
 
 
 @pytest.mark.parametrize(

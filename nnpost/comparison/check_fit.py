@@ -1,0 +1,77 @@
+"""The verdict on the model of a run: the tests of diagnostics/fit.py on its residuals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..diagnostics.fit import (
+    FIT_CRITERIA,
+    Check,
+    FitCriteria,
+    FitVerdict,
+    constant,
+    descending,
+    gaussian,
+    given_noise,
+    reach,
+    uneven,
+)
+from ..numerics.monte_carlo import spread_out
+from ..posterior.likelihood import MSE
+from ..posterior.pointwise import StudentT
+from ..posterior.posterior import Posterior
+from ..posterior.prior_check import prior_check
+from ..sampling.run import Run
+
+__all__ = ["check_fit"]
+
+DRAWS = 500  # of which the posterior mean is made
+
+
+def check_fit(run: Run, criteria: FitCriteria = FIT_CRITERIA) -> FitVerdict:
+    """Put a run's model to the tests that apply to its likelihood.
+
+    Gaussian residuals are asked of a Gaussian likelihood, noise that is the same everywhere of
+    that and of Student's t; exp(−MSE) claims neither.
+    """
+    return FitVerdict(tuple(_checks(run, criteria)))
+
+
+def _checks(run: Run, criteria: FitCriteria) -> Iterator[Check]:
+    post = run.post
+    raw = post.data.raw
+    some = run.samples[spread_out(len(run.samples), DRAWS, run.nwalkers)]
+    mean = _mean(post, some)
+    root = np.ones(raw.n) if raw.yerr is None else 1 / raw.yerr
+    residuals = (raw.y - mean) * root
+    networks = {"the posterior mean": float(np.mean(residuals**2))}
+    if run.fits is not None:
+        fitted = post.expected(run.fits.sgd.theta)
+        networks["SGD"] = float(np.mean(((raw.y - fitted) * root) ** 2))
+    middle = np.average(raw.y, weights=root**2)
+    alone = float(np.mean(((raw.y - middle) * root) ** 2))
+    if not isinstance(post.likelihood, StudentT):  # whose fits are not those of least squares
+        yield constant(networks, alone, raw.misfit)
+    if post.gaussian and not isinstance(post.likelihood, MSE):
+        yield from gaussian(residuals, criteria)
+        if not post.infers_noise:
+            square = float((residuals**2).sum() / post.data.misfit_unit * float(post.precision()))
+            yield given_noise(square, raw.n, post.ndim, raw.yerr is not None, criteria)
+    if (post.gaussian and not isinstance(post.likelihood, MSE)) or isinstance(
+        post.likelihood, StudentT
+    ):
+        yield from uneven(residuals, raw.x, mean, raw.x_names, criteria)
+    if run.fits is not None:
+        loss = run.fits.loss[:, run.fits.best]
+        yield from descending(run.fits.epochs, loss, post.gaussian, criteria)
+    yield reach(prior_check(post))
+
+
+def _mean(post: Posterior, draws: np.ndarray) -> np.ndarray:
+    """E y at the data's points over draws (S, P), some at a time: (n,)."""
+    size = max(1, 2**22 // post.data.n)
+    parts = [draws[k : k + size] for k in range(0, len(draws), size)]
+    total: np.ndarray = sum(np.asarray(post.expected(part)).sum(axis=0) for part in parts)
+    return total / len(draws)
