@@ -15,10 +15,10 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from ..common.colours import coloured
 from ..common.errors import Interrupted, RequestError
-from ..report.beside import json_text
 from .asked import (
     asked_experiment,
     budget,
@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None, detail: Detail | None = None) -> int
     """
     given = list(sys.argv[1:] if argv is None else argv)
     try:
-        args = parse(given)
+        args = parse(given or ["--help"])
         refuse_no_names(args)
         refuse_onto_input(args)
         args.detail = detail
@@ -108,7 +108,7 @@ def fail(message: str) -> int:
     """One line on stderr, whatever the message holds, of a length that can be read."""
     line = " ".join(message.split())
     line = line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}"
-    print(f"nnpost: {line}", file=sys.stderr)
+    print(coloured(f"nnpost: {line}", sys.stderr), file=sys.stderr)
     return UNUSABLE
 
 
@@ -314,6 +314,13 @@ def thin(args: argparse.Namespace, line: str) -> int:
     return DONE
 
 
+def completion(args: argparse.Namespace, line: str) -> int:
+    from .completion import script
+
+    print(script(args.shell), end="")
+    return DONE
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace, str], int]] = {
     "run": run,
     "train": train,
@@ -322,6 +329,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, str], int]] = {
     "corner": corner,
     "report": report,
     "list": list_,
+    "completion": completion,
     "settings": settings,
     "info": info,
     "units": units,
@@ -337,6 +345,13 @@ def status(outcome: Outcome) -> int:
     return DONE if outcome.run.verdict.converged else NOT_CONVERGED
 
 
+def json_text(found: Any) -> str:
+    """Plain values as JSON; --help and list need nothing of it."""
+    from ..report.beside import json_text
+
+    return json_text(found)
+
+
 def print_unless_quiet(args: argparse.Namespace, text: str) -> None:
     if not args.quiet:
-        print(text)
+        print(coloured(text, sys.stdout))

@@ -9,15 +9,31 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ..common.errors import RequestError, nearest
 
-__all__ = ["PARSERS", "parse"]
+__all__ = ["FILES", "FOLDERS", "PARSERS", "make_parser", "parse"]
+
+
+FILES, FOLDERS = ("FILE", "OUT", "NEW", "SWEEP.toml"), ("DIR",)  # metavars that a shell completes
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse whose complaints are one line, like all others."""
+    """argparse whose complaints are one line, like all others.
+
+    ``arguments`` are those that were added, for the completion of shells.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self.arguments: list[argparse.Action] = []
+        self.commands: list[Parser] = []
+        super().__init__(*args, **options)
+
+    def add_argument(self, *args: Any, **options: Any) -> argparse.Action:
+        action = super().add_argument(*args, **options)
+        self.arguments.append(action)
+        return action
 
     def error(self, message: str) -> NoReturn:
         raise RequestError(f"{message}; see `{self.prog} --help`")
@@ -69,7 +85,7 @@ def make_parser() -> Parser:
         "SIGTERM, 129 by SIGHUP).",
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"nnpost {__version__}")
+    parser.add_argument("-V", "--version", action="version", version=f"nnpost {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, about in PARSERS.items():
         own = commands.add_parser(
@@ -81,6 +97,7 @@ def make_parser() -> Parser:
             allow_abbrev=False,
         )
         about.add_options(own)
+        parser.commands.append(own)
     return parser
 
 
@@ -93,13 +110,18 @@ def make_parser() -> Parser:
     "run parabola --set network.hidden=[3] --set sample.nsteps=2000 --out chains/three.h5",
     "run --data my.csv --x t --y flux --yerr err --set network.activation=tanh",
     "run my.toml --resume",
+    "run - --out chains/mine.h5",
     "run my.toml --until converged --max-seconds 300",
 )
 def run(parser: Parser) -> None:
     add_experiment(parser)
-    parser.add_argument("--out", metavar="FILE", help="the run file (default: chains/NAME.h5)")
+    parser.add_argument(
+        "-o", "--out", metavar="FILE", help="the run file (default: chains/NAME.h5)"
+    )
     pictures = parser.add_mutually_exclusive_group()
-    pictures.add_argument("--figures", metavar="DIR", help="the figures (default: figures/NAME)")
+    parser.arguments.append(
+        pictures.add_argument("--figures", metavar="DIR", help="default: figures/NAME")
+    )
     pictures.add_argument("--no-figures", action="store_true", help="draw nothing, write no report")
     parser.add_argument("--seed", metavar="N", help="the seed of everything that is random")
     parser.add_argument(
@@ -155,7 +177,10 @@ def corner(parser: Parser) -> None:
     add_file(parser)
     parser.add_argument("--unfolded", action="store_true", help="the chain as it was sampled")
     parser.add_argument(
-        "--out", metavar="FILE", help="a .png or .pdf file (default: figures/NAME/corner.png, .pdf)"
+        "-o",
+        "--out",
+        metavar="FILE",
+        help="a .png or .pdf file (default: figures/NAME/corner.png, .pdf)",
     )
     add_quiet(parser)
 
@@ -168,7 +193,7 @@ def corner(parser: Parser) -> None:
 def report(parser: Parser) -> None:
     add_file(parser)
     parser.add_argument(
-        "--out", metavar="FILE", help="an .html file (default: figures/NAME/report.html)"
+        "-o", "--out", metavar="FILE", help="an .html file (default: figures/NAME/report.html)"
     )
     add_quiet(parser)
 
@@ -199,7 +224,7 @@ def settings(parser: Parser) -> None:
 )
 def info(parser: Parser) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("file", nargs="?", metavar="FILE", help="a run file")
+    parser.arguments.append(what.add_argument("file", nargs="?", metavar="FILE", help="a run file"))
     what.add_argument(
         "--system", action="store_true", help="versions, devices, and what computes the densities"
     )
@@ -220,7 +245,7 @@ def units(parser: Parser) -> None:
     parser.add_argument(
         "--activation", metavar="NAME,...", help="activations (default: the experiment's)"
     )
-    parser.add_argument("--out", metavar="FILE", help="write the result as JSON, too")
+    parser.add_argument("-o", "--out", metavar="FILE", help="write the result as JSON, too")
     parser.add_argument("--figures", metavar="DIR", help="the figure (default: figures/NAME)")
     parser.add_argument("--seed", metavar="N", help="the seed of everything that is random")
     parser.add_argument("--json", action="store_true", help="print one JSON object, not the table")
@@ -237,7 +262,7 @@ def units(parser: Parser) -> None:
 )
 def sweep(parser: Parser) -> None:
     parser.add_argument("sweep", metavar="SWEEP.toml", help="an experiment with a section [sweep]")
-    parser.add_argument("--out", metavar="DIR", help="the cells (default: chains/NAME)")
+    parser.add_argument("-o", "--out", metavar="DIR", help="the cells (default: chains/NAME)")
     parser.add_argument(
         "--scheduler", metavar="ADDRESS", help="of a Dask cluster (default: processes of our own)"
     )
@@ -258,7 +283,7 @@ def sweep(parser: Parser) -> None:
 )
 def table(parser: Parser) -> None:
     parser.add_argument("folder", metavar="DIR", help="the folder that a sweep has written")
-    parser.add_argument("--out", metavar="FILE", help="write a .csv or .parquet file, too")
+    parser.add_argument("-o", "--out", metavar="FILE", help="write a .csv or .parquet file, too")
     parser.add_argument("--json", action="store_true", help="as one JSON object")
     add_quiet(parser)
 
@@ -312,6 +337,14 @@ def thin(parser: Parser) -> None:
     add_quiet(parser)
 
 
+@command(
+    "print what a shell needs to complete command lines: bash, zsh or tcsh",
+    "completion bash",
+)
+def completion(parser: Parser) -> None:
+    parser.add_argument("shell", metavar="SHELL", help="bash, zsh or tcsh")
+
+
 # Options that several commands take.
 
 
@@ -320,12 +353,14 @@ def add_file(parser: Parser) -> None:
 
 
 def add_quiet(parser: Parser) -> None:
-    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
 
 
 def add_experiment(parser: Parser) -> None:
     """The options that name an experiment, or data of one's own."""
-    parser.add_argument("experiment", nargs="?", help="a built-in experiment or a TOML file")
+    parser.add_argument(
+        "experiment", nargs="?", help="a built-in experiment, a TOML file, or - for TOML on stdin"
+    )
     parser.add_argument(
         "--data", metavar="FILE", help="data of your own: .csv, .parquet, .npz or .h5"
     )

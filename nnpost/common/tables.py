@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import html
 import re
+import shutil
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 __all__ = ["Table", "Tabled", "TabledPairs", "plain_label"]
+
+GAP = "  "  # between two columns
 
 
 @dataclass(frozen=True)
@@ -23,16 +27,23 @@ class Table:
     head: bool = False
     notes: Sequence[str] = ()
 
-    def text(self) -> str:
-        """Lines whose columns line up."""
+    def text(self, width: int | None = None) -> str:
+        """Lines whose columns line up, at most ``width`` long where that can be had: columns that
+        do not fit stand below the others, each part with the first column again."""
         widths = [max(map(len, column)) for column in zip(*self.rows, strict=True)]
         set_ = str.rjust if self.head else str.ljust
         indent = "  " if self.title and not self.head else ""
-        lines = [
-            indent + "  ".join([row[0].ljust(widths[0]), *map(set_, row[1:], widths[1:])]).rstrip()
-            for row in self.rows
+        parts = [
+            "\n".join(
+                (
+                    indent
+                    + GAP.join([row[0].ljust(widths[0]), *(set_(row[k], widths[k]) for k in part)])
+                ).rstrip()
+                for row in self.rows
+            )
+            for part in side_by_side(widths, len(indent), width)
         ]
-        return "\n".join([*([self.title] if self.title else []), *lines, *self.notes])
+        return "\n".join([*([self.title] if self.title else []), "\n\n".join(parts), *self.notes])
 
     def html(self) -> str:
         """A ``<table>`` whose first column, and first row if it is a heading, are ``<th>``; then
@@ -49,6 +60,24 @@ class Table:
         return f"<tr><th>{first}</th>{''.join(f'<{tag}>{cell}</{tag}>' for cell in others)}</tr>"
 
 
+def side_by_side(widths: Sequence[int], indent: int, width: int | None) -> list[list[int]]:
+    """Which columns, after the first, stand beside each other within ``width``: at least one."""
+    parts: list[list[int]] = [[]]
+    used = indent + widths[0]
+    for k, wide in enumerate(widths[1:], start=1):
+        if width is not None and parts[-1] and used + len(GAP) + wide > width:
+            parts.append([])
+            used = indent + widths[0]
+        parts[-1].append(k)
+        used += len(GAP) + wide
+    return parts
+
+
+def terminal_width() -> int | None:
+    """Characters that fit into a line of the terminal; None where nobody looks at one."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
 class Tabled(ABC):
     """A result that prints itself as its tables, and renders as the same in a notebook."""
 
@@ -57,7 +86,7 @@ class Tabled(ABC):
         """What it shows."""
 
     def __repr__(self) -> str:
-        return "\n\n".join(table.text() for table in self.tables())
+        return "\n\n".join(table.text(terminal_width()) for table in self.tables())
 
     def _repr_html_(self) -> str:
         return "".join(table.html() for table in self.tables())

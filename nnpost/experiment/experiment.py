@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -273,11 +274,13 @@ def builtin(name: str) -> Experiment:
 
 
 def load_experiment(name_or_path: str | os.PathLike[str]) -> Experiment:
-    """A built-in experiment by its name, or one's own from a TOML file.
+    """A built-in experiment by its name, or one's own from a TOML file, or from stdin for "-".
 
     Paths in a TOML file are relative to the folder that it is in.
     """
     asked, path = os.fspath(name_or_path), Path(name_or_path)
+    if asked == "-":
+        return Experiment.from_toml(sys.stdin.read(), "standard input")
     known = builtin_names()
     if asked in known:
         return builtin(asked)

@@ -1,5 +1,6 @@
 """The commands, from the command line to the files."""
 
+import io
 import json
 import os
 import shlex
@@ -523,6 +524,39 @@ def test_every_command_explains_itself_with_examples(command, capsys):
     _, _, examples = capsys.readouterr().out.partition("examples:\n")
     assert examples.splitlines() == [f"  nnpost {e}" for e in PARSERS[command].examples]
     assert examples
+
+
+def test_without_a_command_there_is_the_help(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == 0
+    assert "COMMAND" in capsys.readouterr().out
+
+
+def test_short_options_are_the_long_ones():
+    assert parse(["run", "parabola", "-q", "-o", "a.h5"]) == parse(
+        ["run", "parabola", "--quiet", "--out", "a.h5"]
+    )
+
+
+def test_an_experiment_comes_by_standard_input_too(tmp_path, monkeypatch):
+    text = "name = 'piped'\n[data]\nname = 'parabola'\nsize = 30\n"
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    out = tmp_path / "piped.h5"
+    assert main(["run", "-", "--quiet", *quick(out)]) == 1
+    assert nnpost.load(out).post.data.n == 30
+    monkeypatch.setattr("sys.stdin", io.StringIO("name = "))
+    assert main(["run", "-", "--quiet", *quick(out)]) == 2
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+def test_shells_complete_commands_and_options(shell, capsys):
+    pytest.importorskip("shtab")
+    assert main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    for word in (*PARSERS, "resume"):
+        assert word in script
+    assert main(["completion", "fish"]) == 2
 
 
 @pytest.mark.parametrize("example", [e for about in PARSERS.values() for e in about.examples])
