@@ -23,6 +23,7 @@ def quick(out: Path, *more: str) -> list[str]:
 SMALL = Detail(
     curves=200,
     approximation=40,
+    targets=200,
     modes=ModesDetail(draws=12, restarts=8),
     constant_sgd=ConstantSGDDetail(steps=40),
 )
