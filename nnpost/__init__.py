@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from . import moves as moves
     from .common.errors import RequestError as RequestError
     from .comparison.compare import compare as compare
+    from .comparison.held_out import HeldOut as HeldOut
     from .comparison.result import Comparison as Comparison
     from .comparison.score import score as score
+    from .comparison.score_held_out import score_held_out as score_held_out
     from .comparison.scorecard import ScoreCard as ScoreCard
     from .data import datasets as datasets
     from .data.dataset import Dataset as Dataset
@@ -58,6 +60,7 @@ _HOMES = {  # where each public name is defined
     "Fits": "training.fits",
     "Gaussian": "posterior.likelihood",
     "GaussianPrior": "posterior.prior",
+    "HeldOut": "comparison.held_out",
     "MLP": "network.mlp",
     "MSE": "posterior.likelihood",
     "Optimum": "training.optimum",
@@ -79,6 +82,7 @@ _HOMES = {  # where each public name is defined
     "sample": "sampling.sample",
     "scan": "model_selection.scan",
     "score": "comparison.score",
+    "score_held_out": "comparison.score_held_out",
     "temper": "tempering.temper",
     "train": "training.train",
 }

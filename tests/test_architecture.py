@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "sampling": "common data numerics storage posterior training moves diagnostics tempering "
     "prediction",
     "model_selection": "common data posterior training diagnostics tempering",
-    "comparison": "common data network numerics posterior training diagnostics sampling",
+    "comparison": "common data network numerics posterior training diagnostics prediction sampling",
     "figures": "common data network posterior training tempering sampling model_selection "
     "comparison",
     "report": "common data storage posterior training diagnostics tempering prediction sampling "

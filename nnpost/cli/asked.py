@@ -18,7 +18,7 @@ __all__ = [
     "asked_experiment", "budget", "levels", "refuse_no_names", "refuse_onto_input", "reopened",
 ]  # fmt: skip
 
-READ, WRITTEN = ("file", "experiment", "data", "sweep", "folder"), ("out", "to", "figures")
+READ, WRITTEN = ("file", "experiment", "data", "test", "sweep", "folder"), ("out", "to", "figures")
 
 
 def refuse_no_names(args: argparse.Namespace) -> None:
@@ -73,8 +73,9 @@ def asked_experiment(args: argparse.Namespace) -> Experiment:
         experiment = experiment.with_data(
             args.data, args.x.split(","), args.y, args.yerr, args.drop_missing
         )
-    seed = [] if args.seed is None else [f"seed={args.seed}"]
-    experiment = experiment.with_settings([*args.set, *seed])
+    named = {"seed": args.seed, "data.test": getattr(args, "test", None)}
+    more = [f"{key}={value}" for key, value in named.items() if value is not None]
+    experiment = experiment.with_settings([*args.set, *more])
     named_after = args.out or args.data  # a built-in's own run file is not for other data
     return replace(experiment, name=Path(named_after).stem) if named_after else experiment
 

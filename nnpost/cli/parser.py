@@ -109,12 +109,18 @@ def make_parser() -> Parser:
     "run parabola",
     "run parabola --set network.hidden=[3] --set sample.nsteps=2000 --out chains/three.h5",
     "run --data my.csv --x t --y flux --yerr err --set network.activation=tanh",
+    "run --data my.csv --x t --y flux --test 0.2",
     "run my.toml --resume",
     "run - --out chains/mine.h5",
     "run my.toml --until converged --max-seconds 300",
 )
 def run(parser: Parser) -> None:
     add_experiment(parser)
+    parser.add_argument(
+        "--test",
+        metavar="SHARE|FILE",
+        help="points to hold out and to score predictions on: a share, or another file",
+    )
     parser.add_argument(
         "-o", "--out", metavar="FILE", help="the run file (default: chains/NAME.h5)"
     )

@@ -11,7 +11,7 @@ import numpy as np
 from ..common.tables import Table, Tabled
 from ..numerics.monte_carlo import Estimate
 
-__all__ = ["SCORES", "HeldOut", "Score"]
+__all__ = ["HeldOut", "Score"]
 
 SCORES = {
     "rmse": "RMSE",
@@ -74,18 +74,18 @@ class HeldOut(Tabled):
 
     def notes(self) -> Iterator[str]:
         """What the table has to be read with, a line each."""
+        plural = "" if self.points == 1 else "s"
         yield (
-            "LPPD is the log predictive density, in nats a point; ± is the standard error over "
-            "points"
+            f"{self.points:,} point{plural}; LPPD is the log predictive density, in nats a point; "
+            "± is the standard error over points"
         )
         yield f"with noise: {self.noise}"
         yield from (f"{score.name}: {score.note}" for score in self.scores if score.note)
 
     def tables(self) -> list[Table]:
         """The scores, and how to read them."""
-        plural = "" if self.points == 1 else "s"
-        title = f"On {self.points:,} held-out point{plural}"
-        return [Table(list(self.score_rows()), title, head=True, notes=list(self.notes()))]
+        rows, notes = list(self.score_rows()), list(self.notes())
+        return [Table(rows, "Held-out points", head=True, notes=notes)]
 
     def to_tree(self) -> dict[str, Any]:
         """A plain nested dict of arrays, numbers and strings."""

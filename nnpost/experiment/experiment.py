@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from ..common.errors import RequestError
 from ..common.files import refuse_streams
@@ -33,6 +33,7 @@ __all__ = [
     "NOT_COMPARED",
     "SECTIONS",
     "Experiment",
+    "Parts",
     "builtin_text",
     "builtins",
     "flat",
@@ -43,6 +44,15 @@ __all__ = [
 LONGEST_NAME = 200  # bytes, of the 255 that systems have
 LONGEST = 2**20  # bytes of a file of TOML
 NOT_COMPARED = ("name", "description")  # they determine nothing about a run
+
+
+class Parts(NamedTuple):
+    """Points that are fitted, on the network's scale; those for the validation curve, on the same;
+    and those that predictions are scored on, in units of the file."""
+
+    fitted: Dataset
+    validation: Dataset | None
+    test: Dataset | None
 
 
 @dataclass(frozen=True)
@@ -136,12 +146,8 @@ class Experiment(Section):
         data = DataSettings(file=file, x=tuple(x), y=y, yerr=yerr, drop_missing=drop_missing)
         return replace(self, data=data)
 
-    def make_data(self) -> Dataset:
-        """The data on the network's scale; labels and counts as they are."""
-        return self.data.make(self.likelihood.has_units)
-
-    def build(self, data: Dataset | None = None, device: str = "cpu") -> Posterior:
-        """The posterior of the training part of the data (``data`` saves making them again).
+    def build(self, part: Dataset | None = None, device: str = "cpu") -> Posterior:
+        """The posterior of the points that are fitted (``part`` saves making them again).
 
         Raises RequestError where nothing tells the noise that is to be inferred.
         """
@@ -150,7 +156,7 @@ class Experiment(Section):
         from ..posterior.posterior import Posterior
         from ..posterior.prior import GaussianPrior
 
-        part, _ = self.split(self.make_data() if data is None else data)
+        part = self.parts().fitted if part is None else part
         likelihood, prior = self.likelihood.resolved(self.data), self.prior.resolved(self.data)
         assert prior.std is not None
         net = MLP(part.inputs, **self.network.table())
@@ -166,11 +172,19 @@ class Experiment(Section):
         weights = GaussianPrior(prior.std, prior.log_sigma_std, default)
         return Posterior(net, part, noise, weights, device)
 
-    def split(self, data: Dataset) -> tuple[Dataset, Dataset | None]:
-        """The data that are fitted, and those held out for the validation curve (or None)."""
-        if self.data.validation == 0:
-            return data, None
-        return data.split(1 - self.data.validation, self.seed)
+    def parts(self) -> Parts:
+        """The data, made or read, and divided. The scaling is that of the points that are fitted:
+        the others may not enter it. Labels and counts are left as they are."""
+        from ..data.scaling import Scaling
+
+        fitted, test = self.data.held_out(self.data.make(), self.seed)
+        validation = None
+        if self.data.validation > 0:
+            fitted, validation = fitted.split(1 - self.data.validation, self.seed)
+        scaling = Scaling.of(fitted, self.data.resolved().scale or "none")
+        scaling = scaling if self.likelihood.has_units else scaling.of_inputs
+        seen = None if validation is None else validation.scaled(scaling)
+        return Parts(fitted.scaled(scaling), seen, test)
 
     def resolved(self, post: Posterior) -> Self:
         """The same experiment with the choices written out that were left to nnpost.
@@ -292,7 +306,4 @@ def load_experiment(name_or_path: str | os.PathLike[str]) -> Experiment:
     experiment = Experiment.from_toml(text_of(path), asked)
     if experiment.name == Experiment.name:
         experiment = replace(experiment, name=path.stem)
-    if experiment.data.file is not None:
-        file = os.fspath(path.parent / experiment.data.file)
-        experiment = replace(experiment, data=replace(experiment.data, file=file))
-    return experiment
+    return replace(experiment, data=experiment.data.within(path.parent))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..common.errors import RequestError, choose
 from ..comparison.check_fit import check_fit
 from ..comparison.compare import compare
+from ..comparison.held_out import HeldOut
 from ..comparison.laplace import laplace
 from ..comparison.result import Comparison
 from ..comparison.score import score
@@ -29,22 +30,27 @@ FIGURES = (".png", ".pdf", ".svg")
 
 
 def write_pictures(
-    result: Run, comparison: Comparison | None, card: ScoreCard | None, folder: Path
+    result: Run,
+    comparison: Comparison | None,
+    card: ScoreCard | None,
+    held_out: HeldOut | None,
+    folder: Path,
 ) -> Iterator[Path]:
     """Write all figures of a run into a folder, and the report that has them inside."""
     from .. import figures
 
     images, pdfs = {}, {}
-    for name, figure in all_figures(result, comparison, card).items():
+    for name, figure in all_figures(result, comparison, card, held_out).items():
         written = figures.save(figure, folder / name)
         images[name] = written[0].read_bytes()
         pdfs[name] = next((file.name for file in written if file.suffix == ".pdf"), "")
         yield from written
-    yield from write_report(result, comparison, card, images, folder / "report.html", pdfs)
+    page = folder / "report.html"
+    yield from write_report(result, comparison, card, held_out, images, page, pdfs)
 
 
 def all_figures(
-    result: Run, comparison: Comparison | None, card: ScoreCard | None
+    result: Run, comparison: Comparison | None, card: ScoreCard | None, held_out: HeldOut | None
 ) -> dict[str, Figure]:
     """All figures that a run has something for, by their names."""
     from .. import figures
@@ -57,6 +63,8 @@ def all_figures(
         made["basins"] = figures.basins(card)
         made["profile"] = figures.profile(card)
         made["approximations"] = figures.approximations(card, comparison, result.post.data)
+    if held_out is not None:
+        made["pit"] = figures.pit(held_out)
     if result.fits is not None:
         made["losses"] = figures.losses(result.fits, result.post)
     made["traces"] = figures.traces(result)
@@ -82,6 +90,7 @@ def write_report(
     result: Run,
     comparison: Comparison | None,
     card: ScoreCard | None,
+    held_out: HeldOut | None,
     images: Mapping[str, bytes],
     out: Path,
     pdfs: Mapping[str, str] | None = None,
@@ -100,11 +109,13 @@ def write_report(
     if result.path is not None:
         beside[out.with_suffix(".json")] = json_text(summarise(result.path))
         links.append(Link(out.with_suffix(".json").name, "all numbers as JSON"))
-    shown = list(tables(card, comparison))
+    shown = list(tables(card, comparison, held_out))
     if shown:
         beside[out.with_suffix(".csv")] = csv_text(shown)
         links.append(Link(out.with_suffix(".csv").name, "the tables as CSV"))
-    page = Report(title, result, comparison, card, about, images, pdfs or {}, tuple(links))
+    page = Report(
+        title, result, comparison, card, held_out, about, images, pdfs or {}, tuple(links)
+    )
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         for file, text in {out: page.html(), **beside}.items():
@@ -136,9 +147,10 @@ def write_report_of(
         comparison = read_stage(path, Comparison) or compare(result.post, result.fits, result)
         card = read_stage(path, ScoreCard)
         card = card or score(result.post, result.fits, result, comparison)
-    pictures = all_figures(result, comparison, card)
+    held_out = read_stage(path, HeldOut)
+    pictures = all_figures(result, comparison, card, held_out)
     images = {name: as_png(figure) for name, figure in pictures.items()}
-    return write_report(result, comparison, card, images, target)
+    return write_report(result, comparison, card, held_out, images, target)
 
 
 def write_corner(

@@ -17,15 +17,15 @@ from ..sampling.load import describe, load_posterior
 from ..sampling.until import Budget
 from ..storage.read_chain import check_resumable
 from ..storage.runfile import open_run, read_group
-from .experiment import Experiment
+from .experiment import Experiment, Parts
 from .needs import Needs, needs
 
 __all__ = [
     "Request",
     "check_same",
     "choose_device",
-    "data_within",
     "make_request",
+    "parts_within",
     "reopen",
     "stored_experiment",
 ]
@@ -42,6 +42,7 @@ class Request:
     experiment: Experiment
     post: Posterior
     validation: Dataset | None
+    test: Dataset | None  # held out of everything, to score predictions on
     path: Path
     figures: Path | None
     resume: bool
@@ -57,8 +58,9 @@ class Request:
         groups["experiment"]["toml"] = self.experiment.to_toml()
         if self.command is not None:
             groups["experiment"]["command"] = self.command
-        if self.validation is not None:
-            groups["validation"] = self.validation.to_tree()
+        for name, part in (("validation", self.validation), ("test", self.test)):
+            if part is not None:
+                groups[name] = part.to_tree()
         return groups
 
 
@@ -81,9 +83,8 @@ def make_request(
     memory, disk or time than there is is refused, but without ``limit``.
     """
     target = Path("chains", f"{experiment.file_name}.h5") if path is None else Path(path)
-    data, needed = data_within(experiment, target if limit else None)
-    part, validation = experiment.split(data)
-    post = experiment.build(data, choose_device(device))
+    parts, needed = parts_within(experiment, target if limit else None)
+    post = experiment.build(parts.fitted, choose_device(device))
     experiment = experiment.resolved(post)
     folder = None if figures is False else Path(figures or Path("figures", target.stem))
     if target.exists():
@@ -92,11 +93,11 @@ def make_request(
     if resume and target.exists():
         experiment = at_least(experiment, stored_experiment(target)) if budget else experiment
         check_same(experiment, target)
-        check_data(part, target)
+        check_data(parts.fitted, target)
         check_resumable(target)
     return Request(
-        experiment, post, validation, target, folder, resume, progress, command, needed, budget,
-        detail or FULL,
+        experiment, post, parts.validation, parts.test, target, folder, resume, progress, command,
+        needed, budget, detail or FULL,
     )  # fmt: skip
 
 
@@ -129,12 +130,14 @@ def reopen(
     needed = needs(experiment, post.data.n, post.data.inputs)
     if limit:
         needed.check(path)
-    held_out = read_group(path, "validation")
-    validation = None if held_out is None else Dataset.from_tree(held_out)
+    validation, test = (
+        None if (tree := read_group(path, name)) is None else Dataset.from_tree(tree)
+        for name in ("validation", "test")
+    )
     folder = None if figures is None else Path(figures)
     return Request(
-        experiment, post, validation, Path(path), folder, resume, progress, command, needed, budget,
-        detail or FULL,
+        experiment, post, validation, test, Path(path), folder, resume, progress, command, needed,
+        budget, detail or FULL,
     )  # fmt: skip
 
 
@@ -156,15 +159,15 @@ def _changed(
     return experiment
 
 
-def data_within(experiment: Experiment, path: Path | None) -> tuple[Dataset, Needs]:
-    """The data, and what the whole experiment will need; with ``path``, of its run file, refused
-    where there is not as much, data that are made up before they are made."""
-    data = experiment.make_data() if experiment.data.file is not None else None
-    shape = experiment.data.shape() if data is None else (data.n, data.inputs)
+def parts_within(experiment: Experiment, path: Path | None) -> tuple[Parts, Needs]:
+    """The data in their parts, and what the whole experiment will need; with ``path``, of its run
+    file, refused where there is not as much, data that are made up before they are made."""
+    read = experiment.parts() if experiment.data.file is not None else None
+    shape = experiment.data.shape() if read is None else (read.fitted.n, read.fitted.inputs)
     needed = needs(experiment, *shape)
     if path is not None:
         needed.check(path)
-    return data or experiment.make_data(), needed
+    return read or experiment.parts(), needed
 
 
 def choose_device(asked: str) -> str:

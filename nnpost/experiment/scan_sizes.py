@@ -13,7 +13,7 @@ from ..common.errors import RequestError
 from ..data.datasets import TRUTHS
 from ..model_selection.scan import scan
 from ..report.info import json_ready
-from .request import choose_device, data_within
+from .request import choose_device, parts_within
 from .stages import make_folder
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ def scan_experiment(
     largest = replace(experiment.network, hidden=(max(hidden, default=1),))
     unsampled = replace(experiment.sample, start="tempered", nsteps=1, discard=None, thin=1)
     whole = replace(experiment, network=largest, sample=unsampled)
-    data, _ = data_within(whole, Path(".") if limit else None)
-    post = experiment.build(data, device=choose_device(device))
+    parts, _ = parts_within(whole, Path(".") if limit else None)
+    post = experiment.build(parts.fitted, device=choose_device(device))
     return scan(
         post,
         hidden,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..common.settings import (
@@ -69,9 +72,22 @@ class DataSettings(Section):
         0.0, number(least=0, below=1), "share of the points that training leaves out for a curve"
     )
 
+    test: float | str | None = setting(
+        None,
+        either(number(above=0, below=1), TEXT),
+        "points held out of everything, to score predictions on: a share of them, by the seed of "
+        "the experiment, or another file with the same columns",
+    )
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.file is None:
+            if isinstance(self.test, str):
+                self.refuse(
+                    "test",
+                    f"found '{self.test}', and made-up data have no other file; give a share, such "
+                    "as 0.2",
+                )
             if self.name is not None:
                 checked(self.key("name"), self.name, one_of(*DATASET_NAMES))
             for key in ("x", "y", "yerr"):
@@ -93,24 +109,19 @@ class DataSettings(Section):
         """The same with nothing left open."""
         return replace(self, scale=self.scale or ("none" if self.file is None else "standard"))
 
-    def make(self, scale_y: bool = True) -> Dataset:
-        """The data, read from the file or made by the generator, on the network's scale; y as it is
-        where it has no units."""
-        from ..data.scaling import Scaling
+    def within(self, folder: Path) -> DataSettings:
+        """The same with files that are looked for from ``folder`` on."""
+        file = None if self.file is None else os.fspath(folder / self.file)
+        test = os.fspath(folder / self.test) if isinstance(self.test, str) else self.test
+        return replace(self, file=file, test=test)
 
-        data, kind = self._unscaled(), self.resolved().scale
-        assert kind is not None
-        scaling = Scaling.of(data, kind)
-        return data.scaled(scaling if scale_y else scaling.of_inputs)
-
-    def _unscaled(self) -> Dataset:
-        from ..data import dataset, datasets
+    def make(self) -> Dataset:
+        """The data, read from the file or made by the generator, in units of the file."""
+        from ..data import datasets
 
         if self.file is not None:
             assert self.x is not None
-            assert self.y is not None
-            columns = (self.x, self.y, self.yerr)
-            return dataset.read_data(self.file, *columns, self.name, self.drop_missing)
+            return self._read(self.file, self.x)
         name, options = self._generator()
         return datasets.make(name, **options)
 
@@ -126,6 +137,21 @@ class DataSettings(Section):
             self.refuse("name", f"missing; give one of {', '.join(DATASET_NAMES)}, or a file")
         options = {key: getattr(self, key) for key in self.made_up}
         return self.name, {k: v for k, v in options.items() if v is not None}
+
+    def held_out(self, data: Dataset, seed: int) -> tuple[Dataset, Dataset | None]:
+        """What is left of the data, and the points to score predictions on."""
+        if isinstance(self.test, str):
+            assert self.x is not None
+            dated = len(data.x_names) == len(self.x)  # its names say from which day dates count
+            return data, self._read(self.test, data.x_names if dated else self.x)
+        return (data, None) if self.test is None else data.split(1 - self.test, seed)
+
+    def _read(self, file: str, x: Sequence[str]) -> Dataset:
+        from ..data.dataset import read_data
+
+        assert self.y is not None
+        columns = (x, self.y, self.yerr)
+        return read_data(file, *columns, self.name, self.drop_missing)
 
 
 @dataclass(frozen=True)

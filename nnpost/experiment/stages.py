@@ -20,8 +20,10 @@ import numpy as np
 from ..common.errors import Interrupted, RequestError
 from ..comparison.check_fit import check_fit
 from ..comparison.compare import compare
+from ..comparison.held_out import HeldOut
 from ..comparison.result import Comparison
 from ..comparison.score import score
+from ..comparison.score_held_out import score_held_out
 from ..comparison.scorecard import ScoreCard
 from ..posterior.engine import without_kernels
 from ..posterior.prior_check import prior_check
@@ -104,13 +106,13 @@ class Outcome:
     run: Run
     comparison: Comparison | None
     card: ScoreCard | None
+    held_out: HeldOut | None
     path: Path
     figures: tuple[Path, ...]
 
     def __str__(self) -> str:
-        tables = [
-            part for found in (self.comparison, self.card) if found for part in (str(found), "")
-        ]
+        results = (self.comparison, self.card, self.held_out)
+        tables = [part for found in results if found for part in (str(found), "")]
         files = [f"run file  {self.path}", *(f"{kind(file)}    {file}" for file in self.figures)]
         remarks = [f"{remark}\n" for remark in self.run.post.data.remarks]
         fit = [] if self.run.fit is None else [str(self.run.fit), ""]
@@ -180,8 +182,9 @@ def conclude(request: Request, result: Run) -> Outcome:
     with stage("comparing", kept=True):
         result = replace(result, judged=result.verdict)  # figures show a verdict, they make none
         result, comparison, card = compare_stage(request, result)
-        files = picture_stage(request, result, comparison, card)
-    return Outcome(result, comparison, card, request.path, files)
+        held_out = held_out_stage(request, result)
+        files = picture_stage(request, result, comparison, card, held_out)
+    return Outcome(result, comparison, card, held_out, request.path, files)
 
 
 # The stages.
@@ -290,13 +293,26 @@ def compare_stage(request: Request, result: Run) -> tuple[Run, Comparison | None
     return result, comparison, card
 
 
+def held_out_stage(request: Request, result: Run) -> HeldOut | None:
+    """The scores of predictions, where points have been held out for them."""
+    if request.test is None:
+        return None
+    found = score_held_out(result, request.test, detail=request.detail)
+    write_stages(request.path, found)
+    return found
+
+
 def picture_stage(
-    request: Request, result: Run, comparison: Comparison | None, card: ScoreCard | None
+    request: Request,
+    result: Run,
+    comparison: Comparison | None,
+    card: ScoreCard | None,
+    held_out: HeldOut | None,
 ) -> tuple[Path, ...]:
     """All figures and the report, if a folder was asked for."""
     if request.figures is None:
         return ()
-    return tuple(write_pictures(result, comparison, card, request.figures))
+    return tuple(write_pictures(result, comparison, card, held_out, request.figures))
 
 
 # What the stages share.

@@ -4,6 +4,7 @@ One module a kind of picture. Nothing here touches pyplot's state or the backend
 shows itself in a notebook, and `save` writes it as PNG and PDF.
 """
 
+from .calibration import pit
 from .chain import ladder, log_posterior, ranks, traces
 from .comparison import approximations, basins, profile
 from .corner import corner
@@ -43,6 +44,7 @@ __all__ = [
     "losses",
     "panels",
     "parts",
+    "pit",
     "profile",
     "ranks",
     "save",

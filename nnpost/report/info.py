@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..comparison.held_out import HeldOut
 from ..comparison.result import Comparison
 from ..comparison.scorecard import ScoreCard
 from ..data.dataset import Dataset
@@ -60,6 +61,7 @@ def overview(path: str | os.PathLike[str]) -> dict[str, Any]:
     fits = read_stage(path, Fits)
     comparison = read_stage(path, Comparison)
     verdict = read_stage(path, Verdict)
+    held_out = read_stage(path, HeldOut)
     return json_ready(
         {
             "parameters": len(post.labels),
@@ -87,6 +89,7 @@ def overview(path: str | os.PathLike[str]) -> dict[str, Any]:
             **models(fits, comparison),
             "posterior": None if comparison is None else posterior_part(comparison),
             "predictions": None if comparison is None else predictions(comparison),
+            "held_out": None if held_out is None else held_out.as_dict(),
         }
     )
 
@@ -274,7 +277,29 @@ def model_rows(found: Mapping[str, Any]) -> Pairs:
         )
 
 
-PARTS = (what_rows, chain_rows, verdict_rows, fit_rows, evidence_rows, model_rows)
+def held_out_rows(found: Mapping[str, Any]) -> Pairs:
+    kept = found["held_out"]
+    if kept is None:
+        return
+    yield "held out", f"{kept['points']:,} points"
+    for score in kept["scores"]:
+        rmse, lppd = (score["numbers"][name] for name in ("rmse", "lppd"))
+        yield (
+            f"  {score['name']}",
+            f"RMSE {number(rmse['value'], '.4g')}, LPPD {number(lppd['value'], '.3f')} "
+            f"± {number(lppd['error'], '.3f')}",
+        )
+
+
+PARTS = (
+    what_rows,
+    chain_rows,
+    verdict_rows,
+    fit_rows,
+    evidence_rows,
+    model_rows,
+    held_out_rows,
+)
 
 
 def number(value: float | None, form: str) -> str:

@@ -18,6 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from ..common.tables import Table, plain_label
+from ..comparison.held_out import HeldOut
 from ..comparison.result import Comparison
 from ..comparison.scorecard import ScoreCard
 from ..data.dataset import Dataset
@@ -40,6 +41,8 @@ CAPTIONS = {
     "is.",
     "profile": "The straight line from SGD to the MAP, in one copy of the network.",
     "approximations": "The 90 % band of every approximation over that of the posterior.",
+    "pit": "Where held-out points lie in each predictive distribution. Flat: calibrated; with "
+    "heaps at both ends: too narrow. Grey: what as many points scatter by.",
     "losses": "The losses of all restarts, and where they ended.",
     "traces": "The chain, one colour an independent ensemble.",
     "ranks": "Ranks of the draws in each ensemble: even where the ensembles agree.",
@@ -50,6 +53,7 @@ ANCHORS = {
     "Where SGD lies": "place",
     "Basins": "basins",
     "Other approximations, within the data": "approximations",
+    "Held-out points": "held-out",
 }
 PLAIN = {"log_prob": "log posterior", "theta": "parameters, folded", "tau": "autocorrelation time"}
 NO_FITS = "This run has no fits, so there is no SGD to place: what follows is about its chain."
@@ -103,6 +107,7 @@ class Report:
     run: Run
     comparison: Comparison | None
     card: ScoreCard | None
+    held_out: HeldOut | None
     about: Mapping[str, Any]
     figures: Mapping[str, bytes]
     pdfs: Mapping[str, str] = field(default_factory=dict)
@@ -112,7 +117,7 @@ class Report:
         """The whole page."""
         parts = [
             Part(ANCHORS.get(table.title, "networks"), table)
-            for table in tables(self.card, self.comparison)
+            for table in tables(self.card, self.comparison, self.held_out)
         ]
         shown = {name: self._picture(name, png) for name, png in self.figures.items()}
         hero = next((shown.pop(name) for name in FIRST if name in shown), None)
@@ -157,6 +162,9 @@ class Report:
             "losses": "Training curves of all restarts, and a histogram of their ends",
             "ladder": "Powers of the likelihood, acceptance and log Z of the tempered runs",
         }
+        if self.held_out is not None:
+            count, points = len(self.held_out.scores), self.held_out.points
+            what["pit"] = f"Histograms of {points:,} points in {count} predictive distributions"
         if card is not None:
             barrier, gap = card.profile.barrier, card.best["gap"]
             best = min(
@@ -255,10 +263,16 @@ def judged(verdict: Verdict, fit: FitVerdict | None) -> Iterator[Judged]:
                      "good" if fit.holds else "bad", told)  # fmt: skip
 
 
-def tables(card: ScoreCard | None, comparison: Comparison | None) -> Iterator[Table]:
-    """The score card and the four networks, with what they have to be read with."""
-    if card is not None and comparison is not None:
+def tables(
+    card: ScoreCard | None, comparison: Comparison | None, held_out: HeldOut | None
+) -> Iterator[Table]:
+    """The score card, the scores of held-out points and the four networks, with what they have to
+    be read with."""
+    if card is not None:
         yield from card.tables()
+    if held_out is not None:
+        yield from held_out.tables()
+    if card is not None and comparison is not None:
         yield from (replace(table, title="The networks") for table in comparison.tables())
 
 

@@ -15,6 +15,7 @@ MADE_FROM: dict[str, tuple[str, ...]] = {
     "fit": ("mcmc", "fits"),
     "comparison": ("mcmc", "fits"),
     "scorecard": ("comparison", "tempering"),
+    "held_out": ("mcmc", "fits"),
 }
 STARTS = {"tempered": "tempering", "fits": "fits"}
 

@@ -25,7 +25,8 @@ from ..storage.runfile import read_group
 __all__ = ["Cell", "cell_name", "finished"]
 
 DIGITS = 12  # of a name, each of four bits
-LEFT_OPEN = ("data.file",)  # what of an experiment need not be as in its run file: names tell
+# What of an experiment need not be as in its run file: names tell.
+LEFT_OPEN = ("data.file", "data.test")
 
 
 @dataclass(frozen=True)
@@ -66,18 +67,19 @@ def cell_name(experiment: Experiment, origin: Path) -> str:
     Files of data are looked for from ``origin`` on. Raises RequestError for one that is not there.
     """
     settings: dict[str, Any] = {k: v for k, _, v in Experiment().differences(experiment)}
-    if "data.file" in settings:
-        settings["data.file"] = _digest_of(origin / settings["data.file"])
+    for key in ("data.file", "data.test"):
+        if isinstance(settings.get(key), str):
+            settings[key] = _digest_of(key, origin / settings[key])
     text = json.dumps(settings, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 
 
-def _digest_of(file: Path) -> str:
+def _digest_of(key: str, file: Path) -> str:
     try:
         return hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError as error:
         raise RequestError(
-            f"data.file: {file}: {(error.strerror or 'cannot be read').lower()}; expected a file "
+            f"{key}: {file}: {(error.strerror or 'cannot be read').lower()}; expected a file "
             "of data, from the TOML's folder on"
         ) from None
 

@@ -139,9 +139,7 @@ def _cells(
                 "value once"
             )
         seen[name] = words
-        if asked.data.file is not None:
-            file = os.fspath(origin / asked.data.file)
-            asked = replace(asked, data=replace(asked.data, file=file))
+        asked = replace(asked, data=asked.data.within(origin))
         yield Cell(name, home / name, replace(asked, name=name, description=words))
 
 

@@ -151,7 +151,8 @@ def test_they_are_kept_in_the_run_file_and_shown(tmp_path):
     assert repr(again) == repr(found)
     np.testing.assert_array_equal(again.scores[3].pit, found.scores[3].pit)
     text = repr(found)
-    assert text.startswith("On 30 held-out points")
+    assert text.startswith("Held-out points")
+    assert "30 points; LPPD is the log predictive density" in text
     assert "with noise: Gaussian, σ = 0.5" in text
     assert [line.split("  ")[0] for line in text.splitlines()[2:8]] == NAMES
 

@@ -244,13 +244,18 @@ def test_every_move_has_its_name():
     assert ("collapsed", *PROPOSALS, *GRADIENT_MOVES) == MOVES
 
 
-def test_validation_part_is_held_out():
-    experiment = PARABOLA.with_settings(["data.validation=0.2"])
-    data = experiment.data.make()
-    part, held_out = experiment.split(data)
-    assert (part.n, held_out.n) == (400, 100)
-    assert experiment.build(data).data.digest == part.digest
-    assert PARABOLA.split(data) == (data, None)
+def test_parts_are_divided_by_the_seed_and_fitted_points_alone_are_built_on():
+    data = PARABOLA.data.make()
+    assert PARABOLA.parts().fitted.digest == data.digest
+    assert PARABOLA.parts()[1:] == (None, None)
+    experiment = PARABOLA.with_settings(["data.validation=0.25", "data.test=0.2"])
+    fitted, validation, test = experiment.parts()
+    assert (fitted.n, validation.n, test.n) == (300, 100, 100)
+    rows = [{*map(tuple, np.c_[part.x, part.y])} for part in (fitted, validation, test, data)]
+    assert rows[0] | rows[1] | rows[2] == rows[3]
+    assert experiment.build().data.digest == fitted.digest
+    other = replace(experiment, seed=1).parts()
+    assert other.test.digest != test.digest
 
 
 def test_differences_name_the_key_and_ignore_names():

@@ -97,6 +97,10 @@ def test_own_data_count_by_what_is_in_them(written, tmp_path):
     same, other = cells("a.csv", "b.csv")
     assert same.name == a.name
     assert other.name not in (a.name, b.name)
+    held_out = written("[sweep]\ndata.test = [0.2, 'b.csv', 'moved.csv']", base)
+    share, test, moved = load_sweep(held_out).cells
+    assert len({a.name, share.name, test.name, moved.name}) == 4
+    assert test.experiment.data.test == str(tmp_path / "b.csv")
 
 
 def test_every_cell_can_be_run_by_itself(written, tmp_path):
