@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .network import symmetry as symmetry
     from .network.mlp import MLP as MLP
     from .network.mlp import from_torch as from_torch
+    from .network.module import from_module as from_module
     from .posterior.likelihood import MSE as MSE
     from .posterior.likelihood import Gaussian as Gaussian
     from .posterior.linear import ClosedForm as ClosedForm
@@ -75,6 +76,7 @@ _HOMES = {  # where each public name is defined
     "Tempering": "tempering.result",
     "closed_form": "posterior.linear",
     "compare": "comparison.compare",
+    "from_module": "network.module",
     "from_torch": "network.mlp",
     "load": "sampling.load",
     "read_data": "data.dataset",

@@ -26,8 +26,8 @@ MAY_IMPORT = {
     "diagnostics": "common data network posterior",
     "tempering": "common network numerics posterior moves",
     "prediction": "common numerics posterior training",
-    "sampling": "common data numerics storage posterior training moves diagnostics tempering "
-    "prediction",
+    "sampling": "common data network numerics storage posterior training moves diagnostics "
+    "tempering prediction",
     "model_selection": "common data posterior training diagnostics tempering",
     "comparison": "common data network numerics posterior training diagnostics prediction sampling",
     "figures": "common data network posterior training tempering sampling model_selection "

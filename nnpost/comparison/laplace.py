@@ -4,9 +4,9 @@
     log Z ≈ log p(y, θ) + P/2 log 2π + ½ log |C| + log(copies)
 
 (MacKay 1992, Neural Comput. 4, 448; Gauss–Newton as in Immer et al. 2021, AISTATS.) The Jacobian
-is exact and the matrix full. An inferred log σ has its Fisher information, 2n. Where the likelihood
-is not Gaussian, C⁻¹ is the exact second derivative, no flatter than the prior. Away from a maximum
-the Gaussian is still centred at the network, and its log Z leaves the slope out.
+is exact and the matrix full. An inferred log σ has its Fisher information, 2n. Where the output
+layer cannot be integrated out, C⁻¹ is the exact second derivative, no flatter than the prior. Away
+from a maximum the Gaussian is still centred at the network, and its log Z leaves the slope out.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def laplace(post: Posterior, theta: np.ndarray) -> Laplace:
 def _precision(post: Posterior, at: Tensor) -> np.ndarray:
     """C⁻¹ at (1, P): (P, P)."""
     objective = Objective(post, "posterior")
-    if not post.gaussian:
+    if not post.exact_layer:
         second: np.ndarray = objective.derivatives(at)[1][0].numpy(force=True)
         return -0.5 * (second + second.T)
     slope = jacobian(post.net, at, post.points.x)[0] * objective.root_precision(at)

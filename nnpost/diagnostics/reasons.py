@@ -127,7 +127,7 @@ def causes(post: Posterior, chain: NDArray[np.float64], criteria: Criteria) -> I
 
     for warning in prior_check(post):
         yield f"the data are out of the prior's reach: {warning}"
-    if not post.net.hidden or not post.gaussian:
+    if not post.net.hidden or not post.exact_layer:
         return
     log_sigma = float(chain[..., -1].mean()) if post.infers_noise else None
     if log_sigma is not None and log_sigma < math.log(criteria.no_noise * post.data.y.std()):

@@ -32,8 +32,8 @@ WARMUP = 200  # steps
 
 def chosen_moves(moves: str, post: Posterior) -> str:
     """The moves that "auto" stands for: "collapsed" where the output layer can be integrated out,
-    "hmc" where the likelihood is not Gaussian."""
-    return moves if moves != "auto" else "collapsed" if post.gaussian else "hmc"
+    "hmc" elsewhere."""
+    return moves if moves != "auto" else "collapsed" if post.exact_layer else "hmc"
 
 
 def uses_gradients(moves: str, post: Posterior) -> bool:

@@ -176,7 +176,7 @@ def make_move(
     nothing else but single neurons and steps along the curvature, since steps along other walkers
     lead nowhere there.
     """
-    if moves == "hmc" and not post.gaussian:
+    if moves == "hmc" and not post.exact_layer:
         return whole_hamiltonian(post, ensembles, warmup, mixtures, seen)
     if moves in GRADIENT_MOVES:
         return GRADIENT_MOVES[moves](post, ensembles, warmup)

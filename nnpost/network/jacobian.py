@@ -12,6 +12,8 @@ __all__ = ["hidden_jacobian", "jacobian"]
 
 def jacobian(net: MLP, theta: Tensor, x: Tensor) -> Tensor:
     """∂f(x_i)/∂θ, exactly: theta (B, ≥P), x (n, d) -> (B, ≥P, n); zero for entries after P."""
+    if not net.linear_output:
+        return _by_autograd(net, theta, x)
     rows = torch.cat([hidden_jacobian(net, theta, x), net.features(theta, x)], 1)
     return torch.nn.functional.pad(rows, (0, 0, 0, theta.shape[1] - net.ndim))
 
@@ -33,6 +35,16 @@ def hidden_jacobian(net: MLP, theta: Tensor, x: Tensor) -> Tensor:
         parts = [weights.flatten(1, 2), *([delta] if net.bias else []), *parts]
         back = w.mT @ delta
     return torch.cat(parts, 1) if parts else theta.new_zeros(len(theta), 0, len(x))
+
+
+def _by_autograd(net: MLP, theta: Tensor, x: Tensor) -> Tensor:
+    """A copy of every vector for every point, since nothing is known of the network's layers."""
+    rows = torch.arange(len(theta), device=theta.device).repeat_interleave(len(x))
+    leaf = theta.detach()[rows].requires_grad_()
+    with torch.enable_grad():
+        f = torch.func.vmap(net.forward)(leaf, x.repeat(len(theta), 1).unsqueeze(1))
+        (grad,) = torch.autograd.grad(f.sum(), leaf)
+    return grad.reshape(len(theta), len(x), -1).mT
 
 
 def _with_slope(activation: str, z: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -74,6 +74,7 @@ class MLP:
     activation: str = "sigmoid"
     bias: bool = True
     skip: bool = False
+    linear_output: ClassVar[bool] = True  # in its last parameters, those of an output layer
 
     def __post_init__(self) -> None:
         hidden = self.hidden if isinstance(self.hidden, Iterable) else (self.hidden,)

@@ -26,6 +26,8 @@ class Description:
     bias: bool = True
     skip: bool = False
     extras: tuple[str, ...] = ()
+    module: str | None = None
+    module_labels: tuple[str, ...] = ()
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> Description:
@@ -35,7 +37,11 @@ class Description:
         noise = tree.get("infers_noise", isinstance(sigma, str) and sigma == "infer")
         net = bool(tree.get("bias", True)), bool(tree.get("skip", False))
         extras = tuple(tree.get("extras", ()))
-        return cls(int(tree["inputs"]), hidden, str(tree["activation"]), bool(noise), *net, extras)
+        module = tree.get("module")
+        return cls(
+            int(tree["inputs"]), hidden, str(tree["activation"]), bool(noise), *net, extras,
+            None if module is None else str(module), tuple(tree.get("module_labels", ())),
+        )  # fmt: skip
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -45,16 +51,19 @@ class Description:
     @property
     def words(self) -> str:
         """The network in a few words."""
-        return layout.words(self.inputs, self.hidden, self.activation, self.bias, self.skip)
+        return self.module or layout.words(
+            self.inputs, self.hidden, self.activation, self.bias, self.skip
+        )
 
     @property
     def ndim(self) -> int:
         """P, the number of parameters."""
-        own = self.infers_noise + len(self.extras)
-        return layout.ndim(self.inputs, self.hidden, self.bias, self.skip) + own
+        return len(self.labels)
 
     @property
     def labels(self) -> list[str]:
         """LaTeX labels of theta, (P,)."""
         added = [*[LOG_SIGMA] * self.infers_noise, *self.extras]
+        if self.module is not None:
+            return [*self.module_labels, *added]
         return [*layout.labels(self.inputs, self.hidden, self.bias, self.skip), *added]

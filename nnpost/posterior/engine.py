@@ -117,6 +117,8 @@ def without_kernels(net: MLP | None = None, device: str = "cpu") -> str | None:
     """Why torch computes the densities, in words; None where the kernels do."""
     if not device.startswith("cpu"):
         return f"the device is {device}"
+    if net is not None and not net.linear_output:
+        return "there are none for modules of one's own"
     if net is not None and (type(net) is not MLP or net.activation not in ACTIVATIONS):
         return f"there are none for {net.activation}, but for {', '.join(ACTIVATIONS)}"
     if net is not None and (net.skip or not net.bias):

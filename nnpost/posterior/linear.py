@@ -75,8 +75,9 @@ def closed_form(post: Posterior) -> ClosedForm:
 
     Raises RequestError where there is a hidden layer, or where the noise is inferred.
     """
-    if post.net.hidden or post.infers_noise:
+    if post.net.hidden or post.infers_noise or not post.exact_layer:
         found = f"hidden = {list(post.net.hidden)}" if post.net.hidden else 'sigma = "infer"'
+        found = found if post.exact_layer else f"{post.words} and {post.net.words}"
         raise RequestError(
             f"closed form: found {found}, expected no hidden layer and a given noise; "
             "use nnpost.sample for this posterior"

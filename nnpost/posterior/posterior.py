@@ -153,15 +153,41 @@ class Posterior:
             "activation": self.net.activation,
             **({} if self.net.bias else {"bias": False}),
             **({"skip": True} if self.net.skip else {}),
+            **({} if self.net.linear_output else self._module_tree()),
         }
         return network | likelihood_to_tree(self.likelihood) | prior_to_tree(self.prior)
 
+    def _module_tree(self) -> dict[str, Any]:
+        """What a run file says of a module of one's own: its name and its parameters."""
+        return {"module": self.net.words, "module_labels": self.net.labels}
+
     @classmethod
-    def from_tree(cls, tree: Mapping[str, Any], data: Dataset, device: str = "cpu") -> Posterior:
-        """What :meth:`to_tree` described, on its data."""
-        hidden = tuple(int(u) for u in tree["hidden"])
-        bias, skip = bool(tree.get("bias", True)), bool(tree.get("skip", False))
-        net = MLP(tree["inputs"], hidden, tree["activation"], bias, skip)
+    def from_tree(
+        cls,
+        tree: Mapping[str, Any],
+        data: Dataset,
+        device: str = "cpu",
+        net: MLP | None = None,
+    ) -> Posterior:
+        """What :meth:`to_tree` described, on its data.
+
+        ``net`` is the network where that is a module of one's own, which no tree can hold. Raises
+        RequestError where it is missing, or has other parameters.
+        """
+        if "module" not in tree:
+            hidden = tuple(int(u) for u in tree["hidden"])
+            bias, skip = bool(tree.get("bias", True)), bool(tree.get("skip", False))
+            net = MLP(tree["inputs"], hidden, tree["activation"], bias, skip)
+        elif net is None:
+            raise RequestError(
+                f"the network is {tree['module']}, which no file holds: hand it in again, "
+                "nnpost.load(path, net=nnpost.from_module(module, inputs))"
+            )
+        elif [*tree["module_labels"]] != net.labels:
+            raise RequestError(
+                f"net: found {net.words} with {net.ndim} parameters, expected {tree['module']} "
+                f"with the {len(tree['module_labels'])} of the run; hand in the one it was run with"
+            )
         return cls(net, data, likelihood_from_tree(tree), prior_from_tree(tree), device)
 
     @property
@@ -178,8 +204,21 @@ class Posterior:
 
     @property
     def gaussian(self) -> bool:
-        """Whether log L = −τ/2 · SSE + constant, so that the output layer can be integrated out."""
+        """Whether log L = −τ/2 · SSE + constant."""
         return self.sums is None
+
+    @property
+    def exact_layer(self) -> bool:
+        """Whether the output layer can be integrated out: the likelihood is Gaussian, and the
+        network has one that is known."""
+        return self.gaussian and self.net.linear_output
+
+    @property
+    def exact_layer_needs(self) -> str:
+        """What :attr:`exact_layer` would ask for, in words."""
+        if not self.gaussian:
+            return f"a Gaussian likelihood, and this is {self.words}"
+        return f"a network whose layers are known, and this is {self.net.words}"
 
     @property
     def infers_noise(self) -> bool:

@@ -25,6 +25,8 @@ def prior_check(post: Posterior) -> Iterator[str]:
     one. A unit that bends within the data has a weight of about 1/range and a bias of about
     place/range, along every input.
     """
+    if not post.net.linear_output:
+        return  # nothing is known of what its parameters do
     size, reach = float(np.abs(post.data.y).max()), FAR * output_scale(post)
     seen = "" if post.data.scaling.is_none else " as the network sees it"
     same = post.sums is None or post.sums.likelihood.scales_with_y

@@ -14,8 +14,8 @@ Folded = FoldedPosterior | FoldedWhole
 
 
 def space_of(post: Posterior) -> Layer:
-    """The output layer integrated out where the likelihood is Gaussian; else all parameters."""
-    return OutputLayer(post) if post.gaussian else Whole(post)
+    """The output layer integrated out where that can be done exactly; else all parameters."""
+    return OutputLayer(post) if post.exact_layer else Whole(post)
 
 
 def folded_space(layer: Layer) -> Folded:

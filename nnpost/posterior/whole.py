@@ -56,8 +56,11 @@ class Whole:
     @property
     def start(self) -> np.ndarray:
         """Where climbs begin with them."""
-        assert self.post.sums is not None
-        return self.post.sums.likelihood.start(self.post.data.y, self.post.data.yerr)
+        post, data = self.post, self.post.data
+        if post.sums is not None:
+            return post.sums.likelihood.start(data.y, data.yerr)
+        size = float(np.std(data.y if data.yerr is None else data.y / data.yerr))
+        return np.full(len(post.extras), math.log(size) if size > 0 else 0.0)
 
     def on_quadrature(self) -> Whole:
         """The same: few points stand for all of them in sums of squares alone."""

@@ -14,6 +14,7 @@ import numpy as np
 from ..common.errors import RequestError
 from ..diagnostics.fit import FitVerdict
 from ..diagnostics.verdict import Verdict
+from ..network.mlp import MLP
 from ..posterior.posterior import Posterior
 from ..storage.read_chain import read_chain
 from ..storage.results import read_stage, understood
@@ -41,22 +42,25 @@ def describe(post: Posterior) -> dict[str, Any]:
 
 def holds(path: str | os.PathLike[str], post: Posterior) -> bool:
     """Whether the run file ``path`` is of this posterior on these data."""
-    stored = load_posterior(path)
+    stored = load_posterior(path, net=post.net)
     return stored.data.digest == post.data.digest and _same(stored.to_tree(), post.to_tree())
 
 
-def load_posterior(path: str | os.PathLike[str], device: str = "cpu") -> Posterior:
+def load_posterior(
+    path: str | os.PathLike[str], device: str = "cpu", net: MLP | None = None
+) -> Posterior:
     """The posterior that a run file is about."""
     tree, data = read_about(path)
-    return understood(path, "experiment", lambda t: Posterior.from_tree(t, data, device), tree)
+    return understood(path, "experiment", lambda t: Posterior.from_tree(t, data, device, net), tree)
 
 
-def load(path: str | os.PathLike[str], device: str = "cpu") -> Run:
+def load(path: str | os.PathLike[str], device: str = "cpu", net: MLP | None = None) -> Run:
     """A run from its file, with the fits and tempered starts that are in it.
 
-    Raises RequestError where the file cannot be used or has no chain yet.
+    ``net`` is the network of a run of a module of one's own, which the file only names. Raises
+    RequestError where the file cannot be used or has no chain yet, and where ``net`` is missing.
     """
-    post = load_posterior(path, device)
+    post = load_posterior(path, device, net)
     kept, made = read_chain(path), read_stage(path, Sampled)
     if made is None:
         raise RequestError(f"{path} has a chain but no 'sampling' group; sample again")

@@ -175,7 +175,7 @@ class _Chain:
         before = read_stage(path, Sampled) if resume else None
         seconds = time.perf_counter() - began + (before.spent if before else 0.0)
         write_stages(path, replace(_made(self.settings, self.seed), seconds=seconds))
-        return load(path, device=self.post.device)
+        return load(path, device=self.post.device, net=self.post.net)
 
     def advance(self, backend: MemoryBackend) -> None:
         """Run emcee until ``backend`` has all rows of the chain."""

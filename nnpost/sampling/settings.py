@@ -85,11 +85,11 @@ class SampleSettings(Section):
         likelihood is not Gaussian.
         """
         moves = chosen_moves(self.moves, post)
-        if moves == "collapsed" and not post.gaussian:
+        if moves == "collapsed" and not post.exact_layer:
             self.refuse(
                 "moves",
-                f'found "collapsed", which needs a Gaussian likelihood, and this is {post.words}; '
-                'use "hmc"',
+                'found "collapsed", which integrates the output layer out, and that needs '
+                f'{post.exact_layer_needs}; use "hmc"',
             )
         spanning = not uses_gradients(moves, post)
         least = 2 * post.ndim if spanning else 2

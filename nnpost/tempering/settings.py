@@ -35,7 +35,7 @@ class TemperSettings(Section):
         where there is not exactly one hidden layer; for a start from basins alone where the
         likelihood is not Gaussian.
         """
-        moving = post.ndim - post.net.n_output * post.gaussian
+        moving = post.ndim - post.net.n_output * post.exact_layer
         least = max(4 * moving, 4, nwalkers)
         if self.particles < least or self.particles % 2:
             why = f"four for each of the {moving} parameters that move"
@@ -45,11 +45,11 @@ class TemperSettings(Section):
                 "particles",
                 f"found {self.particles}, expected an even number of at least {least} ({why})",
             )
-        if self.start == "basins" and not post.gaussian:
+        if self.start == "basins" and not post.exact_layer:
             self.refuse(
                 "start",
-                f'found "basins", which needs a Gaussian likelihood, and this is {post.words}; '
-                'use "both"',
+                'found "basins", for which the output layer must be integrated out, and that needs '
+                f'{post.exact_layer_needs}; use "both"',
             )
         layers = len(post.net.hidden)
         if self.start in ("basins", "both") and layers != 1:

@@ -246,7 +246,7 @@ def choose_start(
     if len(post.net.hidden) != 1 or layer.ndim > tuning.independent.searched:
         return "prior"
     low, high = tuning.many_basins
-    if not post.gaussian or post.infers_noise or not low <= layer.ndim <= high:
+    if not post.exact_layer or post.infers_noise or not low <= layer.ndim <= high:
         return "both"
     return "basins" if gain_of_a_perfect_fit(post) > tuning.sharp else "both"
 

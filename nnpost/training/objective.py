@@ -91,7 +91,7 @@ class Objective:
         Where the likelihood is not Gaussian there is no closed form, and theta stays as it is.
         """
         theta = theta.clone()
-        if not self.post.gaussian:
+        if not self.post.exact_layer:
             return theta
         for _ in range(rounds):
             theta[:, self.output] = self._output_problem(theta).solution
