@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from ..common.errors import RequestError
 from .mlp import MLP
 
-__all__ = ["ModuleNetwork", "from_module"]
+__all__ = ["from_module"]
 
 
 @dataclass(frozen=True)
