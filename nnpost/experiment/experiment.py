@@ -155,6 +155,7 @@ class Experiment(Section):
         from ..posterior.likelihood import likelihood_from_tree, with_noise_times
         from ..posterior.posterior import Posterior
         from ..posterior.prior import GaussianPrior
+        from .extremes import refuse_apart
 
         part = self.parts().fitted if part is None else part
         likelihood, prior = self.likelihood.resolved(self.data), self.prior.resolved(self.data)
@@ -167,6 +168,7 @@ class Experiment(Section):
                 "points, so that a constant network meets them and the noise runs to zero; give it "
                 "(likelihood.sigma = 0.1), or other data"
             )
+        refuse_apart(part, likelihood.sigma, prior.std)
         noise = with_noise_times(noise, 1 / math.sqrt(part.misfit_unit))
         default = self.prior.default(self.data)
         weights = GaussianPrior(prior.std, prior.log_sigma_std, default)
@@ -176,8 +178,12 @@ class Experiment(Section):
         """The data, made or read, and divided. The scaling is that of the points that are fitted:
         the others may not enter it. Labels and counts are left as they are."""
         from ..data.scaling import Scaling
+        from .extremes import refuse_sizes
 
         fitted, test = self.data.held_out(self.data.make(), self.seed)
+        for part in (fitted, test):
+            if part is not None:
+                refuse_sizes(part)
         validation = None
         if self.data.validation > 0:
             fitted, validation = fitted.split(1 - self.data.validation, self.seed)

@@ -16,10 +16,12 @@ from .posterior import Posterior
 __all__ = ["output_scale", "prior_check"]
 
 FAR = 3.0  # standard deviations of the prior
+STEEP = 1e4  # bends of a unit of the prior's width within the data; the articles' have 600
 
 
 def prior_check(post: Posterior) -> Iterator[str]:
-    """What of the data lies more than three prior standard deviations away, a line each.
+    """What of the data lies more than three prior standard deviations away, a line each, and inputs
+    over which units hardly ever bend, but jump.
 
     The output c + Σ a·φ has a standard deviation of about √(s_c² + U s_a²) where units saturate at
     one. A unit that bends within the data has a weight of about 1/range and a bias of about
@@ -45,6 +47,11 @@ def prior_check(post: Posterior) -> Iterator[str]:
             yield (
                 f"{name} spans only {width:.3g}, too little for units of this prior to bend "
                 f"within it: divide it by its spread, or give prior.std a larger value"
+            )
+        elif width > STEEP / scales["input_weights"]:
+            yield (
+                f"{name} spans {width:.3g}, so much that nearly all units of this prior are steps: "
+                f"divide it by its spread, or give prior.std a smaller value"
             )
         elif width > 0 and post.net.bias and place / width > FAR * scales["biases"]:
             yield (

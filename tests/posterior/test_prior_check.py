@@ -32,6 +32,14 @@ def test_an_input_far_from_zero_is_told():
     assert "times its own range from zero" in line
 
 
+def test_an_input_of_huge_spread_is_told():
+    """Weights of this prior that bend a unit within it are one in some thousands."""
+    (line,) = told(1e8 * X, X)
+    assert "spans 2e+08, so much that nearly all units of this prior are steps" in line
+    assert told(166 * X, X) == []  # 332 · 30 bends
+    assert len(told(167 * X, X)) == 1
+
+
 def test_an_input_of_tiny_spread_is_told_by_its_number():
     (line,) = told(np.column_stack([X, 1e-3 * X]), X)
     assert line.startswith("input 2 spans only 0.002")
