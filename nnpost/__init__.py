@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from . import moves as moves
     from .common.errors import RequestError as RequestError
     from .comparison.compare import compare as compare
+    from .comparison.estimate_loo import leave_one_out as leave_one_out
     from .comparison.held_out import HeldOut as HeldOut
+    from .comparison.leave_one_out import LeaveOneOut as LeaveOneOut
     from .comparison.result import Comparison as Comparison
     from .comparison.score import score as score
     from .comparison.score_held_out import score_held_out as score_held_out
@@ -62,6 +64,7 @@ _HOMES = {  # where each public name is defined
     "Gaussian": "posterior.likelihood",
     "GaussianPrior": "posterior.prior",
     "HeldOut": "comparison.held_out",
+    "LeaveOneOut": "comparison.leave_one_out",
     "MLP": "network.mlp",
     "MSE": "posterior.likelihood",
     "Optimum": "training.optimum",
@@ -78,6 +81,7 @@ _HOMES = {  # where each public name is defined
     "compare": "comparison.compare",
     "from_module": "network.module",
     "from_torch": "network.mlp",
+    "leave_one_out": "comparison.estimate_loo",
     "load": "sampling.load",
     "read_data": "data.dataset",
     "run": "experiment.stages",

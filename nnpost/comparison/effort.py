@@ -56,7 +56,7 @@ class Detail:
     every: int = 2  # or one in so many of them, where many quantiles are taken
     line: int = 201  # points of the straight line from SGD to the MAP
     approximation: int = 1000  # draws of an approximation, and of the posterior beside it
-    targets: int = 4000  # drawn at every held-out point
+    targets: int = 4000  # drawn at every held-out point, and draws whose densities leave one out
     near: NearDetail = NearDetail()
     modes: ModesDetail = ModesDetail()
     constant_sgd: ConstantSGDDetail = ConstantSGDDetail()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -47,7 +46,7 @@ def score_held_out(run: Run, data: Dataset, *, detail: Detail = FULL) -> HeldOut
             f"held-out data '{data.name}': found {data.inputs} inputs, expected "
             f"{run.post.data.inputs} as in '{run.post.data.name}'"
         )
-    parts = [part_of(data.raw, slice(k, k + POINTS)) for k in range(0, data.n, POINTS)]
+    parts = [data.raw.part(slice(k, k + POINTS)) for k in range(0, data.n, POINTS)]
     found = [pointwise(run, mixture, parts, detail.targets) for mixture in mixtures(run, detail)]
     noise = run.post.likelihood.words(run.post.data.n, data.yerr is not None)
     scores = (score_of(one, data.raw.y, found[0].log_density) for one in found)
@@ -122,9 +121,3 @@ def mean_of(values: np.ndarray) -> Estimate:
     if len(values) > 1 and math.isfinite(value):
         error = float(values.std(ddof=1)) / math.sqrt(len(values))
     return Estimate(value, error)
-
-
-def part_of(data: Dataset, rows: slice) -> Dataset:
-    """Some rows of a data set."""
-    yerr = None if data.yerr is None else data.yerr[rows]
-    return replace(data, x=data.x[rows], y=data.y[rows], yerr=yerr)

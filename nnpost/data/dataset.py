@@ -204,11 +204,12 @@ class Dataset(Tabled):
                 "expected a share above 0 and below 1 that gives each part at least one point"
             )
         order = np.random.default_rng(seed).permutation(self.n)
-        return self._rows(np.sort(order[:count])), self._rows(np.sort(order[count:]))
+        return self.part(np.sort(order[:count])), self.part(np.sort(order[count:]))
 
-    def _rows(self, index: np.ndarray) -> Dataset:
-        yerr = None if self.yerr is None else self.yerr[index]
-        return replace(self, x=self.x[index], y=self.y[index], yerr=yerr)
+    def part(self, rows: np.ndarray | slice) -> Dataset:
+        """Some of the points, on the same scale."""
+        yerr = None if self.yerr is None else self.yerr[rows]
+        return replace(self, x=self.x[rows], y=self.y[rows], yerr=yerr)
 
     def to_tree(self) -> dict[str, Any]:
         """A plain dict of arrays and strings (the input names as JSON), for a file to keep."""

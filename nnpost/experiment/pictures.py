@@ -13,6 +13,7 @@ from ..comparison.check_fit import check_fit
 from ..comparison.compare import compare
 from ..comparison.held_out import HeldOut
 from ..comparison.laplace import laplace
+from ..comparison.leave_one_out import LeaveOneOut
 from ..comparison.result import Comparison
 from ..comparison.score import score
 from ..comparison.scorecard import ScoreCard
@@ -33,6 +34,7 @@ def write_pictures(
     result: Run,
     comparison: Comparison | None,
     card: ScoreCard | None,
+    left_out: LeaveOneOut | None,
     held_out: HeldOut | None,
     folder: Path,
 ) -> Iterator[Path]:
@@ -46,7 +48,7 @@ def write_pictures(
         pdfs[name] = next((file.name for file in written if file.suffix == ".pdf"), "")
         yield from written
     page = folder / "report.html"
-    yield from write_report(result, comparison, card, held_out, images, page, pdfs)
+    yield from write_report(result, comparison, card, left_out, held_out, images, page, pdfs)
 
 
 def all_figures(
@@ -90,6 +92,7 @@ def write_report(
     result: Run,
     comparison: Comparison | None,
     card: ScoreCard | None,
+    left_out: LeaveOneOut | None,
     held_out: HeldOut | None,
     images: Mapping[str, bytes],
     out: Path,
@@ -109,12 +112,12 @@ def write_report(
     if result.path is not None:
         beside[out.with_suffix(".json")] = json_text(summarise(result.path))
         links.append(Link(out.with_suffix(".json").name, "all numbers as JSON"))
-    shown = list(tables(card, comparison, held_out))
+    shown = list(tables(card, comparison, left_out, held_out))
     if shown:
         beside[out.with_suffix(".csv")] = csv_text(shown)
         links.append(Link(out.with_suffix(".csv").name, "the tables as CSV"))
     page = Report(
-        title, result, comparison, card, held_out, about, images, pdfs or {}, tuple(links)
+        title, result, comparison, card, left_out, held_out, about, images, pdfs or {}, tuple(links)
     )
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -147,10 +150,10 @@ def write_report_of(
         comparison = read_stage(path, Comparison) or compare(result.post, result.fits, result)
         card = read_stage(path, ScoreCard)
         card = card or score(result.post, result.fits, result, comparison)
-    held_out = read_stage(path, HeldOut)
+    left_out, held_out = read_stage(path, LeaveOneOut), read_stage(path, HeldOut)
     pictures = all_figures(result, comparison, card, held_out)
     images = {name: as_png(figure) for name, figure in pictures.items()}
-    return write_report(result, comparison, card, held_out, images, target)
+    return write_report(result, comparison, card, left_out, held_out, images, target)
 
 
 def write_corner(

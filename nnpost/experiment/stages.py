@@ -20,7 +20,9 @@ import numpy as np
 from ..common.errors import Interrupted, RequestError
 from ..comparison.check_fit import check_fit
 from ..comparison.compare import compare
+from ..comparison.estimate_loo import leave_one_out
 from ..comparison.held_out import HeldOut
+from ..comparison.leave_one_out import LeaveOneOut
 from ..comparison.result import Comparison
 from ..comparison.score import score
 from ..comparison.score_held_out import score_held_out
@@ -106,12 +108,13 @@ class Outcome:
     run: Run
     comparison: Comparison | None
     card: ScoreCard | None
+    left_out: LeaveOneOut
     held_out: HeldOut | None
     path: Path
     figures: tuple[Path, ...]
 
     def __str__(self) -> str:
-        results = (self.comparison, self.card, self.held_out)
+        results = (self.comparison, self.card, self.left_out, self.held_out)
         tables = [part for found in results if found for part in (str(found), "")]
         files = [f"run file  {self.path}", *(f"{kind(file)}    {file}" for file in self.figures)]
         remarks = [f"{remark}\n" for remark in self.run.post.data.remarks]
@@ -182,9 +185,9 @@ def conclude(request: Request, result: Run) -> Outcome:
     with stage("comparing", kept=True):
         result = replace(result, judged=result.verdict)  # figures show a verdict, they make none
         result, comparison, card = compare_stage(request, result)
-        held_out = held_out_stage(request, result)
-        files = picture_stage(request, result, comparison, card, held_out)
-    return Outcome(result, comparison, card, held_out, request.path, files)
+        left_out, held_out = predict_stage(request, result)
+        files = picture_stage(request, result, comparison, card, left_out, held_out)
+    return Outcome(result, comparison, card, left_out, held_out, request.path, files)
 
 
 # The stages.
@@ -293,13 +296,14 @@ def compare_stage(request: Request, result: Run) -> tuple[Run, Comparison | None
     return result, comparison, card
 
 
-def held_out_stage(request: Request, result: Run) -> HeldOut | None:
-    """The scores of predictions, where points have been held out for them."""
-    if request.test is None:
-        return None
-    found = score_held_out(result, request.test, detail=request.detail)
-    write_stages(request.path, found)
-    return found
+def predict_stage(request: Request, result: Run) -> tuple[LeaveOneOut, HeldOut | None]:
+    """How well points are predicted: each without itself, and those that were held out, if any."""
+    left_out = leave_one_out(result, detail=request.detail)
+    held_out = None
+    if request.test is not None:
+        held_out = score_held_out(result, request.test, detail=request.detail)
+    write_stages(request.path, left_out, held_out)
+    return left_out, held_out
 
 
 def picture_stage(
@@ -307,12 +311,13 @@ def picture_stage(
     result: Run,
     comparison: Comparison | None,
     card: ScoreCard | None,
+    left_out: LeaveOneOut,
     held_out: HeldOut | None,
 ) -> tuple[Path, ...]:
     """All figures and the report, if a folder was asked for."""
     if request.figures is None:
         return ()
-    return tuple(write_pictures(result, comparison, card, held_out, request.figures))
+    return tuple(write_pictures(result, comparison, card, left_out, held_out, request.figures))
 
 
 # What the stages share.

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..comparison.held_out import HeldOut
+from ..comparison.leave_one_out import LeaveOneOut
 from ..comparison.result import Comparison
 from ..comparison.scorecard import ScoreCard
 from ..data.dataset import Dataset
@@ -61,7 +62,7 @@ def overview(path: str | os.PathLike[str]) -> dict[str, Any]:
     fits = read_stage(path, Fits)
     comparison = read_stage(path, Comparison)
     verdict = read_stage(path, Verdict)
-    held_out = read_stage(path, HeldOut)
+    left_out, held_out = read_stage(path, LeaveOneOut), read_stage(path, HeldOut)
     return json_ready(
         {
             "parameters": len(post.labels),
@@ -89,6 +90,7 @@ def overview(path: str | os.PathLike[str]) -> dict[str, Any]:
             **models(fits, comparison),
             "posterior": None if comparison is None else posterior_part(comparison),
             "predictions": None if comparison is None else predictions(comparison),
+            "leave_one_out": None if left_out is None else left_out.as_dict(),
             "held_out": None if held_out is None else held_out.as_dict(),
         }
     )
@@ -277,6 +279,13 @@ def model_rows(found: Mapping[str, Any]) -> Pairs:
         )
 
 
+def left_out_rows(found: Mapping[str, Any]) -> Pairs:
+    kept = found["leave_one_out"]
+    if kept is not None:
+        value, error = (number(kept["loo"][name], ".2f") for name in ("value", "error"))
+        yield "PSIS-LOO", f"elpd {value} ± {error}" + ", not reliable" * (not kept["trusted"])
+
+
 def held_out_rows(found: Mapping[str, Any]) -> Pairs:
     kept = found["held_out"]
     if kept is None:
@@ -298,6 +307,7 @@ PARTS = (
     fit_rows,
     evidence_rows,
     model_rows,
+    left_out_rows,
     held_out_rows,
 )
 

@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from ..common.tables import Table, plain_label
 from ..comparison.held_out import HeldOut
+from ..comparison.leave_one_out import LeaveOneOut
 from ..comparison.result import Comparison
 from ..comparison.scorecard import ScoreCard
 from ..data.dataset import Dataset
@@ -53,6 +54,7 @@ ANCHORS = {
     "Where SGD lies": "place",
     "Basins": "basins",
     "Other approximations, within the data": "approximations",
+    "Leaving one point out": "left-out",
     "Held-out points": "held-out",
 }
 PLAIN = {"log_prob": "log posterior", "theta": "parameters, folded", "tau": "autocorrelation time"}
@@ -107,6 +109,7 @@ class Report:
     run: Run
     comparison: Comparison | None
     card: ScoreCard | None
+    left_out: LeaveOneOut | None
     held_out: HeldOut | None
     about: Mapping[str, Any]
     figures: Mapping[str, bytes]
@@ -117,7 +120,7 @@ class Report:
         """The whole page."""
         parts = [
             Part(ANCHORS.get(table.title, "networks"), table)
-            for table in tables(self.card, self.comparison, self.held_out)
+            for table in tables(self.card, self.comparison, self.left_out, self.held_out)
         ]
         shown = {name: self._picture(name, png) for name, png in self.figures.items()}
         hero = next((shown.pop(name) for name in FIRST if name in shown), None)
@@ -264,14 +267,17 @@ def judged(verdict: Verdict, fit: FitVerdict | None) -> Iterator[Judged]:
 
 
 def tables(
-    card: ScoreCard | None, comparison: Comparison | None, held_out: HeldOut | None
+    card: ScoreCard | None,
+    comparison: Comparison | None,
+    left_out: LeaveOneOut | None,
+    held_out: HeldOut | None,
 ) -> Iterator[Table]:
-    """The score card, the scores of held-out points and the four networks, with what they have to
-    be read with."""
+    """The score card, how points are predicted and the four networks, with what they have to be
+    read with."""
     if card is not None:
         yield from card.tables()
-    if held_out is not None:
-        yield from held_out.tables()
+    for found in (left_out, held_out):
+        yield from () if found is None else found.tables()
     if card is not None and comparison is not None:
         yield from (replace(table, title="The networks") for table in comparison.tables())
 

@@ -15,6 +15,7 @@ MADE_FROM: dict[str, tuple[str, ...]] = {
     "fit": ("mcmc", "fits"),
     "comparison": ("mcmc", "fits"),
     "scorecard": ("comparison", "tempering"),
+    "leave_one_out": ("mcmc",),
     "held_out": ("mcmc", "fits"),
 }
 STARTS = {"tempered": "tempering", "fits": "fits"}

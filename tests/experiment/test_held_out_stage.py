@@ -148,7 +148,7 @@ def test_made_up_data_have_no_other_file(tmp_path, capsys):
 
 def test_the_page_and_the_picture_have_them(made):
     result, held_out = nnpost.load(made), read_stage(made, HeldOut)
-    page = Report("my", result, None, None, held_out, {}, {}).html()
+    page = Report("my", result, None, None, None, held_out, {}, {}).html()
     assert "12 points; LPPD" in page
     assert 'id="held-out"' in page
     text = re.sub("<[^>]+>", "", page)

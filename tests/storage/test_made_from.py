@@ -6,13 +6,13 @@ import pytest
 import nnpost
 from nnpost.storage.made_from import MADE_FROM, made_from
 
-JUDGED = {"verdict", "fit", "comparison", "scorecard", "held_out"}
+JUDGED = {"verdict", "fit", "comparison", "scorecard", "held_out", "leave_one_out"}
 
 
 @pytest.mark.parametrize(
     ("replaced", "start", "gone"),
     [
-        ("fits", "tempered", JUDGED),
+        ("fits", "tempered", JUDGED - {"leave_one_out"}),
         ("fits", "fits", set(MADE_FROM)),
         ("tempering", "tempered", set(MADE_FROM)),
         ("tempering", "prior", {"verdict", "scorecard"}),

@@ -1,0 +1,56 @@
+"""PSIS-LOO and WAIC of a run, by arviz-stats, from the log density of every point and draw."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..numerics.monte_carlo import Estimate
+from ..prediction.scores import log_mean_density
+from ..sampling.run import Run
+from .effort import FULL, Detail
+from .leave_one_out import LeaveOneOut
+
+__all__ = ["leave_one_out"]
+
+POINTS = 500  # whose densities are held at once
+LARGEST_K = 0.7  # that is good with any number of draws
+
+
+def leave_one_out(run: Run, *, detail: Detail = FULL) -> LeaveOneOut:
+    """Estimate how well the posterior would predict each of its points without it."""
+    from arviz_stats.base import array_stats
+
+    data, (theta, _) = run.post.data, run.some(detail.targets)
+    size, known = len(theta), run.verdict.ess["log_prob"]
+    effective = min(1.0, float(known or size) / size)
+    parts: list[tuple[np.ndarray, ...]] = []
+    for k in range(0, data.n, POINTS):
+        some = data.part(slice(k, k + POINTS))
+        density = run.post.pointwise_log_likelihood(theta, some)
+        density = data.scaling.log_density_to_file(density)
+        elpd, pareto_k, _ = array_stats.loo(
+            density.T, chain_axis=None, draw_axis=-1, r_eff=effective
+        )
+        known_too = log_mean_density(density)
+        parts.append((elpd, pareto_k, known_too, density.var(axis=0, ddof=1)))
+    elpd, pareto_k, lppd, variance = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return LeaveOneOut(
+        loo=total(elpd),
+        p_loo=float((lppd - elpd).sum()),
+        waic=total(lppd - variance),
+        p_waic=float(variance.sum()),
+        good_k=min(1 - 1 / math.log10(max(size, 2)), LARGEST_K),
+        draws=size,
+        elpd=elpd,
+        pareto_k=pareto_k,
+        variance=variance,
+    )
+
+
+def total(values: np.ndarray) -> Estimate:
+    """The sum over points (n,), and its standard error."""
+    n = len(values)
+    error = math.sqrt(n) * float(values.std(ddof=1)) if n > 1 else math.nan
+    return Estimate(float(values.sum()), error)
