@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not long' -n auto --maxprocesses=8 --dist loadscope
 
 .DEFAULT_GOAL := help
-.PHONY: help setup parabola test lint analyses docs-settings accessibility bench others growth gpu exactness calibration nested adversary faults sine clean
+.PHONY: help setup parabola test lint analyses docs docs-settings accessibility bench others growth gpu exactness calibration nested adversary faults sine clean
 
 help:           ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -42,6 +42,11 @@ docs-settings: $(STAMP) ## write the tables of docs/settings.md from the setting
 	$(BIN)/nnpost settings --markdown > docs/settings.new
 	sed -n '/^## Why/,$$p' docs/settings.md >> docs/settings.new
 	mv docs/settings.new docs/settings.md
+
+docs: $(STAMP)  ## build the documentation into site/: no network needed, warnings are errors
+	@$(BIN)/python -c 'import mkdocs, mkdocstrings, nbconvert, latex2mathml' 2> /dev/null || \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]' -c constraints.txt
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 accessibility: $(STAMP) ## the report in a headless Chromium, checked by axe-core (needs npm and chromium)
 	npm install --no-save --silent --prefix .venv/axe axe-core@4
@@ -80,5 +85,5 @@ sine: $(STAMP)   ## the sharp sine for five seeds: log Z, bands, seconds (half a
 	$(BIN)/python benchmarks/sine.py
 
 clean:          ## remove the environment and what tools left behind; chains and figures stay
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

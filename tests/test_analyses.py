@@ -53,10 +53,14 @@ def test_notebook_runs_from_import_to_corner_plot(monkeypatch, tmp_path):
     assert all("<table>" in table for table in tables)
 
 
-def test_notebook_is_stripped_and_names_no_machine():
+def test_notebook_shows_what_its_cells_gave_and_names_no_machine():
     notebook = json.loads(NOTEBOOK.read_text("utf-8"))
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    kinds = [output["output_type"] for cell in code for output in cell["outputs"]]
+    assert set(kinds) == {"execute_result", "stream"}  # no error, no warning of a library
+    shown = [output for cell in code for output in cell["outputs"] if "data" in output]
+    assert sum("image/png" in output["data"] for output in shown) == 6
     assert set(notebook["metadata"]) == {"kernelspec", "language_info"}
     assert notebook["metadata"]["kernelspec"]["name"] == "python3"
     text = NOTEBOOK.read_text("utf-8")
