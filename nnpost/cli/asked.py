@@ -101,17 +101,18 @@ def reopened(
     )
 
 
-def budget(args: argparse.Namespace) -> Budget | None:
-    """What ``--until converged`` may spend; None where it is not asked for."""
+def budget(args: argparse.Namespace, usual: Budget | None = None) -> Budget | None:
+    """What ``--until converged`` may spend; ``usual``, or None, where it is not asked for."""
     steps, seconds = getattr(args, "max_steps", None), getattr(args, "max_seconds", None)
-    if getattr(args, "until", None) is None:
+    if getattr(args, "until", None) is None and usual is None:
         if steps is not None or seconds is not None:
             raise RequestError("--max-steps and --max-seconds go with --until converged")
         return None
     from ..sampling.until import Budget
 
-    choose("--until", args.until, ["converged"])
-    usual = Budget()
+    if args.until is not None:
+        choose("--until", args.until, ["converged"])
+    usual = usual or Budget()
     return Budget(
         usual.steps if steps is None else steps, usual.seconds if seconds is None else seconds
     )

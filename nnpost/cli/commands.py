@@ -118,15 +118,16 @@ def fail(message: str) -> int:
 def run(args: argparse.Namespace, line: str) -> int:
     from ..experiment import request, stages
 
+    experiment = asked_experiment(args)
     asked = request.make_request(
-        asked_experiment(args),
+        experiment,
         path=args.out,
         figures=False if args.no_figures else args.figures,
         resume=args.resume,
         device=args.device,
         command=line,
         progress=not args.quiet,
-        budget=budget(args),
+        budget=budget(args, request.usual_budget(experiment)),
         detail=args.detail,
         limit=not args.no_limit,
     )

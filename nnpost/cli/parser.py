@@ -385,7 +385,8 @@ def add_until(parser: Parser) -> None:
     parser.add_argument(
         "--until",
         metavar="converged",
-        help="sample on until the verdict holds or a budget is spent",
+        help="sample on until the verdict holds or a budget is spent (nnpost run does so with data "
+        "of your own, for 240 s, unless sample.nsteps is set)",
     )
     parser.add_argument(
         "--max-steps", metavar="N", type=int, help="steps of every walker in all (1,000,000)"

@@ -46,7 +46,7 @@ def _checks(run: Run, criteria: FitCriteria) -> Iterator[Check]:
     mean = _mean(post, some)
     root = np.ones(raw.n) if raw.yerr is None else 1 / raw.yerr
     residuals = (raw.y - mean) * root
-    networks = {"the posterior mean": float(np.mean(residuals**2))}
+    networks = {"posterior mean": float(np.mean(residuals**2))}
     if run.fits is not None:
         fitted = post.expected(run.fits.sgd.theta)
         networks["SGD"] = float(np.mean(((raw.y - fitted) * root) ** 2))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..common.errors import RequestError, choose
+from ..common.progress import Progress, silent
 from ..comparison.check_fit import check_fit
 from ..comparison.compare import compare
 from ..comparison.held_out import HeldOut
@@ -37,43 +39,58 @@ def write_pictures(
     left_out: LeaveOneOut | None,
     held_out: HeldOut | None,
     folder: Path,
+    progress: Progress = silent,
 ) -> Iterator[Path]:
     """Write all figures of a run into a folder, and the report that has them inside."""
     from .. import figures
 
-    images, pdfs = {}, {}
-    for name, figure in all_figures(result, comparison, card, held_out).items():
-        written = figures.save(figure, folder / name)
+    images, pdfs, makers = {}, {}, figure_makers(result, comparison, card, held_out)
+    for done, (name, make) in enumerate(makers.items()):
+        progress(done, len(makers) + 1, name)
+        written = figures.save(make(), folder / name)
         images[name] = written[0].read_bytes()
         pdfs[name] = next((file.name for file in written if file.suffix == ".pdf"), "")
         yield from written
+    progress(len(makers), len(makers) + 1, "report")
     page = folder / "report.html"
     yield from write_report(result, comparison, card, left_out, held_out, images, page, pdfs)
+    progress(1, 1, "")
 
 
 def all_figures(
     result: Run, comparison: Comparison | None, card: ScoreCard | None, held_out: HeldOut | None
 ) -> dict[str, Figure]:
     """All figures that a run has something for, by their names."""
+    makers = figure_makers(result, comparison, card, held_out)
+    return {name: make() for name, make in makers.items()}
+
+
+def figure_makers(
+    result: Run, comparison: Comparison | None, card: ScoreCard | None, held_out: HeldOut | None
+) -> dict[str, Callable[[], Figure]]:
+    """What draws each of :func:`all_figures`, in their order."""
     from .. import figures
 
-    made = {"corner": corner_with_all(result, comparison)}
+    post, fits, tempering = result.post, result.fits, result.tempering
+    makers: dict[str, Callable[[], Figure]] = {
+        "corner": partial(corner_with_all, result, comparison)
+    }
     if comparison is not None:
-        made["log_posterior"] = figures.log_posterior(result, comparison)
-        made["fits"] = figures.fits_and_residuals(result.post, comparison, result)
+        makers["log_posterior"] = partial(figures.log_posterior, result, comparison)
+        makers["fits"] = partial(figures.fits_and_residuals, post, comparison, result)
     if card is not None and comparison is not None:
-        made["basins"] = figures.basins(card)
-        made["profile"] = figures.profile(card)
-        made["approximations"] = figures.approximations(card, comparison, result.post.data)
+        makers["basins"] = partial(figures.basins, card)
+        makers["profile"] = partial(figures.profile, card)
+        makers["approximations"] = partial(figures.approximations, card, comparison, post.data)
     if held_out is not None:
-        made["pit"] = figures.pit(held_out)
-    if result.fits is not None:
-        made["losses"] = figures.losses(result.fits, result.post)
-    made["traces"] = figures.traces(result)
-    made["ranks"] = figures.ranks(result)
-    if result.tempering is not None:
-        made["ladder"] = figures.ladder(result.tempering)
-    return made
+        makers["pit"] = partial(figures.pit, held_out)
+    if fits is not None:
+        makers["losses"] = partial(figures.losses, fits, post)
+    makers["traces"] = partial(figures.traces, result)
+    makers["ranks"] = partial(figures.ranks, result)
+    if tempering is not None:
+        makers["ladder"] = partial(figures.ladder, tempering)
+    return makers
 
 
 def corner_with_all(result: Run, comparison: Comparison | None, unfolded: bool = False) -> Figure:

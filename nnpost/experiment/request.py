@@ -14,13 +14,15 @@ from ..comparison.effort import FULL, Detail
 from ..data.dataset import Dataset
 from ..posterior.posterior import Posterior
 from ..sampling.load import describe, load_posterior
-from ..sampling.until import Budget
+from ..sampling.settings import SampleSettings
+from ..sampling.until import Budget, can_converge
 from ..storage.read_chain import check_resumable
 from ..storage.runfile import open_run, read_group
 from .experiment import Experiment, Parts
 from .needs import Needs, needs
 
 __all__ = [
+    "OWN_DATA",
     "Request",
     "check_same",
     "choose_device",
@@ -28,7 +30,10 @@ __all__ = [
     "parts_within",
     "reopen",
     "stored_experiment",
+    "usual_budget",
 ]
+
+OWN_DATA = Budget(seconds=240.0)  # after the first chain
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +104,16 @@ def make_request(
         experiment, post, parts.validation, parts.test, target, folder, resume, progress, command,
         needed, budget, detail or FULL,
     )  # fmt: skip
+
+
+def usual_budget(experiment: Experiment) -> Budget | None:
+    """What is spent on sampling until the verdict holds where nothing is said of that.
+
+    Data of one's own are; made-up data are not, nor is a chain whose length was asked for.
+    """
+    own, sample = experiment.data.file is not None, experiment.sample
+    fixed = sample.nsteps != SampleSettings.nsteps or not can_converge(sample.ensembles)
+    return OWN_DATA if own and not fixed else None
 
 
 def reopen(

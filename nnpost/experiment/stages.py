@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 
 from ..common.errors import Interrupted, RequestError
+from ..common.progress import Progress, open_progress, silent
 from ..comparison.check_fit import check_fit
 from ..comparison.compare import compare
 from ..comparison.estimate_loo import leave_one_out
@@ -45,7 +46,7 @@ from ..training.maximise import maximise
 from ..training.train import train
 from .experiment import Experiment, load_experiment
 from .pictures import write_pictures
-from .request import Request, check_same, make_request
+from .request import Request, check_same, make_request, usual_budget
 
 __all__ = [
     "Outcome",
@@ -85,7 +86,8 @@ def run(
         resume: continue what ``path`` holds of the same experiment, or of one with fewer steps.
         device: "auto", "cpu" or "cuda"; "auto" takes the CPU (docs/benchmarks.md says why).
         progress: show bars, or plain lines where there is no terminal.
-        budget: sample on until the verdict holds, or until this is spent.
+        budget: sample on until the verdict holds, or until this is spent; for data of one's own
+            there is a usual one, unless the experiment says how many steps there are to be.
         limit: refuse what needs more memory, disk or time than there is, by an estimate.
 
     Raises:
@@ -95,8 +97,8 @@ def run(
     asked = experiment if isinstance(experiment, Experiment) else load_experiment(experiment)
     asked = asked if seed is None else replace(asked, seed=seed)
     request = make_request(
-        asked, path, figures, resume=resume, device=device, progress=progress, budget=budget,
-        limit=limit,
+        asked, path, figures, resume=resume, device=device, progress=progress,
+        budget=budget or usual_budget(asked), limit=limit,
     )  # fmt: skip
     return run_all(request).run
 
@@ -116,14 +118,14 @@ class Outcome:
     def __str__(self) -> str:
         results = (self.comparison, self.card, self.left_out, self.held_out)
         tables = [part for found in results if found for part in (str(found), "")]
-        files = [f"run file  {self.path}", *(f"{kind(file)}    {file}" for file in self.figures)]
+        files = [f"run file  {self.path}", *(f"{kind(file):<8}  {file}" for file in self.figures)]
         remarks = [f"{remark}\n" for remark in self.run.post.data.remarks]
         fit = [] if self.run.fit is None else [str(self.run.fit), ""]
         return "\n".join([*tables, *remarks, *fit, str(self.run.verdict), "", *files])
 
 
 def kind(file: Path) -> str:
-    return "report" if file.suffix == ".html" else "figure"
+    return {".html": "report", ".json": "numbers", ".csv": "tables"}.get(file.suffix, "figure")
 
 
 # What people ask for: all stages, or one of them again.
@@ -183,9 +185,13 @@ def compare_again(request: Request) -> Outcome:
 def conclude(request: Request, result: Run) -> Outcome:
     """The end of every request about a chain."""
     with stage("comparing", kept=True):
-        result = replace(result, judged=result.verdict)  # figures show a verdict, they make none
-        result, comparison, card = compare_stage(request, result)
-        left_out, held_out = predict_stage(request, result)
+        with open_progress(request.progress is True, "compare") as progress:
+            progress(0, 5, "the verdict")
+            result = replace(result, judged=result.verdict)  # figures show one, they make none
+            result, comparison, card = compare_stage(request, result, progress)
+            progress(4, 5, "predictions")
+            left_out, held_out = predict_stage(request, result)
+            progress(5, 5, "")
         files = picture_stage(request, result, comparison, card, left_out, held_out)
     return Outcome(result, comparison, card, left_out, held_out, request.path, files)
 
@@ -240,6 +246,8 @@ def sample_stage(
     else:
         keep(request, drop=("sampling",))
         resume = False
+    if request.budget is not None:
+        announce(request, f"sampling until the verdict holds, or {request.budget} are spent")
     result = extend_chain(request, fits, tempering, resume)
     if request.budget is None:
         return result
@@ -272,7 +280,9 @@ def extend_chain(
     return result
 
 
-def compare_stage(request: Request, result: Run) -> tuple[Run, Comparison | None, ScoreCard | None]:
+def compare_stage(
+    request: Request, result: Run, progress: Progress = silent
+) -> tuple[Run, Comparison | None, ScoreCard | None]:
     """The verdicts on chain and model and, where there are fits, the comparison and the score card.
 
     MAP and MLE of the fits are raised to what draws and climbs have found to be higher.
@@ -282,15 +292,18 @@ def compare_stage(request: Request, result: Run) -> tuple[Run, Comparison | None
         if result.fits is None:
             break
         detail = request.detail
+        progress(1, 5, "maxima and predictions")
         comparison = compare(request.post, result.fits, result, detail=detail)
         fits = replace(result.fits, map=comparison.map, mle=comparison.mle)
         result = replace(result, fits=fits)
+        progress(2, 5, "where SGD lies")
         card = score(request.post, fits, result, comparison, detail=detail)
         highest = max(card.modes.modes, key=lambda mode: mode.log_prob, default=None)
         if highest is None or highest.log_prob <= fits.map.log_prob + 1e-6:
             break
         top = maximise(request.post, np.stack([fits.map.theta, highest.theta]))
         result = replace(result, fits=replace(fits, map=top))
+    progress(3, 5, "the model")
     result = replace(result, fit=check_fit(result))
     write_stages(request.path, result.fits, result.verdict, result.fit, comparison, card)
     return result, comparison, card
@@ -317,7 +330,9 @@ def picture_stage(
     """All figures and the report, if a folder was asked for."""
     if request.figures is None:
         return ()
-    return tuple(write_pictures(result, comparison, card, left_out, held_out, request.figures))
+    found = (comparison, card, left_out, held_out)
+    with open_progress(request.progress is True, "draw") as progress:
+        return tuple(write_pictures(result, *found, request.figures, progress))
 
 
 # What the stages share.

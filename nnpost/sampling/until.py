@@ -12,7 +12,7 @@ from ..diagnostics.criteria import STANDARD
 from ..diagnostics.verdict import Verdict
 from .run import Run
 
-__all__ = ["Budget", "Growth", "in_words", "next_length", "until_converged"]
+__all__ = ["Budget", "Growth", "can_converge", "in_words", "next_length", "until_converged"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,9 @@ class Budget:
     steps: int = 1_000_000
     seconds: float = 600.0
 
+    def __str__(self) -> str:
+        return f"{self.steps:,} steps in all or {self.seconds:g} s after the first chain"
+
     def __post_init__(self) -> None:
         for name, option in (("steps", "--max-steps"), ("seconds", "--max-seconds")):
             if not getattr(self, name) > 0:
@@ -53,30 +56,39 @@ def until_converged(
 
     ``extend(nsteps)`` continues the chain to so many steps in all and returns the longer run. It
     ends early where more steps cannot help: a mode that all ensembles have missed. It goes by the
-    chain alone, whatever is to be said of log Z. Raises RequestError for fewer than four ensembles.
+    chain alone, whatever is to be said of log Z. No extension is longer than what is left of the
+    seconds allows for, at the pace so far. Raises RequestError for fewer than four ensembles.
     """
-    if run.ensembles < STANDARD.min_ensembles:
+    if not can_converge(run.ensembles):
         raise RequestError(
             f"--until converged: found {run.ensembles} ensembles, expected at least "
             f"{STANDARD.min_ensembles}; without them no chain can be called converged"
         )
     ends = time.monotonic() + budget.seconds
     while not run.verdict.converged:
+        left = ends - time.monotonic()
         if not run.verdict.steps_help:
             announce("more steps cannot help; see the reasons")
         elif run.nsteps >= budget.steps:
             announce(f"the budget of {budget.steps:,} steps is spent")
-        elif time.monotonic() >= ends:
+        elif affordable(run, left) <= run.nsteps:
             announce(f"the budget of {budget.seconds:g} s is spent")
         else:
-            steps = min(next_length(run, growth), budget.steps)
+            steps = min(next_length(run, growth), budget.steps, affordable(run, left))
+            more = (steps - run.nsteps) * run.seconds / run.nsteps
             announce(
-                f"not converged after {run.nsteps:,} steps ({in_words(run.verdict)}): to {steps:,}"
+                f"not converged after {run.nsteps:,} steps ({in_words(run.verdict)}): to {steps:,},"
+                f" some {more:.0f} s of the {left:.0f} s that are left"
             )
             run = extend(steps)
             continue
         break
     return run
+
+
+def can_converge(ensembles: int) -> bool:
+    """Whether a chain of so many ensembles can be called converged at all."""
+    return ensembles >= STANDARD.min_ensembles
 
 
 def next_length(run: Run, growth: Growth = GROWTH) -> int:
@@ -85,6 +97,14 @@ def next_length(run: Run, growth: Growth = GROWTH) -> int:
     wanted = growth.margin * STANDARD.min_length * (run.verdict.tau or 0.0) / share
     steps = min(max(wanted, growth.least * run.nsteps), growth.most * run.nsteps)
     return math.ceil(steps / run.thin) * run.thin
+
+
+def affordable(run: Run, seconds: float) -> int:
+    """To how many steps the chain can be brought in so many seconds, at the pace so far."""
+    if seconds <= 0:
+        return run.nsteps
+    pace = max(run.seconds / run.nsteps, 1e-9)  # of chains too short for the clock
+    return math.floor((run.nsteps + seconds / pace) / run.thin) * run.thin
 
 
 def in_words(verdict: Verdict) -> str:

@@ -183,7 +183,7 @@ def test_own_data_with_errors_from_one_command(tmp_path, capsys):
     )  # fmt: skip
     pictures = {f"{stem}.{kind}" for stem in stems for kind in ("png", "pdf")}
     written = {path.name for path in (tmp_path / "figures").iterdir()}
-    assert written == pictures | {"report.html"}
+    assert written == pictures | {"report.html", "report.json", "report.csv"}
     assert sum(line.startswith("report") for line in lines) == 1
     assert sum(line.startswith("figure") for line in lines) == len(pictures)
     assert f"run file  {out}" in lines
@@ -438,7 +438,7 @@ def test_thinned_copy_keeps_the_verdict_on_the_whole_chain(made, tmp_path, capsy
 def test_compare_draws_where_it_is_told(run_file, tmp_path, monkeypatch, capsys):
     """Which pictures there are is told above, by a run that draws them."""
 
-    def draw(result, comparison, card, folder):
+    def draw(result, comparison, card, left_out, held_out, folder, progress):
         (folder / "drawn").write_text(f"{result.nsteps} steps, converged: {card.converged}")
         yield folder / "drawn"
 

@@ -7,8 +7,12 @@ import numpy as np
 import pytest
 from small import main
 
+from nnpost.cli.asked import asked_experiment, budget
+from nnpost.cli.parser import parse
 from nnpost.common.errors import RequestError
 from nnpost.diagnostics.verdict import Verdict
+from nnpost.experiment.experiment import Experiment, load_experiment
+from nnpost.experiment.request import OWN_DATA, usual_budget
 from nnpost.sampling.load import load
 from nnpost.sampling.until import Budget, Growth, in_words, next_length, until_converged
 from nnpost.storage.runfile import read_group
@@ -19,9 +23,14 @@ YES = Verdict(True, (), (), GOOD, SIZES, 40.0, True)
 NO = Verdict(False, ("too short",), (), GOOD, SIZES, 40.0, True)
 
 
-def stand_in(nsteps, verdict, ensembles=4):
+def stand_in(nsteps, verdict, ensembles=4, pace=0.0):
     return SimpleNamespace(
-        nsteps=nsteps, discard=nsteps // 5, thin=1, ensembles=ensembles, verdict=verdict
+        nsteps=nsteps,
+        discard=nsteps // 5,
+        thin=1,
+        ensembles=ensembles,
+        verdict=verdict,
+        seconds=nsteps * pace,
     )
 
 
@@ -50,6 +59,45 @@ def test_it_ends_when_the_budget_is_spent():
     assert lengths == [3750, 5000]
     assert "5,000 steps is spent" in said[-1]
     assert "is spent" in drive([NO] * 9, Budget(seconds=1e-9))[1][-1]
+
+
+def test_no_extension_is_longer_than_the_seconds_allow_for():
+    lengths = []
+
+    def extend(steps):
+        lengths.append(steps)
+        return stand_in(steps, YES)
+
+    said = []
+    slow = stand_in(1000, NO, pace=1.0)  # a second a step, so 500 more take too long for 100 s
+    until_converged(slow, extend, Budget(seconds=100.0), said.append)
+    assert len(lengths) == 1
+    assert 1090 <= lengths[0] <= 1100
+    assert "s of the 100 s that are left" in said[0]
+    until_converged(slow, extend, Budget(seconds=0.5), said.append)
+    assert len(lengths) == 1
+    assert said[-1] == "the budget of 0.5 s is spent"
+
+
+def test_data_of_ones_own_are_sampled_until_the_verdict_holds():
+    own = Experiment().with_data("my.csv", ["t"], "y")
+    assert usual_budget(own) == OWN_DATA
+    assert usual_budget(load_experiment("parabola")) is None
+    assert usual_budget(own.with_settings(["sample.nsteps=100"])) is None
+    assert usual_budget(own.with_settings(["sample.ensembles=2"])) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "steps", "seconds"),
+    [
+        ([], OWN_DATA.steps, OWN_DATA.seconds),
+        (["--max-seconds", "30"], OWN_DATA.steps, 30.0),
+        (["--until", "converged", "--max-steps", "9000"], 9000, OWN_DATA.seconds),
+    ],
+)
+def test_the_usual_budget_can_be_changed(options, steps, seconds):
+    args = parse(["run", "--data", "my.csv", "--x", "t", "--y", "y", *options])
+    assert budget(args, usual_budget(asked_experiment(args))) == Budget(steps, seconds)
 
 
 def test_it_ends_at_once_where_more_steps_cannot_help():
