@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from .posterior.linear import ClosedForm as ClosedForm
     from .posterior.linear import closed_form as closed_form
     from .posterior.pointwise import Bernoulli as Bernoulli
+    from .posterior.pointwise import Categorical as Categorical
+    from .posterior.pointwise import Heteroscedastic as Heteroscedastic
     from .posterior.pointwise import Poisson as Poisson
     from .posterior.pointwise import StudentT as StudentT
     from .posterior.posterior import Posterior as Posterior
@@ -56,6 +58,7 @@ __version__ = "0.1.0"
 
 _HOMES = {  # where each public name is defined
     "Bernoulli": "posterior.pointwise",
+    "Categorical": "posterior.pointwise",
     "ClosedForm": "posterior.linear",
     "Comparison": "comparison.result",
     "Dataset": "data.dataset",
@@ -65,6 +68,7 @@ _HOMES = {  # where each public name is defined
     "GaussianPrior": "posterior.prior",
     "HeldOut": "comparison.held_out",
     "LeaveOneOut": "comparison.leave_one_out",
+    "Heteroscedastic": "posterior.pointwise",
     "MLP": "network.mlp",
     "MSE": "posterior.likelihood",
     "Optimum": "training.optimum",

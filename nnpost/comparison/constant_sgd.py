@@ -56,7 +56,7 @@ def curves(reference: Reference, fits: Fits, seed: int) -> Iterator[Curves]:
         note = f"batches of {path.batch_size}, rate {path.rate:.2g}"
         if path.rate < path.best_rate:
             note += f", as large as is stable; {path.best_rate:.2g} would match the posterior"
-        yield Curves("late SGD", post.expected(path.theta, reference.x), note=note)
+        yield Curves("late SGD", post.curves(path.theta, reference.x), note=note)
 
 
 def constant_sgd(

@@ -16,4 +16,4 @@ __all__ = ["curves"]
 def curves(reference: Reference, fits: Fits, seed: int) -> Iterator[Curves]:
     """All restarts that have not diverged, one draw each."""
     trained = fits.theta[np.isfinite(fits.mse)]
-    yield Curves("restarts as an ensemble", reference.post.expected(trained, reference.x))
+    yield Curves("restarts as an ensemble", reference.post.curves(trained, reference.x))

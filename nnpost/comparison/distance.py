@@ -44,9 +44,9 @@ class Reference:
 
     ``near`` (M, P) are draws of the MAP's mode, each in the copy nearest to the MAP ``top``;
     ``x`` (m, d) the inputs at which curves are compared (a grid over twice the data's range for
-    one input, data points for several), ``inside`` (m,) whether they are within the data's range,
-    ``curves`` (D, m) the outputs of some draws. ``groups``, ``near_groups`` and ``curve_groups``
-    are the batches of all draws, and of those.
+    one input, data points for several), ``inside`` (m·C,) whether what is said of them, C numbers
+    each, is within the data's range, ``curves`` (D, m·C) what some draws say. ``groups``,
+    ``near_groups`` and ``curve_groups`` are the batches of all draws, and of those.
     """
 
     post: Posterior
@@ -83,8 +83,10 @@ class Reference:
             near=align(post.net, run.samples[near], top),
             near_groups=groups[near],
             x=x,
-            inside=((x >= low - 1e-12) & (x <= high + 1e-12)).all(axis=1),
-            curves=post.expected(run.samples[some], x),
+            inside=np.repeat(
+                ((x >= low - 1e-12) & (x <= high + 1e-12)).all(axis=1), post.components
+            ),
+            curves=post.curves(run.samples[some], x),
             curve_groups=groups[some],
             effective=min(float(known or np.inf), float(len(run.samples))),
             detail=detail,
@@ -154,8 +156,8 @@ def _too_few(reference: Reference) -> bool:
 
 
 def _curves(reference: Reference, theta: np.ndarray) -> dict[str, Measured]:
-    f = reference.post.expected(theta, reference.x)
-    top = reference.post.expected(reference.top, reference.x)
+    f = reference.post.curves(theta, reference.x)
+    top = reference.post.curves(reference.top, reference.x)
     parts = {"inside": reference.inside, "outside": ~reference.inside}
     parts = {name: part for name, part in parts.items() if part.any()}
 

@@ -115,8 +115,8 @@ class Tops:
         """Restarts and draws share few tops: one of each that differ, and for every top which."""
         data, rule = self.post.data.raw, self.detail
         places = np.unique(np.linspace(0, data.n - 1, rule.places).astype(int))
-        spread = np.maximum(self.spread[places], 1e-300)
-        curves = self.post.expected(tops, data.x[places]) / spread / rule.near
+        spread = np.maximum(self.spread.reshape(data.n, -1)[places].ravel(), 1e-300)
+        curves = self.post.curves(tops, data.x[places]) / spread / rule.near
         keys = np.round(np.column_stack([heights / rule.high, curves]))
         _, first, back = np.unique(keys, axis=0, return_index=True, return_inverse=True)
         return first, back.reshape(-1)
@@ -124,6 +124,6 @@ class Tops:
     def _same(self, tops: np.ndarray, heights: np.ndarray, best: np.ndarray) -> np.ndarray:
         """Which of the tops (S, P) agree with ``best`` in height and in curve: (S,)."""
         post, rule = self.post, self.detail
-        distance = (post.expected(tops) - post.expected(best)) / np.maximum(self.spread, 1e-300)
+        distance = (post.curves(tops) - post.curves(best)) / np.maximum(self.spread, 1e-300)
         near = np.sqrt(np.mean(distance**2, axis=1)) < rule.near
         return np.asarray(near & (np.abs(heights - post.log_prob(best)) < rule.high))

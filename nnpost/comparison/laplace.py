@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ..common.tensors import as_tensor
@@ -56,15 +57,19 @@ class Laplace:
     def linearised(self, post: Posterior, theta: np.ndarray, x: np.ndarray) -> np.ndarray:
         """Outputs of the network that is linear in its parameters around the centre.
 
-        theta (S, P), x (m, d) -> (S, m): f(x; θ₀) + J(x)ᵀ(θ − θ₀), for which the Gauss–Newton
+        theta (S, P), x (m, d) -> (S, m·C): f(x; θ₀) + J(x)ᵀ(θ − θ₀), for which the Gauss–Newton
         curvature is the exact one, as what y is on average there.
         """
         scaling = post.data.scaling
         at = as_tensor(scaling.x_to_network(x), post.device)
         centre = as_tensor(self.theta[None], post.device)
-        slope = jacobian(post.net, centre, at)[0].numpy(force=True)
-        change = scaling.sd_to_file((theta - self.theta) @ slope)
-        return np.asarray(post.expected_of(post.predict(self.theta, x) + change, theta))
+        change = as_tensor(theta - self.theta, post.device)
+        if post.net.outputs == 1:
+            change = change @ jacobian(post.net, centre, at)[0]
+        else:
+            change = _changes(post, centre, at, change)
+        f = (post.net.forward(centre, at) + change).numpy(force=True)
+        return post.expected_of(f, theta).reshape(len(theta), -1)
 
 
 def laplace(post: Posterior, theta: np.ndarray) -> Laplace:
@@ -93,6 +98,19 @@ def _precision(post: Posterior, at: Tensor) -> np.ndarray:
     return precision
 
 
+def _changes(post: Posterior, centre: Tensor, x: Tensor, change: Tensor) -> Tensor:
+    """Directional derivatives of all outputs at the centre (1, P): (S, P) -> (S, m, outputs)."""
+
+    def outputs(theta: Tensor) -> Tensor:
+        return post.net.forward(theta.unsqueeze(0), x)[0]
+
+    def along(direction: Tensor) -> Tensor:
+        slope: Tensor = torch.func.jvp(outputs, (centre[0],), (direction,))[1]
+        return slope
+
+    return torch.func.vmap(along)(change)
+
+
 def log_copies(post: Posterior, theta: np.ndarray) -> float:
     """log Σ over the finite group of p(copy)/p(theta); only the prior tells copies apart."""
     net = post.net
@@ -114,6 +132,6 @@ def curves(reference: Reference, fits: Fits, seed: int) -> Iterator[Curves]:
         found = laplace(post, centre)
         theta = found.draw(reference.detail.approximation, seed)
         title = f"Laplace at {name}"
-        yield Curves(title, post.expected(theta, x), found.log_z)
+        yield Curves(title, post.curves(theta, x), found.log_z)
         linear = found.linearised(post, theta, x)
         yield Curves(f"{title}, linearised", linear, found.log_z)

@@ -38,9 +38,10 @@ class Summary:
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """The network's outputs under the posterior at inputs ``x`` (m, d), each (m,).
+    """What y is on average under the posterior at inputs ``x`` (m, d), each (m,), or (m, C).
 
-    Noise is not included: ``sd`` and the 5 % and 95 % quantiles are those of f(x).
+    Noise is not included: ``sd`` and the 5 % and 95 % quantiles are those of f(x), or of the
+    probabilities and rates made of it.
     """
 
     x: np.ndarray
@@ -51,8 +52,11 @@ class Predictions:
 
     def __post_init__(self) -> None:
         rows = [self.mean, self.sd, self.q05, self.q95]
-        if self.x.ndim != 2 or any(row.shape != self.x.shape[:1] for row in rows):
-            raise ValueError("predictions are at inputs (m, d), and each is (m,)")
+        shape = self.mean.shape
+        if self.x.ndim != 2 or any(row.shape != shape for row in rows) or len(shape) not in (1, 2):
+            raise ValueError("predictions are at inputs (m, d), and each is (m,) or (m, C)")
+        if len(self.mean) != len(self.x):
+            raise ValueError(f"predictions are at {len(self.x)} inputs, found {len(self.mean)}")
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -30,7 +30,7 @@ def score(
     """Fill in the score card of a run that has been compared."""
     top = comparison.map
     some = run.samples[spread_out(len(run.samples), detail.spread, run.nwalkers)]
-    spread = post.expected(some).std(axis=0)
+    spread = post.curves(some).std(axis=0)
     modes, home = find_modes(post, fits, run, top.theta, spread, detail.modes)
     # One mode: all draws lie in it, and more of them than were climbed can be used.
     whole = modes.map >= 0 and modes.top.mass.value > detail.modes.whole

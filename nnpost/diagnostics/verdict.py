@@ -218,9 +218,10 @@ def _measure(
     stride = _stride(len(chain), rows.of_predictions(chain.shape[1]))
     some = chain[::stride]
     x = prediction_grid(post.data.raw.x)
-    predictions = np.asarray(post.expected(some, x))
+    predictions = np.asarray(post.curves(some, x))
     theta = np.asarray(fold(post.net, some))
-    places = [f"at x = {', '.join(f'{v:.3g}' for v in row)}" for row in x]
+    names = [f"at x = {', '.join(f'{v:.3g}' for v in row)}" for row in x]
+    places = [name for name in names for _ in range(post.components)]
     labels = [f"of {label}" for label in post.labels]
     return {
         "log_prob": _figures(log_prob[..., None], ensembles, enough, thin, rows, [""]),

@@ -153,6 +153,7 @@ class Experiment(Section):
         """
         from ..network.mlp import MLP
         from ..posterior.likelihood import likelihood_from_tree, with_noise_times
+        from ..posterior.pointwise import Pointwise
         from ..posterior.posterior import Posterior
         from ..posterior.prior import GaussianPrior
         from .extremes import refuse_apart
@@ -160,8 +161,11 @@ class Experiment(Section):
         part = self.parts().fitted if part is None else part
         likelihood, prior = self.likelihood.resolved(self.data), self.prior.resolved(self.data)
         assert prior.std is not None
-        net = MLP(part.inputs, **self.network.table())
+        if likelihood.kind == "categorical" and likelihood.classes is None:
+            likelihood = replace(likelihood, classes=max(2, int(self.data.make().y.max()) + 1))
         noise = likelihood_from_tree({"likelihood": likelihood.kind, **likelihood.table()})
+        outputs = noise.outputs if isinstance(noise, Pointwise) else 1
+        net = MLP(part.inputs, **self.network.table(), outputs=outputs)
         if likelihood.sigma == "infer" and (part.y == part.y[0]).all():
             raise RequestError(
                 f"likelihood.sigma: found 'infer', and y is {part.raw.y[0]:.6g} at all {part.n} "
@@ -201,6 +205,8 @@ class Experiment(Section):
         self.train.checked_for(post)
         data, prior = self.data.resolved(), self.prior.resolved(self.data)
         likelihood = self.likelihood.resolved(self.data)
+        if likelihood.kind == "categorical":
+            likelihood = replace(likelihood, classes=post.net.outputs)
         sample = self.sample.resolved(post)
         if sample.start == "tempered":
             self.temper.checked_for(post, nwalkers=sample.shape[1])

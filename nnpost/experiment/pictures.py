@@ -76,12 +76,14 @@ def figure_makers(
         "corner": partial(corner_with_all, result, comparison)
     }
     if comparison is not None:
+        draw = figures.fits_and_residuals if post.components == 1 else figures.fits_by_component
         makers["log_posterior"] = partial(figures.log_posterior, result, comparison)
-        makers["fits"] = partial(figures.fits_and_residuals, post, comparison, result)
+        makers["fits"] = partial(draw, post, comparison, result)
     if card is not None and comparison is not None:
         makers["basins"] = partial(figures.basins, card)
         makers["profile"] = partial(figures.profile, card)
-        makers["approximations"] = partial(figures.approximations, card, comparison, post.data)
+        if post.components == 1:  # bands of several numbers a point have no one axis
+            makers["approximations"] = partial(figures.approximations, card, comparison, post.data)
     if held_out is not None:
         makers["pit"] = partial(figures.pit, held_out)
     if fits is not None:

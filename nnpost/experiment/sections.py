@@ -26,13 +26,14 @@ from ..common.settings import (
 )
 from ..data.names import DATASET_NAMES, SCALES
 from ..network.names import ACTIVATION_NAMES
-from ..posterior.rules import LIKELIHOOD_KINDS, NOISE, SCALE
+from ..posterior.rules import CLASSES, LIKELIHOOD_KINDS, NOISE, SCALE
 
 if TYPE_CHECKING:
     from ..data.dataset import Dataset
 
 __all__ = ["DataSettings", "LikelihoodSettings", "NetworkSettings", "PriorSettings"]
 
+NOISY = ("gaussian", "student")  # likelihoods with a sigma
 PRIOR_STD = 30.0  # of weights on data as they are, as in the articles
 SCALED_PRIOR_STD = 3.0  # on data brought to unit spread: benchmarks/prior_scale.py
 
@@ -190,8 +191,8 @@ class LikelihoodSettings(Section):
     kind: str | None = setting(
         None,
         one_of(*LIKELIHOOD_KINDS),
-        "exp(-MSE), Gaussian noise, noise with outliers (Student's t), labels 0 and 1, or counts; "
-        "left out, mse for made-up data without sigma",
+        "exp(-MSE), Gaussian noise, noise with outliers (Student's t) or that depends on x, labels "
+        "0 and 1, classes 0, 1, …, or counts; left out, mse for made-up data without sigma",
     )
     sigma: float | Literal["infer"] | None = setting(
         None,
@@ -202,26 +203,31 @@ class LikelihoodSettings(Section):
     nu: float | Literal["infer"] | None = setting(
         None, NOISE, "degrees of freedom of Student's t; left out, inferred"
     )
+    classes: int | None = setting(
+        None, CLASSES, "how many classes there are, 0, 1, …; left out, as many as the data have"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.kind == "mse" and self.sigma is not None:
             self.refuse("sigma", 'kind = "mse" has no noise level; use kind = "gaussian"')
-        if self.sigma is not None and not self.has_units:
-            self.refuse("sigma", f'kind = "{self.kind}" has no noise level; leave it out')
+        if self.sigma is not None and self.kind not in (None, "mse", *NOISY):
+            self.refuse("sigma", f'kind = "{self.kind}" has none to give; leave it out')
+        if self.classes is not None and self.kind != "categorical":
+            self.refuse("classes", 'only kind = "categorical" has any; leave it out')
         if self.nu is not None and self.kind != "student":
             self.refuse("nu", 'only kind = "student" has degrees of freedom; leave it out')
 
     @property
     def has_units(self) -> bool:
         """Whether y has: labels and counts have none."""
-        return self.kind not in ("bernoulli", "poisson")
+        return self.kind not in ("bernoulli", "categorical", "poisson")
 
     def resolved(self, data: DataSettings) -> LikelihoodSettings:
         """The same with nothing left open."""
         kind = self.kind or ("mse" if self.sigma is None and data.file is None else "gaussian")
         nu = "infer" if kind == "student" and self.nu is None else self.nu
-        if kind not in ("gaussian", "student") or self.sigma is not None:
+        if kind not in NOISY or self.sigma is not None:
             return replace(self, kind=kind, nu=nu)
         return replace(self, kind=kind, nu=nu, sigma="infer" if data.yerr is None else 1.0)
 

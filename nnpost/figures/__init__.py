@@ -8,7 +8,7 @@ from .calibration import pit
 from .chain import ladder, log_posterior, ranks, traces
 from .comparison import approximations, basins, profile
 from .corner import corner
-from .curves import fits_and_residuals
+from .curves import fits_and_residuals, fits_by_component
 from .neurons import parts
 from .panels import (
     Band,
@@ -37,6 +37,7 @@ __all__ = [
     "basins",
     "corner",
     "fits_and_residuals",
+    "fits_by_component",
     "function_on_data",
     "ladder",
     "learning_curves",

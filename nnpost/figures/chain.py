@@ -81,11 +81,11 @@ def _series(run: Run, rows: slice, parameters: Sequence[int]) -> dict[str, NDArr
     """What is traced: label -> (rows, W)."""
     post, chain = run.post, run.chain[rows]
     x = _places(post.data.raw.x)
-    f, theta = post.expected(chain, x), fold(post.net, chain)
+    f, theta = post.curves(chain, x), fold(post.net, chain)
     series = {LOG_POSTERIOR: run.log_prob[rows]}
     for k, at in enumerate(x):
         where = f"{at[0]:.3g}" if len(at) == 1 else rf"x_{{{k + 1}}}"
-        series[f"$f({where})$"] = f[..., k]
+        series[f"$f({where})$"] = f[..., k * post.components]
     return series | {post.labels[i]: theta[..., i] for i in parameters}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .style import (
     BLACK,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from ..sampling.run import Run
     from ..training.optimum import Optimum
 
-__all__ = ["fits_and_residuals"]
+__all__ = ["fits_and_residuals", "fits_by_component"]
 
 SHOWN = ("SGD", "MAP", "MLE", "best sample")
 BAND_DRAWS = 2000
@@ -56,8 +57,7 @@ def fits_and_residuals(post: Posterior, comparison: Comparison, run: Run) -> Fig
         2, len(models), sharex=True, sharey="row", gridspec_kw={"height_ratios": [2.6, 1]}
     )
     draws = run.samples[:: -(-len(run.samples) // BAND_DRAWS)]
-    plot = _curves if post.data.inputs == 1 else _observed
-    handles = plot(axes[0], post, models, draws)
+    handles = _plot(axes[0], _Component(post, 0), models, draws)
     if _residuals(axes[1], post, models, draws):
         handles.append(Line2D([], [], color=GREY, ls=":", lw=0.9, label="90 % of new targets"))
     for ax, name in zip(axes[0], models, strict=True):
@@ -66,32 +66,83 @@ def fits_and_residuals(post: Posterior, comparison: Comparison, run: Run) -> Fig
     return fig
 
 
+@styled
+def fits_by_component(post: Posterior, comparison: Comparison, run: Run) -> Figure:
+    """The same without residuals, a row for each number that is said of a point: the probability
+    of a class, beside a 1 where it was seen and a 0 where another was."""
+    models = {name: comparison.models[name] for name in SHOWN}
+    fig = new_figure(7.2, 0.7 + 1.7 * post.components)
+    axes = fig.subplots(post.components, len(models), sharex=True, sharey="row", squeeze=False)
+    draws = run.samples[:: -(-len(run.samples) // BAND_DRAWS)]
+    for k, row in enumerate(axes):
+        handles = _plot(row, _Component(post, k), models, draws)
+    for ax, name in zip(axes[0], models, strict=True):
+        ax.set_title(f"{name}, {misfit(post.loss_name)} {models[name].mse:.3g}")
+    for ax in axes[-1]:
+        one = post.data.inputs == 1
+        ax.set_xlabel(symbol(post.data.x_names[0]) if one else "observed")
+    fig.align_ylabels(axes[:, 0])
+    legend_below(fig, handles)
+    return fig
+
+
+@dataclass(frozen=True, eq=False)
+class _Component:
+    """One of the numbers that a posterior says of every point."""
+
+    post: Posterior
+    k: int
+
+    @property
+    def name(self) -> str:
+        return self.post.component_names[self.k]
+
+    @property
+    def y(self) -> NDArray[np.float64]:
+        """What was observed, (n,)."""
+        return self.post.observed[:, self.k]
+
+    def __call__(self, theta: ArrayLike, x: ArrayLike | None = None) -> NDArray[np.float64]:
+        """(..., P) -> (..., n)"""
+        found = np.asarray(self.post.expected(np.asarray(theta), x))
+        return found if self.post.components == 1 else found[..., self.k]
+
+
+def _plot(
+    axes: NDArray[np.object_],
+    say: _Component,
+    models: dict[str, Optimum],
+    draws: NDArray[np.float64],
+) -> list[Line2D | Patch]:
+    return (_curves if say.post.data.inputs == 1 else _observed)(axes, say, models, draws)
+
+
 def _curves(
     axes: NDArray[np.object_],
-    post: Posterior,
+    say: _Component,
     models: dict[str, Optimum],
     draws: NDArray[np.float64],
 ) -> list[Line2D | Patch]:
     """Panels of f against x, for one input."""
-    data = post.data.raw
+    data, y = say.post.data.raw, say.y
     first, last = float(data.x.min()), float(data.x.max())
     half = (last - first) / 2 or 0.5 * max(1.0, abs(first))  # one place needs an axis, too
     x = np.linspace(first - half, last + half, CURVE_PLACES)
-    low, high = np.quantile(post.expected(draws, x[:, None]), [0.05, 0.95], axis=0)
-    curves = {name: post.expected(model.theta, x[:, None]) for name, model in models.items()}
+    low, high = np.quantile(say(draws, x[:, None]), [0.05, 0.95], axis=0)
+    curves = {name: say(model.theta, x[:, None]) for name, model in models.items()}
     for ax, (name, curve) in zip(axes, curves.items(), strict=True):
         ax.fill_between(x, low, high, color=SKY, alpha=0.35, linewidth=0)
-        _data_points(ax, data)
+        _data_points(ax, data, say.y)
         color = MARKS[name].color
         ax.plot(x, curve, color=color, linestyle=(0, (4, 1.5)), linewidth=1.3)
         inside = (x >= first) & (x <= last)
         ax.plot(x[inside], curve[inside], color=color, linewidth=1.8, label=name)
-    axes[0].set_ylabel(symbol(data.y_name))
+    axes[0].set_ylabel(symbol(say.name))
     axes[0].set_xlim(x[0], x[-1])
     axes[0].xaxis.set_major_locator(MaxNLocator(5, prune="both"))  # neighbours' labels would meet
     inside = (x >= first) & (x <= last)
     whole = (c[inside] if name == "MLE" else c for name, c in curves.items())  # it may run off
-    axes[0].set_ylim(_limits(data.y, low, high, *whole))
+    axes[0].set_ylim(_limits(y, low, high, *whole))
     return [
         Line2D([], [], ls="none", marker="o", ms=2.5, color=BLACK, label="data"),
         Line2D([], [], color=GREY, lw=1.8, label="fit"),
@@ -102,20 +153,20 @@ def _curves(
 
 def _observed(
     axes: NDArray[np.object_],
-    post: Posterior,
+    say: _Component,
     models: dict[str, Optimum],
     draws: NDArray[np.float64],
 ) -> list[Line2D | Patch]:
     """Panels of prediction against observation, for several inputs."""
-    data = post.data.raw
-    low, high = np.quantile(post.expected(draws), [0.05, 0.95], axis=0)
-    outputs = {name: post.expected(model.theta) for name, model in models.items()}
-    ends = _limits(data.y, *outputs.values())
+    y = say.y
+    low, high = np.quantile(say(draws), [0.05, 0.95], axis=0)
+    outputs = {name: say(model.theta) for name, model in models.items()}
+    ends = _limits(y, *outputs.values())
     for ax, (name, f) in zip(axes, outputs.items(), strict=True):
         ax.plot(ends, ends, color=GREY, linewidth=0.8)
-        ax.vlines(data.y, low, high, color=SKY, alpha=0.5, linewidth=1.2)
-        ax.plot(data.y, f, "o", color=MARKS[name].color, markersize=2.2, alpha=0.8, label=name)
-    axes[0].set_ylabel("prediction")
+        ax.vlines(y, low, high, color=SKY, alpha=0.5, linewidth=1.2)
+        ax.plot(y, f, "o", color=MARKS[name].color, markersize=2.2, alpha=0.8, label=name)
+    axes[0].set_ylabel("prediction" if say.post.components == 1 else say.name)
     axes[0].set_xlim(ends)
     axes[0].xaxis.set_major_locator(MaxNLocator(5, prune="both"))
     axes[0].set_ylim(ends)
@@ -167,14 +218,12 @@ def _noise(post: Posterior, draws: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.quantile(new, [0.05, 0.95], axis=0) - middle
 
 
-def _data_points(ax: Axes, data: Dataset) -> None:
+def _data_points(ax: Axes, data: Dataset, y: NDArray[np.float64]) -> None:
     size = float(np.clip(60 / np.sqrt(data.n), 1.0, 5.0))
     if data.yerr is None:
-        ax.plot(data.x[:, 0], data.y, "o", color=BLACK, markersize=size, markeredgewidth=0)
+        ax.plot(data.x[:, 0], y, "o", color=BLACK, markersize=size, markeredgewidth=0)
         return
-    ax.errorbar(
-        data.x[:, 0], data.y, data.yerr, fmt="o", color=BLACK, ms=size, mew=0, elinewidth=0.6
-    )
+    ax.errorbar(data.x[:, 0], y, data.yerr, fmt="o", color=BLACK, ms=size, mew=0, elinewidth=0.6)
 
 
 def _limits(*values: NDArray[np.float64]) -> tuple[float, float]:

@@ -61,7 +61,7 @@ ACTIVATIONS = {
 
 @dataclass(frozen=True)
 class MLP:
-    """A network ``inputs → hidden[0] → … → 1`` with one activation and a linear output.
+    """A network ``inputs → hidden[0] → … → outputs`` with one activation and a linear output.
 
     ``hidden=()`` is a linear network. Without ``bias`` no layer has any. With ``skip`` the inputs
     go to the output layer, too: f(x) = Σ_j a_j φ_j + v·x + c, of which (a, v, c) is the output
@@ -74,16 +74,17 @@ class MLP:
     activation: str = "sigmoid"
     bias: bool = True
     skip: bool = False
+    outputs: int = 1
     linear_output: ClassVar[bool] = True  # in its last parameters, those of an output layer
 
     def __post_init__(self) -> None:
         hidden = self.hidden if isinstance(self.hidden, Iterable) else (self.hidden,)
         object.__setattr__(self, "hidden", tuple(hidden))
-        for width in (self.inputs, *self.hidden):
+        for width in (self.inputs, *self.hidden, self.outputs):
             if not isinstance(width, (int, np.integer)) or isinstance(width, bool) or width < 1:
                 raise RequestError(
-                    f"network: found {width!r} inputs or units, expected whole numbers of at "
-                    "least 1; for a network without a hidden layer give hidden = []"
+                    f"network: found {width!r} inputs, units or outputs, expected whole numbers of "
+                    "at least 1; for a network without a hidden layer give hidden = []"
                 )
         choose("activation", self.activation, ACTIVATIONS)
         if self.skip and not self.hidden:
@@ -94,23 +95,23 @@ class MLP:
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
-        """Widths of all layers, the inputs first and the one output last."""
-        return layout.sizes(self.inputs, self.hidden)
+        """Widths of all layers, the inputs first and the outputs last."""
+        return layout.sizes(self.inputs, self.hidden, self.outputs)
 
     @cached_property
     def ndim(self) -> int:
         """P, the number of weights and biases."""
-        return layout.ndim(self.inputs, self.hidden, self.bias, self.skip)
+        return layout.ndim(self.inputs, self.hidden, self.bias, self.skip, self.outputs)
 
     @cached_property
     def shapes(self) -> list[tuple[int, int]]:
         """What goes in and what comes out of every layer."""
-        return layout.shapes(self.inputs, self.hidden, self.skip)
+        return layout.shapes(self.inputs, self.hidden, self.skip, self.outputs)
 
     @cached_property
     def n_output(self) -> int:
-        """K, the number of parameters of the output layer: its weights and its bias, if any."""
-        return self.shapes[-1][0] + self.bias
+        """K, the number of parameters of the output layer: its weights and its biases, if any."""
+        return self.outputs * (self.shapes[-1][0] + self.bias)
 
     @cached_property
     def n_hidden(self) -> int:
@@ -120,17 +121,19 @@ class MLP:
     @property
     def words(self) -> str:
         """Its sizes, its activation, and what is not usual."""
-        return layout.words(self.inputs, self.hidden, self.activation, self.bias, self.skip)
+        return layout.words(
+            self.inputs, self.hidden, self.activation, self.bias, self.skip, self.outputs
+        )
 
     @cached_property
     def labels(self) -> list[str]:
         """LaTeX labels in the order of theta, units counted from 1."""
-        return layout.labels(self.inputs, self.hidden, self.bias, self.skip)
+        return layout.labels(self.inputs, self.hidden, self.bias, self.skip, self.outputs)
 
     @cached_property
     def kinds(self) -> tuple[str, ...]:
         """What each parameter is; "hidden_weights" are those between two hidden layers."""
-        return layout.kinds(self.inputs, self.hidden, self.bias, self.skip)
+        return layout.kinds(self.inputs, self.hidden, self.bias, self.skip, self.outputs)
 
     def layers(self, theta: Any) -> list[tuple[Any, Any]]:
         """Views of ``theta`` (..., ≥P) as [(W (..., out, in), b (..., out)), …], layer by layer.
@@ -162,7 +165,8 @@ class MLP:
         return torch.cat([rows, rows.new_ones(int(self.bias), len(x))])
 
     def forward(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Outputs f(x): theta (..., ≥P), x (n, d) -> (..., n). Entries after P are ignored."""
+        """Outputs f(x): theta (..., ≥P), x (n, d) -> (..., n), or (..., n, outputs) where there are
+        several. Entries after P are ignored."""
         flat = theta if theta.dim() == 2 else theta.reshape(-1, theta.shape[-1])
         *hidden, a, c = flat[:, : self.ndim].split(self._parts, dim=1)
         units = self._last_units(hidden, x)
@@ -170,8 +174,9 @@ class MLP:
             units = units.expand(flat.shape[0], -1, -1)
         if self.skip:
             units = torch.cat([units, x.T.expand(flat.shape[0], -1, -1)], dim=1)
-        out = _affine(c.unsqueeze(2), a.unsqueeze(1), units).squeeze(1)
-        return out if theta.dim() == 2 else out.reshape(*theta.shape[:-1], x.shape[0])
+        every = _affine(c.unsqueeze(2), a.unflatten(1, (self.outputs, -1)), units)
+        out = every.squeeze(1) if self.outputs == 1 else every.mT
+        return out if theta.dim() == 2 else out.reshape(*theta.shape[:-1], *out.shape[1:])
 
     def _last_units(self, hidden: Sequence[Tensor], x: Tensor) -> Tensor:
         """Values of the last hidden layer, (B, U, n), from W (B, o·i) and b (B, o) of every layer;
@@ -254,7 +259,7 @@ def from_torch(module: nn.Module) -> tuple[MLP, np.ndarray]:
     turn with activations, or a :class:`SkipNetwork`.
 
     Raises RequestError where the module is anything else: other layers, several activations, a bias
-    in some layers alone, more than one output.
+    in some layers alone.
     """
     skip = isinstance(module, SkipNetwork)
     steps = _steps(module)
@@ -267,14 +272,15 @@ def from_torch(module: nn.Module) -> tuple[MLP, np.ndarray]:
         )
     known = [(a.module(), a.name) for a in ACTIVATIONS.values()]
     names = {next((name for m, name in known if _same(m, s)), "") for s in steps[1::2]}
-    if len(steps) % 2 == 0 or "" in names or len(names) > 1 or linear[-1].out_features != 1:
+    if len(steps) % 2 == 0 or "" in names or len(names) > 1:
         raise RequestError(
             f"cannot read {module!r}: expected one activation of {', '.join(ACTIVATIONS)} between "
-            "Linear layers, and a Linear layer with one output at the end"
+            "Linear layers, and a Linear layer at the end"
         )
     hidden = tuple(s.out_features for s in linear[:-1])
     activation = next(iter(names), "sigmoid")
-    net = MLP(linear[0].in_features, hidden, activation, bias=biased.pop(), skip=skip)
+    widths = {"inputs": linear[0].in_features, "outputs": linear[-1].out_features}
+    net = MLP(hidden=hidden, activation=activation, bias=biased.pop(), skip=skip, **widths)
     if [(s.in_features, s.out_features) for s in linear] != net.shapes:
         raise RequestError(f"cannot read {module!r}: its layers do not fit each other")
     vector = nn.utils.parameters_to_vector(module.parameters()).detach()

@@ -119,12 +119,16 @@ def exchangeable(net: MLP, ndim: int) -> list[np.ndarray]:
 
     Neurons of the first hidden layer share one covariance of their weights and bias. In later
     layers the weights are exchanged by both layers' neurons, so all of them share one variance, and
-    so do the biases, and the output weights. Entries after those of the network are alone.
+    so do the biases, and the weights of each output. Entries after those of the network are alone.
     """
     index = np.arange(ndim)
     (w, b), *rest = net.layers(index)
-    found = [np.concatenate([w, _rows(b, len(w))], axis=1)]
-    found += [part.reshape(-1, 1) for layer in rest for part in layer if part.size]
+    first = np.concatenate([w, _rows(b, len(w))], axis=1)
+    found = [first] if net.hidden else [*first[:, None]]
+    found += [part.reshape(-1, 1) for layer in rest[:-1] for part in layer if part.size]
+    for a, c in rest[-1:]:  # what belongs to one output is not exchanged with that of another
+        found += [part.reshape(-1, 1) for o in range(len(a)) for part in (a[o], c[o : o + 1])]
+    found = [group for group in found if group.size]
     skipped = [k for k, kind in enumerate(net.kinds) if kind == "skip_weights"]
     return [*found, *(index[k : k + 1, None] for k in (*skipped, *range(net.ndim, ndim)))]
 

@@ -26,6 +26,7 @@ class Description:
     bias: bool = True
     skip: bool = False
     extras: tuple[str, ...] = ()
+    outputs: int = 1
     module: str | None = None
     module_labels: tuple[str, ...] = ()
 
@@ -40,19 +41,20 @@ class Description:
         module = tree.get("module")
         return cls(
             int(tree["inputs"]), hidden, str(tree["activation"]), bool(noise), *net, extras,
+            int(tree.get("outputs", 1)),
             None if module is None else str(module), tuple(tree.get("module_labels", ())),
         )  # fmt: skip
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Widths of all layers, the inputs first and the one output last."""
-        return layout.sizes(self.inputs, self.hidden)
+        """Widths of all layers, the inputs first and the outputs last."""
+        return layout.sizes(self.inputs, self.hidden, self.outputs)
 
     @property
     def words(self) -> str:
         """The network in a few words."""
         return self.module or layout.words(
-            self.inputs, self.hidden, self.activation, self.bias, self.skip
+            self.inputs, self.hidden, self.activation, self.bias, self.skip, self.outputs
         )
 
     @property
@@ -66,4 +68,5 @@ class Description:
         added = [*[LOG_SIGMA] * self.infers_noise, *self.extras]
         if self.module is not None:
             return [*self.module_labels, *added]
-        return [*layout.labels(self.inputs, self.hidden, self.bias, self.skip), *added]
+        network = layout.labels(self.inputs, self.hidden, self.bias, self.skip, self.outputs)
+        return [*network, *added]

@@ -37,7 +37,7 @@ class Engine(Protocol):
         """Σ r² and its gradient: (B,), (B, P)."""
 
     def outputs(self, theta: np.ndarray, x: np.ndarray | None = None) -> np.ndarray:
-        """f at x (m, d), or at the data: (B, m)."""
+        """f at x (m, d), or at the data: (B, m), or (B, m, outputs) where there are several."""
 
     def collapsed(
         self,
@@ -119,6 +119,8 @@ def without_kernels(net: MLP | None = None, device: str = "cpu") -> str | None:
         return f"the device is {device}"
     if net is not None and not net.linear_output:
         return "there are none for modules of one's own"
+    if net is not None and net.outputs > 1:
+        return "there are kernels for one output alone"
     if net is not None and (type(net) is not MLP or net.activation not in ACTIVATIONS):
         return f"there are none for {net.activation}, but for {', '.join(ACTIVATIONS)}"
     if net is not None and (net.skip or not net.bias):

@@ -19,7 +19,14 @@ from torch import Tensor
 from ..common.errors import RequestError, choose
 from ..common.settings import checked
 from .kept import kind_kept
-from .pointwise import Bernoulli, Pointwise, Poisson, StudentT
+from .pointwise import (
+    Bernoulli,
+    Categorical,
+    Heteroscedastic,
+    Pointwise,
+    Poisson,
+    StudentT,
+)
 from .rules import NOISE
 
 __all__ = [
@@ -132,7 +139,9 @@ LIKELIHOODS: dict[str, Any] = {
     "mse": MSE,
     "gaussian": Gaussian,
     "student": StudentT,
+    "heteroscedastic": Heteroscedastic,
     "bernoulli": Bernoulli,
+    "categorical": Categorical,
     "poisson": Poisson,
 }
 

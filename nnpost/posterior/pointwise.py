@@ -14,14 +14,23 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkab
 
 import numpy as np
 import torch
+from scipy.special import softmax
 from torch import Tensor
 
 from ..common.errors import RequestError
 from ..common.settings import checked
 from .description import LOG_NU, LOG_SIGMA
-from .rules import NOISE
+from .rules import CLASSES, NOISE
 
-__all__ = ["Bernoulli", "Extra", "Pointwise", "Poisson", "StudentT"]
+__all__ = [
+    "Bernoulli",
+    "Categorical",
+    "Extra",
+    "Heteroscedastic",
+    "Pointwise",
+    "Poisson",
+    "StudentT",
+]
 
 NU = 4.0  # degrees of freedom that are the middle of their prior, where they are inferred
 
@@ -40,14 +49,23 @@ class Extra(NamedTuple):
 class Pointwise(Protocol):
     """A likelihood whose log is a sum over points.
 
-    ``f`` are a network's outputs at n points, (B, n); ``y`` the targets, (n,); ``yerr`` their
-    errors, (n,) or None; ``extra`` (B, E) the likelihood's own parameters, the last of theta. In
-    training by mini-batches every network has points of its own: y and yerr are (B, n) then.
+    ``f`` are a network's outputs at n points, (B, n), or (B, n, outputs) where there are several;
+    ``y`` the targets, (n,); ``yerr`` their errors, (n,) or None; ``extra`` (B, E) the likelihood's
+    own parameters, the last of theta. In training by mini-batches every network has points of its
+    own: y and yerr are (B, n) then.
     """
 
     @property
     def loss_name(self) -> str:
         """What tables call −log L/n, which training minimises."""
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs the network has to have."""
+
+    @property
+    def components(self) -> int:
+        """How many numbers :meth:`mean` says of a point: C."""
 
     @property
     def scales_with_y(self) -> bool:
@@ -67,7 +85,7 @@ class Pointwise(Protocol):
         """log p(y | f) of every point, all constants kept: (B, n). Autograd goes through it."""
 
     def mean(self, f: np.ndarray, extra: np.ndarray) -> np.ndarray:
-        """What y is on average: a value, a probability, a rate, (B, n)."""
+        """What y is on average: a value, a probability, a rate, (B, n), or (B, n, C)."""
 
     def draw(
         self, f: np.ndarray, yerr: np.ndarray | None, extra: np.ndarray, rng: np.random.Generator
@@ -89,6 +107,8 @@ class StudentT:
 
     nu: float | Literal["infer"] = "infer"
     sigma: float | Literal["infer"] = "infer"
+    outputs: ClassVar[int] = 1
+    components: ClassVar[int] = 1
     loss_name: ClassVar[str] = "−log L/n"
     scales_with_y: ClassVar[bool] = True
 
@@ -155,8 +175,10 @@ class StudentT:
 
 
 class _Given:
-    """A likelihood of one output without parameters of its own, for targets without errors."""
+    """A likelihood of one output, unless said otherwise, without parameters of its own."""
 
+    outputs: ClassVar[int] = 1
+    components: ClassVar[int] = 1
     extras: ClassVar[tuple[Extra, ...]] = ()
     scales_with_y: ClassVar[bool] = False
 
@@ -225,6 +247,102 @@ class Poisson(_Given):
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> Poisson:
         return cls()
+
+
+@dataclass(frozen=True)
+class Heteroscedastic(_Given):
+    """y ~ N(f₁, σ²) with log σ = f₂: noise that depends on x; the network has two outputs.
+
+    Where the data bring errors, σ multiplies them.
+    """
+
+    outputs: ClassVar[int] = 2
+    loss_name: ClassVar[str] = "−log L/n"
+    scales_with_y: ClassVar[bool] = True
+
+    def check(self, y: np.ndarray, yerr: np.ndarray | None) -> None:
+        """Any number will do."""
+
+    def log_density(self, f: Tensor, y: Tensor, yerr: Tensor | None, extra: Tensor) -> Tensor:
+        mean, log_sigma = f.unbind(-1)
+        log_sigma = log_sigma if yerr is None else log_sigma + yerr.log()
+        z = (y - mean) * torch.exp(-log_sigma)
+        return -0.5 * (z.square() + math.log(2 * math.pi)) - log_sigma
+
+    def mean(self, f: np.ndarray, extra: np.ndarray) -> np.ndarray:
+        """f₁"""
+        return f[..., 0]
+
+    def draw(
+        self, f: np.ndarray, yerr: np.ndarray | None, extra: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        sigma = np.exp(f[..., 1])
+        scale = sigma if yerr is None else sigma * yerr
+        return np.asarray(f[..., 0] + scale * rng.standard_normal(scale.shape))
+
+    def words(self, n: int, weighted: bool) -> str:
+        return "Gaussian, log σ the second output"
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> Heteroscedastic:
+        return cls()
+
+
+@dataclass(frozen=True)
+class Categorical:
+    """y is one of K classes 0 … K − 1, by softmax: P(k) = e^(f_k)/Σ_j e^(f_j), f the K outputs.
+
+    A number that is added to all outputs changes nothing; only the prior holds it.
+    """
+
+    classes: int
+    extras: ClassVar[tuple[Extra, ...]] = ()
+    loss_name: ClassVar[str] = "log loss"
+    scales_with_y: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        checked("likelihood classes", self.classes, CLASSES)
+
+    @property
+    def outputs(self) -> int:
+        return self.classes
+
+    @property
+    def components(self) -> int:
+        return self.classes
+
+    def start(self, y: np.ndarray, yerr: np.ndarray | None) -> np.ndarray:
+        return np.empty(0)
+
+    def check(self, y: np.ndarray, yerr: np.ndarray | None) -> None:
+        _no_errors("categorical", yerr)
+        right = (y >= 0) & (y < self.classes) & (y == np.round(y))
+        _only(y, right, "categorical", f"the classes 0 … {self.classes - 1}")
+
+    def log_density(self, f: Tensor, y: Tensor, yerr: Tensor | None, extra: Tensor) -> Tensor:
+        log_share = torch.log_softmax(f, -1)
+        index = y.long().expand(f.shape[:-1]).unsqueeze(-1)
+        return log_share.gather(-1, index).squeeze(-1)
+
+    def mean(self, f: np.ndarray, extra: np.ndarray) -> np.ndarray:
+        """The probabilities of all classes, (B, n, K)."""
+        return np.asarray(softmax(f, axis=-1))
+
+    def draw(
+        self, f: np.ndarray, yerr: np.ndarray | None, extra: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        gumbel = rng.gumbel(size=f.shape)
+        return np.argmax(f + gumbel, axis=-1).astype(float)
+
+    def words(self, n: int, weighted: bool) -> str:
+        return f"{self.classes} classes by softmax"
+
+    def to_tree(self) -> dict[str, Any]:
+        return {"classes": self.classes}
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> Categorical:
+        return cls(int(tree["classes"]))
 
 
 def _no_errors(kind: str, yerr: np.ndarray | None) -> None:

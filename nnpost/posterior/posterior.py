@@ -92,6 +92,7 @@ class Posterior:
             )
         check_device(self.device)
         errors, keep = self.data.yerr, object.__setattr__
+        self._check_outputs()
         if isinstance(self.likelihood, Pointwise):
             self.likelihood.check(self.data.y, errors)
             keep(self, "extras", self.likelihood.extras)
@@ -122,6 +123,15 @@ class Posterior:
             if not right:
                 found = " ".join(repr(getattr(self, name)).split())[:80]
                 raise RequestError(f"posterior {name}: found {found}, expected {expected}")
+
+    def _check_outputs(self) -> None:
+        found, likelihood = self.net.outputs, self.likelihood
+        expected = likelihood.outputs if isinstance(likelihood, Pointwise) else 1
+        if found != expected:
+            raise RequestError(
+                f"the network has outputs = {found}, and the likelihood ({self.words}) needs "
+                f"{expected}: give nnpost.MLP(…, outputs={expected})"
+            )
 
     def _prior_scales(self) -> np.ndarray:
         noise = any(extra.std is None for extra in self.extras)
@@ -155,6 +165,8 @@ class Posterior:
             **({"skip": True} if self.net.skip else {}),
             **({} if self.net.linear_output else self._module_tree()),
         }
+        if self.net.outputs > 1:
+            network["outputs"] = self.net.outputs
         return network | likelihood_to_tree(self.likelihood) | prior_to_tree(self.prior)
 
     def _module_tree(self) -> dict[str, Any]:
@@ -175,9 +187,9 @@ class Posterior:
         RequestError where it is missing, or has other parameters.
         """
         if "module" not in tree:
-            hidden = tuple(int(u) for u in tree["hidden"])
+            hidden, outputs = tuple(int(u) for u in tree["hidden"]), int(tree.get("outputs", 1))
             bias, skip = bool(tree.get("bias", True)), bool(tree.get("skip", False))
-            net = MLP(tree["inputs"], hidden, tree["activation"], bias, skip)
+            net = MLP(tree["inputs"], hidden, tree["activation"], bias, skip, outputs)
         elif net is None:
             raise RequestError(
                 f"the network is {tree['module']}, which no file holds: hand it in again, "
@@ -275,10 +287,15 @@ class Posterior:
     def predict(self, theta: Any, x: Any = None) -> Any:
         """Outputs f(x) in units of the data's file, (..., P) -> (..., n).
 
-        ``x`` is (n, d) in those units, or (n,) for one input; by default that of the data.
+        Of networks with several outputs, f(x) on the network's scale, (..., n, outputs); what they
+        say of y is :meth:`expected`. ``x`` is (n, d) in units of the file, or (n,) for one input;
+        by default that of the data.
         """
         places = None if x is None else self._places(x)
-        return self._mapped(lambda t: self._outputs(t, places), theta)
+        if self.net.outputs > 1:
+            return self._mapped(lambda t: self._outputs(t, places), theta)
+        to_file = self.data.scaling.y_to_file
+        return self._mapped(lambda t: to_file(self._outputs(t, places)), theta)
 
     def pointwise_log_likelihood(self, theta: Any, data: Dataset | None = None) -> Any:
         """Log density of every target under the network and its noise, (..., P) -> (..., n).
@@ -327,20 +344,47 @@ class Posterior:
         return self._mapped(targets, theta)
 
     def expected(self, theta: Any, x: Any = None) -> Any:
-        """What y is on average at x, (..., P) -> (..., n): f(x), or the probability or rate that
-        the likelihood makes of it. Units, and ``x``, are as for :meth:`predict`."""
+        """What y is on average at x in units of the file, (..., P) -> (..., n): f(x), or the
+        probability or rate that the likelihood makes of it; (..., n, C) where it says several
+        numbers of a point, as the probabilities of classes. ``x`` is as for :meth:`predict`."""
         places = None if x is None else self._places(x)
         return self._mapped(lambda t: self.expected_of(self._outputs(t, places), t), theta)
 
+    @property
+    def components(self) -> int:
+        """How many numbers :meth:`expected` says of a point, C: one, or a probability a class."""
+        return 1 if self.sums is None else self.sums.likelihood.components
+
+    @property
+    def observed(self) -> np.ndarray:
+        """What the data say of each component, in units of the file: y itself, (n, 1), or a 1 for
+        the class that was seen and 0 for the others, (n, C)."""
+        y = self.data.raw.y
+        return y[:, None] if self.components == 1 else np.eye(self.components)[y.astype(int)]
+
+    @property
+    def component_names(self) -> tuple[str, ...]:
+        """What :meth:`expected` says, C names: that of y, or P(y = k) of every class."""
+        name = self.data.y_name
+        if self.components == 1:
+            return (name,)
+        return tuple(f"P({name} = {k})" for k in range(self.components))
+
+    def curves(self, theta: Any, x: Any = None) -> Any:
+        """:meth:`expected` as one row of numbers, place by place, (..., P) -> (..., n·C)."""
+        found = self.expected(theta, x)
+        if self.components == 1:
+            return found
+        return found.reshape(*theta.shape[:-1], found.shape[-2] * found.shape[-1])
+
     def expected_of(self, f: np.ndarray, theta: np.ndarray) -> np.ndarray:
-        """:meth:`expected` where the outputs are known: f (B, n), theta (B, P) -> (B, n)."""
-        if self.sums is None:
-            return f
-        scaling = self.data.scaling
-        with np.errstate(over="ignore"):
-            own = theta[:, self.net.ndim :]
-            mean = self.sums.likelihood.mean(scaling.y_to_network(f), own)
-        expected: np.ndarray = scaling.y_to_file(mean)
+        """:meth:`expected` where the outputs on the network's scale are known: f (B, n) or
+        (B, n, outputs), theta (B, P) -> (B, n)."""
+        mean = f
+        if self.sums is not None:
+            with np.errstate(over="ignore"):
+                mean = self.sums.likelihood.mean(f, theta[:, self.net.ndim :])
+        expected: np.ndarray = self.data.scaling.y_to_file(mean)
         return expected
 
     def log_prob_and_grad(self, theta: Any) -> tuple[Any, Any]:
@@ -383,11 +427,10 @@ class Posterior:
             return Noise(beta * np.exp(-2 * log_sigma), beta * constant)
 
     def _outputs(self, flat: np.ndarray, x: np.ndarray | None) -> np.ndarray:
-        """f(x) (B, n) in units of the data's file, as x (n, d) is; None for the data's."""
-        scaling = self.data.scaling
-        outputs = self.engine.outputs(flat, None if x is None else scaling.x_to_network(x))
-        found: np.ndarray = scaling.y_to_file(outputs)
-        return found
+        """f(x) on the network's scale at x (n, d) in units of the data's file; None for the
+        data's."""
+        places = None if x is None else self.data.scaling.x_to_network(x)
+        return self.engine.outputs(flat, places)
 
     def engine_on(self, points: WeightedPoints) -> Engine:
         """What sums over other points than the data's own."""

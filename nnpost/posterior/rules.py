@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..common.settings import either, number, one_of
+from ..common.settings import either, number, one_of, whole
 
-__all__ = ["LIKELIHOOD_KINDS", "NOISE", "SCALE"]
+__all__ = ["CLASSES", "LIKELIHOOD_KINDS", "NOISE", "SCALE"]
 
-LIKELIHOOD_KINDS = ("mse", "gaussian", "student", "bernoulli", "poisson")
+LIKELIHOOD_KINDS = (
+    "mse", "gaussian", "student", "heteroscedastic", "bernoulli", "categorical", "poisson",
+)  # fmt: skip
 
 # A standard deviation: its square is a number too, and so is one over that.
 SCALE = replace(
     number(above=1e-100, below=1e100), words="a positive number between 1e-100 and 1e100"
 )
 NOISE = either(SCALE, one_of("infer"))
+CLASSES = whole(2)

@@ -2,8 +2,9 @@
 
 The coordinates h (B, P) are theta, but for sigmoid units, where c is replaced by
 
-    c̃ = c + ½ Σ_j a_j.
+    c̃ = c + ½ Σ_j a_j
 
+(of every output, where there are several).
 With σ(z) = ½ (1 + tanh(z/2)) that is the output bias of the same network of tanh units, and a flip
 of unit j, (w, b, a, c) → (−w, −b, −a, c + a), turns the sign of (w, b, a) alone. The map has
 determinant one. The copies of the last hidden layer are summed as in folded.py,
@@ -36,15 +37,15 @@ class Whole:
     """The posterior in the coordinates h: a :class:`~.density.Density` of all parameters.
 
     It has what :class:`~.output_layer.OutputLayer` has for those who temper, where the output layer
-    is part of h. ``output_weights`` (U,) and ``output_bias`` are the places of a and c.
+    is part of h. ``output_weights`` (outputs, U) and ``output_bias`` (outputs,), or (0,) without
+    biases, are the places of a and c.
     """
 
     def __init__(self, post: Posterior) -> None:
         net = post.net
         self.post, self.ndim = post, post.ndim
         self.hidden_index = np.arange(post.ndim)
-        self.output_weights = net.n_hidden + np.arange(net.sizes[-2])
-        self.output_bias = net.ndim - 1  # where there is one
+        self.output_weights, self.output_bias = net.layers(np.arange(net.ndim))[-1]
         units = net.hidden[-1] if net.hidden else 0
         self.shifts = symmetry_of(net) == "sigmoid" and 0 < units <= MOST_FLIPS
 
@@ -83,7 +84,7 @@ class Whole:
     def turned(self, grad: np.ndarray) -> np.ndarray:
         """Gradients with respect to h of those with respect to theta, (B, P), in place."""
         if self.shifts:
-            grad[:, self.output_weights] -= 0.5 * grad[:, self.output_bias, None]
+            grad[:, self.output_weights] -= 0.5 * grad[:, self.output_bias][..., None]
         return grad
 
     def log_prob(self, h: np.ndarray) -> np.ndarray:
@@ -117,15 +118,15 @@ class FoldedWhole(Domain):
         self.layer, self.ndim = whole, whole.ndim
         super().__init__(whole.post.net, unit_blocks(whole.post.net))
         scales, bias = whole.post.scales, whole.output_bias
-        self._variance = float(scales[bias]) ** 2
-        # The prior of all but c, which a scale of infinity takes out.
+        self._variance = scales[bias, None] ** 2  # (outputs, 1)
         self._rest = np.delete(np.arange(self.ndim), bias)
         self._prior = Normals.of(scales[self._rest])
         self._signs = 0.5 - self._patterns.T  # (U, 2^U)  ±½: c = c̃ − a·signs
 
     @property
     def inner(self) -> np.ndarray:
-        return np.delete(self.blocks, -2 if self.biased else -1, axis=1)
+        end = self.blocks.shape[1] - self.biased
+        return np.delete(self.blocks, slice(end - self.layer.post.net.outputs, end), axis=1)
 
     # -- between vectors and D ------------------------------------------------------------------
 
@@ -164,17 +165,18 @@ class FoldedWhole(Domain):
             return self.log_prior(h), self.layer.post.prior_density.grad(h)
         terms, c = self._terms(h)
         share = np.exp(terms - logsumexp(terms, axis=1, keepdims=True))
-        slope = -share * c / self._variance  # (B, 2^U)
+        slope = -share[:, None] * c / self._variance  # (B, outputs, 2^U)
         grad = np.empty_like(h)
         grad[:, self._rest] = self._prior.grad(h[:, self._rest])
-        grad[:, self.layer.output_bias] = slope.sum(axis=1)
+        grad[:, self.layer.output_bias] = slope.sum(axis=2)
         grad[:, self.layer.output_weights] -= slope @ self._signs.T
         return self.log_prior(h), grad
 
     def _terms(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """log N(c; 0, s²) of every pattern of flips, and c: (B, 2^U) each."""
-        c = h[:, self.layer.output_bias, None] - h[:, self.layer.output_weights] @ self._signs
-        return -0.5 * (c**2 / self._variance + math.log(2 * math.pi * self._variance)), c
+        """log N(c; 0, s²) of every pattern of flips (B, 2^U), and c (B, outputs, 2^U)."""
+        c = h[:, self.layer.output_bias][..., None] - h[:, self.layer.output_weights] @ self._signs
+        terms = -0.5 * (c**2 / self._variance + np.log(2 * math.pi * self._variance))
+        return terms.sum(axis=1), c
 
     # -- the density ----------------------------------------------------------------------------
 
@@ -209,11 +211,11 @@ class FoldedWhole(Domain):
 
 
 def unit_blocks(net: MLP) -> np.ndarray:
-    """Coordinates of units of the last hidden layer: weights, output weight, and bias, if any:
-    (U, d + 2)."""
+    """Coordinates of units of the last hidden layer: weights, output weights, and bias, if any:
+    (U, k)."""
     if not net.hidden:
         return np.empty((0, 2), dtype=int)
     inner = np.array(neuron_blocks(net), dtype=int)
     weights = inner.shape[1] - net.bias
-    outer = net.n_hidden + np.arange(len(inner))
-    return np.column_stack([inner[:, :weights], outer, inner[:, weights:]])
+    outer = net.layers(np.arange(net.ndim))[-1][0]
+    return np.column_stack([inner[:, :weights], outer.T, inner[:, weights:]])

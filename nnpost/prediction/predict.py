@@ -52,6 +52,11 @@ def predict(
     Raises RequestError for levels that are not between 0 and 1, for x or yerr of a shape that does
     not fit or with numbers that are not finite, and for yerr where it has no use or is missing.
     """
+    if post.components > 1:
+        raise RequestError(
+            f"predict: found a likelihood ({post.words}) that says {post.components} numbers of "
+            "every point, expected one; use post.expected(run.samples, x)"
+        )
     at = _checked_levels(levels)
     places = _checked_inputs(post, x)
     if yerr is not None and not noise:

@@ -91,10 +91,11 @@ def _means(
     x = prediction_grid(post.data.raw.x)
     whole = around.folded.complete(h, np.random.RandomState(0))
     usable = np.isfinite(whole.log_prob)
-    here = np.c_[whole.log_prob, post.expected(whole.theta, x)][usable]
+    here = np.c_[whole.log_prob, post.curves(whole.theta, x)][usable]
     one = _weighted_means(here, weights[usable] / weights[usable].sum())
-    other = _chain_means(np.c_[draws.log_prob, post.expected(draws.theta, x)], draws)
-    names = ["log_prob", *(f"f({', '.join(f'{v:.3g}' for v in row)})" for row in x)]
+    other = _chain_means(np.c_[draws.log_prob, post.curves(draws.theta, x)], draws)
+    places = [f"f({', '.join(f'{v:.3g}' for v in row)})" for row in x]
+    names = ["log_prob", *(place for place in places for _ in range(post.components))]
     columns = zip(names, *one, *other, strict=True)
     return [Compared(name, *(float(v) for v in values)) for name, *values in columns]
 

@@ -186,12 +186,12 @@ def _hop(
 def _renewed(
     folded: FoldedWhole, h: np.ndarray, near: UnitsNearData, rng: np.random.RandomState
 ) -> np.ndarray:
-    """h (B, P) with one unit of each drawn near the data, its output weight small."""
+    """h (B, P) with one unit of each drawn near the data, its output weights small."""
     unit, q = rng.randint(len(folded.blocks), size=len(h)), h.copy()
     np.put_along_axis(q, folded.inner[unit], near.draw(len(h), rng), 1)
-    outer = folded.layer.output_weights[unit]
+    outer = folded.layer.output_weights.T[unit]
     scale = np.minimum(1.0, folded.layer.post.scales[outer])
-    q[np.arange(len(h)), outer] = scale * rng.standard_normal(len(h))
+    np.put_along_axis(q, outer, scale * rng.standard_normal(outer.shape), 1)
     return q
 
 

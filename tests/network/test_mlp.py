@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from nnpost.common.errors import RequestError
 from nnpost.network.mlp import ACTIVATIONS, MLP, SkipNetwork, from_torch
+from nnpost.network.symmetry import align, fold, jump
 
 SHAPES = [
     (1, ()),
@@ -163,7 +164,6 @@ def test_a_module_is_read_whether_it_works_in_place_or_not():
         (lambda: MLP(1, (2, 0)), "found 0"),
         (lambda: MLP(1, (2.5,)), "found 2.5"),
         (lambda: MLP(1, (2,)).to_torch(np.zeros(6)), r"shape \(6,\), expected \(7,\)"),
-        (lambda: from_torch(torch.nn.Sequential(torch.nn.Linear(1, 2))), "one output"),
         (lambda: MLP(1, (), skip=True), "skip without a hidden layer"),
         (
             lambda: from_torch(
@@ -202,3 +202,36 @@ def test_what_is_not_a_network_is_refused_in_one_line(make, words):
     with pytest.raises(RequestError, match=words) as caught:
         make()
     assert "\n" not in str(caught.value) or "Sequential" in str(caught.value)
+
+
+@pytest.mark.parametrize("hidden", [(), (3,), (3, 2)])
+def test_several_outputs_are_those_of_torch(hidden):
+    net = MLP(2, hidden, "tanh", outputs=3)
+    rng = np.random.default_rng(0)
+    theta, x = rng.normal(size=(4, net.ndim)), torch.from_numpy(rng.normal(size=(5, 2)))
+    found = net.forward(torch.from_numpy(theta), x)
+    assert found.shape == (4, 5, 3)
+    for t, f in zip(theta, found, strict=True):
+        module = net.to_torch(t)
+        torch.testing.assert_close(module(x), f, rtol=1e-12, atol=1e-12)
+        again, vector = from_torch(module)
+        assert again.sizes == net.sizes
+        np.testing.assert_array_equal(vector, t)
+    assert len(net.labels) == len(net.kinds) == len(set(net.labels)) == net.ndim
+    assert (
+        net.kinds[net.n_hidden :] == ("output_weights",) * (net.n_output - 3) + ("output_bias",) * 3
+    )
+
+
+def test_copies_of_several_outputs_compute_the_same():
+    rng = np.random.default_rng(1)
+    for activation in ("sigmoid", "tanh", "relu"):
+        net = MLP(2, (3,), activation, outputs=2)
+        theta, reference = rng.normal(size=(2, net.ndim))
+        x = torch.from_numpy(rng.normal(size=(6, 2)))
+        moved = [fold(net, theta), align(net, theta, reference), jump(net, theta, rng)]
+        for copy in moved:
+            torch.testing.assert_close(
+                net.forward(torch.from_numpy(copy[None]), x),
+                net.forward(torch.from_numpy(theta[None]), x),
+            )

@@ -9,7 +9,7 @@ from nnpost.common.errors import RequestError
 from nnpost.data.dataset import Dataset
 from nnpost.network.mlp import MLP
 from nnpost.posterior.description import Description
-from nnpost.posterior.pointwise import Bernoulli, Poisson, StudentT
+from nnpost.posterior.pointwise import Bernoulli, Categorical, Heteroscedastic, Poisson, StudentT
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
 
@@ -42,6 +42,15 @@ CASES = {
         Bernoulli(), 0, lambda y, f, o, e: stats.bernoulli.logpmf(y, sigmoid(f)), False,
     ),
     "poisson": (Poisson(), 0, lambda y, f, o, e: stats.poisson.logpmf(y, np.exp(f)), False),
+    "hetero": (
+        Heteroscedastic(), 0,
+        lambda y, f, o, e: stats.norm.logpdf(y, f[..., 0], np.exp(f[..., 1]) * e), True,
+    ),
+    "classes": (
+        Categorical(3), 0,
+        lambda y, f, o, e: np.log(np.exp(f[range(len(y)), y.astype(int)]) / np.exp(f).sum(-1)),
+        False,
+    ),
 }  # fmt: skip
 
 
@@ -49,9 +58,11 @@ def make(name, hidden=(2,), activation="tanh", inputs=2, **more):
     likelihood, *_, errors = CASES[name]
     rng = np.random.default_rng(5)
     x, y = rng.normal(size=(N, inputs)), 2 * rng.normal(size=N)
-    y = {"bernoulli": (y > 0) * 1.0, "poisson": np.round(np.abs(y))}.get(name, y)
+    labels = {"bernoulli": y > 0, "poisson": np.round(np.abs(y)), "classes": (y > -1) + 0 + (y > 1)}
+    y = 1.0 * labels.get(name, y)
     data = Dataset(x, y, ERRORS if errors else None)
-    return Posterior(MLP(inputs, hidden, activation), data, likelihood, GaussianPrior(2.0), **more)
+    net = MLP(inputs, hidden, activation, outputs=likelihood.outputs)
+    return Posterior(net, data, likelihood, GaussianPrior(2.0), **more)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -131,9 +142,49 @@ def test_new_targets_follow_the_density(name):
     assert np.abs(counts / 4000 - expected).max() < 4.6 * 0.5 / np.sqrt(4000)
 
 
+def test_noise_that_depends_on_x_is_drawn_as_the_second_output_says():
+    post = make("hetero")
+    t = 0.5 * np.random.default_rng(4).normal(size=post.ndim)
+    drawn = post.draw_targets(np.tile(t, (4000, 1)), post.data.x, np.random.default_rng(6), ERRORS)
+    f = post.predict(t)
+    np.testing.assert_array_equal(post.expected(t), f[:, 0])
+    z = (drawn - f[:, 0]) / (np.exp(f[:, 1]) * ERRORS)
+    assert stats.kstest(z.ravel(), stats.norm.cdf).pvalue > 1e-4
+
+
+def test_classes_are_drawn_as_often_as_is_expected():
+    post = make("classes")
+    t = 0.5 * np.random.default_rng(4).normal(size=post.ndim)
+    drawn = post.draw_targets(np.tile(t, (4000, 1)), post.data.x, np.random.default_rng(6))
+    expected = post.expected(t)
+    assert expected.shape == (N, 3) == post.observed.shape
+    np.testing.assert_allclose(expected.sum(axis=1), 1.0)
+    share = np.stack([(drawn == k).mean(axis=0) for k in range(3)], axis=1)
+    assert np.abs(share - expected).max() < 4.6 * 0.5 / np.sqrt(4000)
+    np.testing.assert_array_equal(post.curves(t), expected.ravel())
+    np.testing.assert_array_equal(post.observed.argmax(axis=1), post.data.y)
+
+
+def test_a_number_added_to_all_classes_changes_nothing_but_the_prior():
+    post = make("classes")
+    t = np.random.default_rng(5).normal(size=post.ndim)
+    moved = t.copy()
+    moved[-3:] += 1.3
+    assert post.log_likelihood(moved) == pytest.approx(post.log_likelihood(t), rel=1e-12)
+    assert post.log_prior(moved) != pytest.approx(post.log_prior(t))
+
+
+@pytest.mark.parametrize(("likelihood", "outputs"), [(Categorical(3), 2), (StudentT(), 2)])
+def test_a_network_of_other_outputs_is_refused(likelihood, outputs):
+    needed = likelihood.outputs
+    with pytest.raises(RequestError, match=rf"outputs = {outputs}, .* needs {needed}: give .*MLP"):
+        Posterior(MLP(1, outputs=outputs), Dataset([0.0, 1.0], [0.0, 1.0]), likelihood)
+
+
 @pytest.mark.parametrize(
     ("likelihood", "y", "yerr", "said"),
     [
+        (Categorical(3), [0.0, 1.0, 3.0], None, "y is 3 at index 2 .* the classes 0 … 2"),
         (Bernoulli(), [0.0, 1.0, 2.0], None, "y is 2 at index 2 .* expects the labels 0 and 1"),
         (Poisson(), [0.0, 1.5, 2.0], None, "y is 1.5 at index 1 .* expects counts"),
         (Poisson(), [0.0, -1.0, 2.0], None, "y is -1 at index 1"),
@@ -141,8 +192,9 @@ def test_new_targets_follow_the_density(name):
     ],
 )
 def test_targets_of_another_kind_are_refused(likelihood, y, yerr, said):
+    net, data = MLP(1, outputs=likelihood.outputs), Dataset(np.arange(3.0), np.array(y), yerr)
     with pytest.raises(RequestError, match=said):
-        Posterior(MLP(1), Dataset(np.arange(3.0), np.array(y), yerr), likelihood)
+        Posterior(net, data, likelihood)
 
 
 @pytest.mark.parametrize("wrong", [0, -1.0, "inferred"])

@@ -6,7 +6,7 @@ import pytest
 from nnpost.data.dataset import Dataset
 from nnpost.network.mlp import MLP
 from nnpost.network.symmetry import copies
-from nnpost.posterior.pointwise import StudentT
+from nnpost.posterior.pointwise import Categorical, StudentT
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
 from nnpost.posterior.spaces import folded_space, space_of
@@ -16,19 +16,23 @@ SHAPES = [
     *(("sigmoid", (3,), True, False), ("tanh", (3,), True, False), ("relu", (3,), True, False)),
     *(("sigmoid", (2, 2), True, False), ("sigmoid", (3,), True, True)),
     *(("sigmoid", (3,), False, False), ("tanh", (3,), False, True)),
-]  # activation, hidden layers, biases, and a skip
-shapes = pytest.mark.parametrize(("activation", "hidden", "bias", "skip"), SHAPES)
+    *(("sigmoid", (2,), True, True, 3), ("tanh", (2,), True, False, 3)),
+    ("tanh", (2,), False, True, 2),
+]  # activation, hidden layers, biases, a skip, and several outputs
+shapes = pytest.mark.parametrize("shape", SHAPES)
 
 
-def make(activation, hidden, bias=True, skip=False, inputs=2):
+def make(activation, hidden, bias=True, skip=False, outputs=1, inputs=2):
     rng = np.random.default_rng(0)
-    data = Dataset(rng.normal(size=(15, inputs)), rng.normal(size=15))
+    y = rng.normal(size=15) if outputs == 1 else rng.integers(outputs, size=15)
+    likelihood = StudentT() if outputs == 1 else Categorical(outputs)
+    data = Dataset(rng.normal(size=(15, inputs)), y)
     stds = {"input_weights": 1.5, "output_weights": 1.2}
     stds |= {"biases": 2.0, "output_bias": 0.7} if bias else {}
     stds |= {"skip_weights": 0.9} if skip else {}
     stds |= {"hidden_weights": 1.1} if len(hidden) > 1 else {}
-    net = MLP(inputs, hidden, activation, bias, skip)
-    return Posterior(net, data, StudentT(), GaussianPrior(stds))
+    net = MLP(inputs, hidden, activation, bias, skip, outputs)
+    return Posterior(net, data, likelihood, GaussianPrior(stds))
 
 
 def last_copies(net, theta):
@@ -42,8 +46,8 @@ def last_copies(net, theta):
 
 
 @shapes
-def test_the_density_is_the_sum_over_copies(activation, hidden, bias, skip):
-    post = make(activation, hidden, bias, skip)
+def test_the_density_is_the_sum_over_copies(shape):
+    post = make(*shape)
     folded, theta = (
         folded_space(space_of(post)),
         np.random.default_rng(1).normal(size=(5, post.ndim)),
@@ -62,8 +66,8 @@ def test_the_density_is_the_sum_over_copies(activation, hidden, bias, skip):
 
 
 @shapes
-def test_gradients_are_those_of_finite_differences(activation, hidden, bias, skip):
-    post = make(activation, hidden, bias, skip)
+def test_gradients_are_those_of_finite_differences(shape):
+    post = make(*shape)
     folded, theta = (
         folded_space(space_of(post)),
         np.random.default_rng(2).normal(size=(3, post.ndim)),
