@@ -5,8 +5,9 @@
 
 (MacKay 1992, Neural Comput. 4, 448; Gauss–Newton as in Immer et al. 2021, AISTATS.) The Jacobian
 is exact and the matrix full. An inferred log σ has its Fisher information, 2n. Where the output
-layer cannot be integrated out, C⁻¹ is the exact second derivative, no flatter than the prior. Away
-from a maximum the Gaussian is still centred at the network, and its log Z leaves the slope out.
+layer cannot be integrated out, C⁻¹ is the exact second derivative, and the prior's in directions in
+which that is below a tenth of the prior's, as it is where the density curves upwards. Away from a
+maximum the Gaussian is still centred at the network, and its log Z leaves the slope out.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from .distance import Reference
 
 __all__ = ["Laplace", "curves", "laplace", "log_copies"]
 
+UPWARDS = 0.1  # curvatures, in units of the prior's, up to which a direction counts as no maximum's
 SUMMED_COPIES = 1000  # copies that are summed one by one; of more than this, as many are drawn
 
 
@@ -75,9 +77,9 @@ class Laplace:
 def laplace(post: Posterior, theta: np.ndarray) -> Laplace:
     """Laplace's approximation at theta (P,)."""
     precision = _precision(post, as_tensor(theta[None], post.device))
-    # In units of the prior's scales no eigenvalue is below 1; what is, is rounding.
+    # In units of the prior's scales none of Gauss–Newton's is below 1; what is, is rounding.
     values, vectors = np.linalg.eigh(precision * post.scales * post.scales[:, None])
-    values = np.maximum(values, 1.0)
+    values = np.where(values > (1.0 if post.gaussian else UPWARDS), values, 1.0)
     root = (vectors / np.sqrt(values)).T * post.scales
     log_volume = np.log(post.scales).sum() - 0.5 * np.log(values).sum()
     size = 0.5 * post.ndim * math.log(2 * math.pi)
@@ -100,15 +102,11 @@ def _precision(post: Posterior, at: Tensor) -> np.ndarray:
 
 def _changes(post: Posterior, centre: Tensor, x: Tensor, change: Tensor) -> Tensor:
     """Directional derivatives of all outputs at the centre (1, P): (S, P) -> (S, m, outputs)."""
-
-    def outputs(theta: Tensor) -> Tensor:
-        return post.net.forward(theta.unsqueeze(0), x)[0]
-
-    def along(direction: Tensor) -> Tensor:
-        slope: Tensor = torch.func.jvp(outputs, (centre[0],), (direction,))[1]
-        return slope
-
-    return torch.func.vmap(along)(change)
+    leaf = centre.expand(len(x), -1).clone().requires_grad_()  # a copy for every place
+    with torch.enable_grad():
+        f = torch.func.vmap(post.net.forward)(leaf, x.unsqueeze(1))[:, 0]
+        slopes = [torch.autograd.grad(one.sum(), leaf, retain_graph=True)[0] for one in f.unbind(1)]
+    return torch.einsum("sp,omp->smo", change, torch.stack(slopes))
 
 
 def log_copies(post: Posterior, theta: np.ndarray) -> float:

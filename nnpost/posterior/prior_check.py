@@ -61,9 +61,11 @@ def prior_check(post: Posterior) -> Iterator[str]:
 
 
 def output_scale(post: Posterior) -> float:
-    """Standard deviation, in units of y, of an output whose units are all at one, and whose inputs,
-    where it is fed any, are as large as they come."""
+    """Standard deviation, in units of y, of the first output where all units are at one, and its
+    inputs, where it is fed any, as large as they come."""
     net, largest = post.net, np.abs(post.data.x).max(axis=0)
     units = np.ones(net.hidden[-1]) if net.hidden else largest
     fed = np.concatenate([units, largest[: post.data.inputs * net.skip], np.ones(int(net.bias))])
-    return float(np.sqrt(((post.scales[net.n_hidden : net.ndim] * fed) ** 2).sum()))
+    wide = len(fed) - net.bias
+    first = [*range(wide), *[wide * net.outputs] * net.bias]  # its weights, and its bias
+    return float(np.sqrt(((post.scales[net.n_hidden : net.ndim][first] * fed) ** 2).sum()))
