@@ -79,7 +79,7 @@ def laplace(post: Posterior, theta: np.ndarray) -> Laplace:
     precision = _precision(post, as_tensor(theta[None], post.device))
     # In units of the prior's scales none of Gauss–Newton's is below 1; what is, is rounding.
     values, vectors = np.linalg.eigh(precision * post.scales * post.scales[:, None])
-    values = np.where(values > (1.0 if post.gaussian else UPWARDS), values, 1.0)
+    values = np.where(values > (1.0 if post.exact_layer else UPWARDS), values, 1.0)
     root = (vectors / np.sqrt(values)).T * post.scales
     log_volume = np.log(post.scales).sum() - 0.5 * np.log(values).sum()
     size = 0.5 * post.ndim * math.log(2 * math.pi)
