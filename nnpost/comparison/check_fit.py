@@ -41,6 +41,17 @@ def check_fit(run: Run, criteria: FitCriteria = FIT_CRITERIA) -> FitVerdict:
 
 def _checks(run: Run, criteria: FitCriteria) -> Iterator[Check]:
     post = run.post
+    if post.components == 1:
+        yield from _of_residuals(run, criteria)
+    if run.fits is not None:
+        loss = run.fits.loss[:, run.fits.best]
+        yield from descending(run.fits.epochs, loss, post.gaussian, criteria)
+    yield reach(prior_check(post))
+
+
+def _of_residuals(run: Run, criteria: FitCriteria) -> Iterator[Check]:
+    """Those of y less its mean, which classes have not."""
+    post = run.post
     raw = post.data.raw
     some = run.samples[spread_out(len(run.samples), DRAWS, run.nwalkers)]
     mean = _mean(post, some)
@@ -63,10 +74,6 @@ def _checks(run: Run, criteria: FitCriteria) -> Iterator[Check]:
         post.likelihood, StudentT
     ):
         yield from uneven(residuals, raw.x, mean, raw.x_names, criteria)
-    if run.fits is not None:
-        loss = run.fits.loss[:, run.fits.best]
-        yield from descending(run.fits.epochs, loss, post.gaussian, criteria)
-    yield reach(prior_check(post))
 
 
 def _mean(post: Posterior, draws: np.ndarray) -> np.ndarray:

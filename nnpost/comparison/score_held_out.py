@@ -11,6 +11,7 @@ import numpy as np
 from ..common.errors import RequestError
 from ..data.dataset import Dataset
 from ..numerics.monte_carlo import Estimate, binomial
+from ..posterior.posterior import Posterior
 from ..prediction.predict import networks_of
 from ..prediction.scores import crps, log_mean_density, pit
 from ..sampling.run import Run
@@ -49,7 +50,8 @@ def score_held_out(run: Run, data: Dataset, *, detail: Detail = FULL) -> HeldOut
     parts = [data.raw.part(slice(k, k + POINTS)) for k in range(0, data.n, POINTS)]
     found = [pointwise(run, mixture, parts, detail.targets) for mixture in mixtures(run, detail)]
     noise = run.post.likelihood.words(run.post.data.n, data.yerr is not None)
-    scores = (score_of(one, data.raw.y, found[0].log_density) for one in found)
+    ordered = run.post.components == 1
+    scores = (score_of(one, found[0].log_density, ordered) for one in found)
     return HeldOut(tuple(scores), data.n, noise)
 
 
@@ -72,7 +74,7 @@ class Pointwise(NamedTuple):
     """What a mixture says of every point, (n,) each."""
 
     mixture: Mixture
-    mean: np.ndarray
+    residual: np.ndarray  # y less its mean; of classes 1 less the probability of the one seen
     log_density: np.ndarray
     crps: np.ndarray
     pit: np.ndarray
@@ -89,7 +91,7 @@ def pointwise(run: Run, mixture: Mixture, parts: list[Dataset], targets: int) ->
         new = post.draw_targets(many, part.x, rng, part.yerr)
         rows.append(
             (
-                post.predict(theta, part.x).mean(axis=0),
+                _residual(post, theta, part),
                 post.data.scaling.log_density_to_file(density),
                 crps(new, part.y),
                 pit(new, part.y, rng),
@@ -98,9 +100,17 @@ def pointwise(run: Run, mixture: Mixture, parts: list[Dataset], targets: int) ->
     return Pointwise(mixture, *(np.concatenate(column) for column in zip(*rows, strict=True)))
 
 
-def score_of(found: Pointwise, y: np.ndarray, posterior: np.ndarray) -> Score:
-    """Means over points, with their errors; ``posterior`` (n,) is the posterior's log density."""
-    square = mean_of((y - found.mean) ** 2)
+def _residual(post: Posterior, theta: np.ndarray, part: Dataset) -> np.ndarray:
+    mean: np.ndarray = post.expected(theta, part.x).mean(axis=0)
+    if post.components == 1:
+        return np.asarray(part.y - mean)
+    return np.asarray(1 - mean[np.arange(part.n), part.y.astype(int)])
+
+
+def score_of(found: Pointwise, posterior: np.ndarray, ordered: bool = True) -> Score:
+    """Means over points, with their errors; ``posterior`` (n,) is the posterior's log density.
+    Classes are not ``ordered``, and no band of them says anything."""
+    square = mean_of(found.residual**2)
     rmse = math.sqrt(square.value)
     numbers = {
         "rmse": Estimate(rmse, square.error / (2 * rmse) if rmse else 0.0),
@@ -110,7 +120,10 @@ def score_of(found: Pointwise, y: np.ndarray, posterior: np.ndarray) -> Score:
     }
     if found.mixture.name == "posterior":
         del numbers["lppd_below"]
-    numbers |= {name: binomial(np.abs(found.pit - 0.5) < band / 2) for name, band in BANDS.items()}
+    if not ordered:
+        del numbers["crps"]
+    bands = BANDS if ordered else {}
+    numbers |= {name: binomial(np.abs(found.pit - 0.5) < band / 2) for name, band in bands.items()}
     theta, note = found.mixture.theta, found.mixture.note
     return Score(found.mixture.name, len(theta), numbers, found.log_density, found.pit, note)
 

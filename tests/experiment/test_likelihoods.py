@@ -42,7 +42,15 @@ def table(tmp_path):
 def test_all_stages(table, tmp_path, capsys, kind, y, loss, more):
     out, quick = tmp_path / "run.h5", [word for one in QUICK for word in ("--set", one)]
     data = ["--data", str(table), "--x", "t", "--y", y, "--set", f"likelihood.kind={kind}"]
-    data += ["--set", "network.hidden=[1]", "--set", "network.activation=tanh", "--no-figures"]
+    data += [
+        "--set",
+        "data.test=0.2",
+        "--set",
+        "network.hidden=[1]",
+        "--set",
+        "network.activation=tanh",
+        "--no-figures",
+    ]
     assert main(["run", *data, *quick, "--out", str(out), "--quiet"]) in (0, 1)
     capsys.readouterr()
     assert main(["info", str(out), "--json"]) == 0
@@ -52,6 +60,9 @@ def test_all_stages(table, tmp_path, capsys, kind, y, loss, more):
     assert found["sgd"]["loss_name"] == loss
     assert found["sgd"]["loss"] <= found["sgd"]["loss_quantiles"]["q50"]
     assert found["chain"]["moves"] == "hmc"
+    held_out = found["held_out"]["scores"][0]["numbers"]
+    assert held_out["lppd"]["value"] < 0 or kind == "student"
+    assert ("crps" in held_out) == (kind != "categorical")
     assert found["posterior"]["log_posterior"]["mean"] < found["map"]["log_posterior"]
     assert np.isfinite(found["evidence"]["log_z"])
     if kind == "bernoulli":
