@@ -66,11 +66,19 @@ class SideBySide:
         self.count, self.workers = count, min(count, cores())
         self._over = Event()
 
-    def __call__(self, work: Callable[[int], Result]) -> list[Result]:
-        several = self.workers > 1
+    def __call__(
+        self,
+        work: Callable[[int], Result],
+        then: Callable[[int, Result], None] = lambda number, result: None,
+    ) -> list[Result]:
+        """All results. ``then`` is called with each, in their order and in the caller's thread."""
+        several, found = self.workers > 1, list[Result]()
         with ThreadPoolExecutor(self.workers, initializer=_settle, initargs=(several,)) as pool:
             try:
-                return list(pool.map(work, range(self.count)))
+                for number, result in enumerate(pool.map(work, range(self.count))):
+                    found.append(result)
+                    then(number, result)
+                return found
             except BaseException:
                 self._over.set()  # before leaving the pool, which waits for what is running
                 raise

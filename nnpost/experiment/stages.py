@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +19,7 @@ import numpy as np
 
 from ..common.errors import Interrupted, RequestError
 from ..common.progress import Progress, open_progress, silent
+from ..common.settings import Section
 from ..comparison.check_fit import check_fit
 from ..comparison.compare import compare
 from ..comparison.estimate_loo import leave_one_out
@@ -39,10 +40,13 @@ from ..storage.made_from import made_from
 from ..storage.read_chain import thinned_by
 from ..storage.results import Stage, as_groups, read_stage, write_stages
 from ..storage.runfile import lock, new_file, write_groups
+from ..tempering.kept_runs import KeptRuns
 from ..tempering.result import Tempering
 from ..tempering.temper import temper
 from ..training.fits import Fits
+from ..training.kept_restarts import KeptRestarts
 from ..training.maximise import maximise
+from ..training.sgd import Trained
 from ..training.train import train
 from .experiment import Experiment, load_experiment
 from .pictures import write_pictures
@@ -135,7 +139,7 @@ def run_all(request: Request) -> Outcome:
     """All stages, in order; with ``resume``, from the first that is not in the file yet."""
     with lock(request.path):
         resume = request.resume and request.path.exists()
-        with stage("training", kept=resume):
+        with stage("training", kept=lambda: resume or half_trained(request)):
             make_folder(request.figures)
             announce(request, f"needs {request.needs}")
             announce_warnings(request)
@@ -200,40 +204,62 @@ def conclude(request: Request, result: Run) -> Outcome:
 
 
 def train_stage(request: Request, new: bool) -> Fits:
-    """Train; a ``new`` run file replaces an older one, otherwise the fits in it are replaced."""
+    """Train; a ``new`` run file replaces an older one, otherwise the fits in it are replaced.
+
+    Restarts that are trained before the others are kept in the meantime, where all take minutes.
+    """
+    asked, begun = in_words(request.experiment.train, request), new
+    kept = read_stage(request.path, KeptRestarts) if not new and request.resume else None
+
+    def keep_some(trained: Trained) -> None:
+        nonlocal begun
+        some = KeptRestarts(asked, trained)
+        if begun:
+            new_file(request.path, request.groups() | as_groups(some))
+        else:
+            write_stages(request.path, some)
+        begun = False
+
     fits = train(
         request.post,
         **request.experiment.train.table(),
         seed=request.experiment.seed,
         validation=request.validation,
         progress=request.progress,
+        before=kept.trained if kept is not None and kept.asked == asked else None,
+        keep=keep_some,
     )
     best, done = fits.sgd, f"trained {len(fits.mse)} restarts in {fits.seconds:.1f} s"
     announce(request, f"{done}: best {best.misfit} {best.mse:.4g}")
     if new:
         new_file(request.path, request.groups() | as_groups(fits))
     else:
-        keep(request, fits)
+        keep(request, fits, drop=(KeptRestarts.group,))
     return fits
 
 
 def temper_stage(request: Request, resume: bool) -> Tempering | None:
     """Particles brought from the prior to the posterior, where the chain starts from them.
 
-    With ``resume``, those that are in the run file already.
+    With ``resume``, those that are in the run file already; runs that are finished before the
+    others are kept there in the meantime.
     """
     found = read_stage(request.path, Tempering) if resume else None
     if found is not None or request.experiment.sample.start != "tempered":
         return found
+    asked = in_words(request.experiment.temper, request)
+    kept = read_stage(request.path, KeptRuns) if resume else None
     found = temper(
         request.post,
         request.experiment.sample.ensembles,
         **request.experiment.temper.table(),
         seed=request.experiment.seed,
         progress=request.progress,
+        finished=kept.runs if kept is not None and kept.asked == asked else {},
+        keep=lambda runs: write_stages(request.path, KeptRuns(asked, runs)),
     )
     announce(request, f"tempered in {found.seconds:.1f} s: log Z {found.log_evidence:.2f}")
-    keep(request, found)
+    keep(request, found, drop=(KeptRuns.group,))
     return found
 
 
@@ -338,13 +364,25 @@ def picture_stage(
 # What the stages share.
 
 
+def half_trained(request: Request) -> bool:
+    """Whether the run file has some of the restarts that are asked for."""
+    kept = read_stage(request.path, KeptRestarts) if request.path.exists() else None
+    return kept is not None and kept.asked == in_words(request.experiment.train, request)
+
+
+def in_words(settings: Section, request: Request) -> str:
+    """What determines a stage that is kept in part: another one is not gone on with."""
+    data, seed = request.post.data.digest, request.experiment.seed
+    return f"{settings.table()}, seed {seed}, data {data}"
+
+
 @contextmanager
-def stage(name: str, kept: bool, resume: bool = True) -> Iterator[None]:
+def stage(name: str, kept: bool | Callable[[], bool], resume: bool = True) -> Iterator[None]:
     """An interrupt says in which stage it came, and how one goes on from it: see Interrupted."""
     try:
         yield
     except KeyboardInterrupt:
-        raise Interrupted(name, kept, resume) from None
+        raise Interrupted(name, kept() if callable(kept) else kept, resume) from None
 
 
 def keep(request: Request, *results: Stage, drop: tuple[str, ...] = ()) -> None:

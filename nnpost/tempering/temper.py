@@ -20,9 +20,10 @@ each other until the end: :func:`temper_apart` makes one of them, wherever that 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -68,6 +69,15 @@ class TemperDetail:
 TEMPER_DETAIL = TemperDetail()
 
 
+class Apart(NamedTuple):
+    """One run made by itself, with its generator as the run has left it."""
+
+    run: TemperedRun
+    rng: np.random.RandomState
+    seconds: float
+    start: str  # "prior" or "both"
+
+
 def temper(
     post: Posterior,
     ensembles: int = 4,
@@ -78,6 +88,8 @@ def temper(
     progress: Progress | bool = False,
     start: str = TemperSettings.start,
     tuning: TemperDetail = TEMPER_DETAIL,
+    finished: Mapping[int, Apart] = MappingProxyType({}),
+    keep: Callable[[Mapping[int, Apart]], None] | None = None,
 ) -> Tempering:
     """Bring particles to the posterior, one run for each ensemble.
 
@@ -95,6 +107,9 @@ def temper(
             outweigh the prior by more than ``TemperDetail.sharp`` nats (from the best constant to
             a perfect fit). The result says which it was.
         tuning: everything else, for those who study the method.
+        finished: runs of the same call that were made before, by number.
+        keep: is called with all finished runs when one more is, if others are to follow. Runs from
+            basins are finished together.
 
     Raises:
         RequestError: settings that cannot be used, as of :class:`TemperSettings`.
@@ -107,6 +122,7 @@ def temper(
     layer = space_of(post)
     start = choose_start(post, layer, start, tuning)
     began = time.perf_counter()
+    before = sum(run.seconds for run in finished.values())
     rngs = [_generator(seed, e) for e in range(ensembles)]
     with threads_for(_numbers(post, particles)), open_progress(progress, "temper") as whole:
         side_by_side = SideBySide(ensembles)
@@ -115,23 +131,27 @@ def temper(
             assert isinstance(layer, OutputLayer)
             runs = from_basins(layer, particles, steps, rngs, side_by_side, part, tuning.basins)
         else:
-            runs = side_by_side(
-                lambda e: independent_run(
+            done: dict[int, Apart] = {}
+
+            def one(e: int) -> Apart:
+                began = time.perf_counter()
+                if e in finished:
+                    return finished[e]
+                run = independent_run(
                     layer, particles, steps, rngs[e], partial(part, e), tuning.independent,
                     basins=start == "both",
-                )
-            )  # fmt: skip
-        seconds = time.perf_counter() - began
+                )  # fmt: skip
+                return Apart(run, rngs[e], time.perf_counter() - began, start)
+
+            def kept(e: int, run: Apart) -> None:
+                done[e] = run
+                if keep is not None and e not in finished and len(done) < ensembles:
+                    keep(done)
+
+            made = side_by_side(one, kept)
+            runs, rngs = [run.run for run in made], [run.rng for run in made]
+        seconds = before + time.perf_counter() - began
     return _result(layer, start, runs, rngs, seconds, tuning)
-
-
-class Apart(NamedTuple):
-    """One run made by itself, with its generator as the run has left it."""
-
-    run: TemperedRun
-    rng: np.random.RandomState
-    seconds: float
-    start: str  # "prior" or "both"
 
 
 def temper_apart(

@@ -20,7 +20,7 @@ from .pointwise_descent import PointwiseDescent
 from .settings import TrainSettings
 from .torch_descent import TorchDescent
 
-__all__ = ["Work", "run_restarts", "trainer_for"]
+__all__ = ["Trained", "Work", "run_restarts", "trainer_for"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,12 @@ class Work:
 
     block: int = BLOCK
     records: int = 500
+    commit: float = 1e11  # multiplications between two commits: a minute or two of one core
+    commits: int = 20  # at most, as each writes all that there is
+
+    def rows_kept(self, one: int) -> int:
+        """Restarts, of so many multiplications each, that are trained between two commits."""
+        return max(1, int(self.commit // one))
 
 
 class Trained(NamedTuple):
@@ -61,15 +67,23 @@ def run_restarts(
     validation: Dataset | None = None,
     progress: Progress | bool = False,
     work: Work = Work(),
+    before: Trained | None = None,
+    keep: Callable[[Trained], None] | None = None,
 ) -> Trained:
-    """Train the rows of ``start`` (R, P), each as it would go alone, in bounded memory."""
+    """Train the rows of ``start`` (R, P), each as it would go alone, in bounded memory.
+
+    ``before`` has the first of them, where they were trained before. ``keep`` is called now and
+    then with all that are trained, if others are to follow.
+    """
     sets = [data for data in (post.data, validation) if data is not None]
     recorded = recorded_epochs(settings.epochs, work.records)
     portion, begin = trainer_for(post, settings, sets, work.block)
-    blocks = [
-        range(at, min(at + portion.rows, len(start))) for at in range(0, len(start), portion.rows)
-    ]
-    total, ends, curves = len(blocks) * settings.epochs, [], []
+    found = [] if before is None else [before]
+    first = 0 if before is None else len(before.theta)
+    rows = min(portion.rows, work.rows_kept(settings.epochs * len(post.data.y) * post.net.ndim))
+    blocks = [range(at, min(at + rows, len(start))) for at in range(first, len(start), rows)]
+    every = -(-len(blocks) // work.commits)
+    total = len(blocks) * settings.epochs
     numbers = portion.rows * (settings.batch_size or post.data.n) * (max(post.net.sizes) + 1)
     with threads_for(numbers), open_progress(progress, "train") as progress:
         for k, restarts in enumerate(blocks):
@@ -79,11 +93,22 @@ def run_restarts(
 
             descent = begin(start[restarts.start : restarts.stop])
             batches = Batches(settings, seed, restarts, post.data.n)
-            curves.append(_run_block(descent, batches, recorded, portion.epochs, advance))
-            ends.append(descent.ends())
-    losses = np.concatenate(curves, axis=2)
+            losses = _run_block(descent, batches, recorded, portion.epochs, advance)
+            seen = losses[1] if validation is not None else None
+            found.append(Trained(descent.ends(), losses[0], seen, recorded))
+            if keep is not None and (k + 1) % every == 0 and k + 1 < len(blocks):
+                keep(joined(found))
+    return joined(found)
+
+
+def joined(parts: Sequence[Trained]) -> Trained:
+    """Restarts of several parts of one training, one after the other."""
+    seen = [part.validation_loss for part in parts if part.validation_loss is not None]
     return Trained(
-        np.concatenate(ends), losses[0], losses[1] if validation is not None else None, recorded
+        np.concatenate([part.theta for part in parts]),
+        np.concatenate([part.loss for part in parts], axis=1),
+        np.concatenate(seen, axis=1) if seen else None,
+        parts[0].epochs,
     )
 
 

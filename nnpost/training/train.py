@@ -7,6 +7,7 @@ Every restart moves exactly as it would alone. Its start and its mini-batches ar
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from .maximise import evaluate, maxima
 from .objective import conditional_log_sigma
 from .polish import POLISH, Polish
 from .settings import TrainSettings
-from .sgd import run_restarts
+from .sgd import Trained, run_restarts
 
 __all__ = ["end_points", "train"]
 
@@ -43,6 +44,8 @@ def train(
     validation: Dataset | None = None,
     progress: Progress | bool = False,
     polish: Polish = POLISH,
+    before: Trained | None = None,
+    keep: Callable[[Trained], None] | None = None,
 ) -> Fits:
     """Train ``restarts`` networks on the posterior's data, then polish to the MAP and the MLE.
 
@@ -60,6 +63,9 @@ def train(
     ``validation`` adds its loss curves. ``progress`` is True for a bar, or is called as
     ``progress(done, total, text)``. ``polish`` is how MAP and MLE are found from the restarts.
 
+    ``before`` has the first restarts of the same call, where they were trained before; ``keep`` is
+    called now and then with those that are trained so far, where that takes minutes.
+
     Raises RequestError for settings that cannot be used, as :class:`TrainSettings` does, and where
     every restart diverged.
     """
@@ -76,7 +82,9 @@ def train(
     post.make_ready(progress)
     begun = time.perf_counter()
     start = first_vectors(post, settings, seed)
-    trained = run_restarts(post, settings, seed, start, validation, progress)
+    trained = run_restarts(
+        post, settings, seed, start, validation, progress, before=before, keep=keep
+    )
     theta, mse = end_points(post, trained.theta)
     if not np.isfinite(mse).any():
         raise RequestError(
