@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from ..common.errors import RequestError
 from ..common.settings import SEED, checked, whole
 from ..common.tables import TabledPairs
 from ..diagnostics.fit import FitVerdict
@@ -27,6 +26,7 @@ from ..tempering.result import Tempering
 from ..training.fits import Fits
 from ..training.maximise import evaluate
 from ..training.optimum import Optimum
+from .arviz_groups import arviz_groups
 from .provenance import burnin
 from .survey import Draws, look_around, survey
 
@@ -194,26 +194,19 @@ class Run(TabledPairs):
             self.post, theta, batches, x, quantiles, noise, yerr=yerr, networks=networks, seed=seed
         )
 
-    def to_arviz(self) -> Any:
-        """The chain after the burn-in for ArviZ: InferenceData before version 1, DataTree since.
+    def to_arviz(self, draws: int = PREDICTING) -> Any:
+        """At most ``draws`` of the chain after the burn-in for ArviZ, whole rows of walkers spread
+        over it (one row at least): InferenceData before version 1, DataTree since.
 
-        ``theta`` has dimensions (chain, draw, parameter), a walker a chain; walkers of one
-        ensemble are not independent, so ArviZ's own R-hat of them says too little. Raises
-        RequestError where ArviZ is not installed.
+        The groups are posterior, posterior_predictive, log_likelihood, prior, sample_stats,
+        observed_data and constant_data. ``theta`` has dimensions (chain, draw, parameter), a walker
+        a chain, folded to one copy of the network; walkers of one ensemble are not independent, so
+        ArviZ's own R-hat of them says too little. Raises RequestError where ArviZ is not installed.
         """
-        try:
-            import arviz
-        except ImportError:
-            raise RequestError("to_arviz: ArviZ is not installed; pip install arviz") from None
-        draws = {"theta": self.chain[self.burnin :].swapaxes(0, 1)}
-        stats = {"lp": self.log_prob[self.burnin :].T}
-        names: dict[str, Any] = {
-            "coords": {"parameter": self.post.labels},
-            "dims": {"theta": ["parameter"]},
-        }
-        if int(arviz.__version__.split(".")[0]) < 1:
-            return arviz.from_dict(posterior=draws, sample_stats=stats, **names)
-        return arviz.from_dict({"posterior": draws, "sample_stats": stats}, **names)
+        rows = max(1, checked("draws", draws, whole(1)) // self.nwalkers)
+        some = slice(None, None, -(-len(self._kept) // rows))
+        log_prob = self.log_prob[self.burnin :][some]
+        return arviz_groups(self.post, self._kept[some], log_prob, self.seed).made()
 
     @property
     def _seen(self) -> str:

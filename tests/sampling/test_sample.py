@@ -235,16 +235,6 @@ def test_a_refused_request_leaves_the_earlier_run_as_it_was(post, quick, tmp_pat
         assert path.read_bytes() == before
 
 
-@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore:More chains:UserWarning")
-def test_arviz_gets_walkers_as_chains(quick):
-    pytest.importorskip("arviz")
-    run = quick()
-    data = run.to_arviz()
-    assert data.posterior["theta"].shape == (56, 48, 7)
-    np.testing.assert_array_equal(data.posterior["theta"].values[3], run.chain[12:, 3])
-    np.testing.assert_array_equal(data.sample_stats["lp"].values[3], run.log_prob[12:, 3])
-
-
 def test_true_shows_a_bar_on_stderr(quick, capsys):
     quick(progress=True)
     assert capsys.readouterr().out == ""
