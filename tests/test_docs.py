@@ -72,3 +72,21 @@ def test_the_sweep_that_is_shown_can_be_asked_for():
     assert len(load_sweep(docs / "sweep.toml").cells) == 4
     shown = (docs / "sweep.md").read_text("utf-8").partition("```toml\n")[2].partition("```")[0]
     assert (docs / "sweep.toml").read_text("utf-8").partition("\n")[2] == shown
+
+
+def test_every_public_name_has_its_place_in_the_reference():
+    """Its line `::: nnpost.NAME` in a page of docs/api/."""
+    import nnpost
+
+    pages = "\n".join(page.read_text("utf-8") for page in (ROOT / "docs" / "api").glob("*.md"))
+    named = set(re.findall(r"^::: nnpost\.(\w+)$", pages, re.M))
+    assert named == set(nnpost.__all__) - {"__version__"}
+
+
+def test_every_page_is_in_the_navigation():
+    navigation = (ROOT / "mkdocs.yml").read_text("utf-8").partition("\nnav:")[2]
+    named = re.findall(r"([\w/-]+\.md)$", navigation.partition("\nvalidation:")[0], re.M)
+    docs = ROOT / "docs"
+    there = {page.relative_to(docs).as_posix() for page in docs.rglob("*.md")}
+    taken_in = {"contributing.md", "changelog.md", "chains.md", "gallery/parabola.md"}
+    assert set(named) == there | taken_in
