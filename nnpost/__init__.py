@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .posterior.likelihood import Gaussian as Gaussian
     from .posterior.linear import ClosedForm as ClosedForm
     from .posterior.linear import closed_form as closed_form
+    from .posterior.own_likelihood import OwnLikelihood as OwnLikelihood
     from .posterior.pointwise import Bernoulli as Bernoulli
     from .posterior.pointwise import Categorical as Categorical
     from .posterior.pointwise import Heteroscedastic as Heteroscedastic
@@ -72,6 +73,7 @@ _HOMES = {  # where each public name is defined
     "MLP": "network.mlp",
     "MSE": "posterior.likelihood",
     "Optimum": "training.optimum",
+    "OwnLikelihood": "posterior.own_likelihood",
     "Poisson": "posterior.pointwise",
     "Posterior": "posterior.posterior",
     "Prediction": "prediction.prediction",

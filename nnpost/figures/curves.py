@@ -190,7 +190,7 @@ def _residuals(
     order = np.argsort(at)
     residuals = {name: data.y - post.expected(m.theta) for name, m in models.items()}
     top = max(np.abs(r).max() for r in residuals.values())
-    noise = _noise(post, draws)
+    noise = _noise(post, draws) if post.draws_targets else np.full((2, data.n), np.inf)
     shown = bool((noise < 1.4 * top).all())
     for ax, (name, r) in zip(axes, residuals.items(), strict=True):
         if one:

@@ -19,6 +19,7 @@ from torch import Tensor
 from ..common.errors import RequestError, choose
 from ..common.settings import checked
 from .kept import kind_kept
+from .own_likelihood import OwnLikelihood, the_one_handed_in
 from .pointwise import (
     Bernoulli,
     Categorical,
@@ -143,6 +144,7 @@ LIKELIHOODS: dict[str, Any] = {
     "bernoulli": Bernoulli,
     "categorical": Categorical,
     "poisson": Poisson,
+    "own": OwnLikelihood,
 }
 
 
@@ -170,8 +172,14 @@ def likelihood_to_tree(likelihood: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def likelihood_from_tree(tree: Mapping[str, Any]) -> Likelihood | Pointwise:
-    """What :func:`likelihood_to_tree` described. Raises RequestError for an unknown kind."""
+def likelihood_from_tree(tree: Mapping[str, Any], own: Any = None) -> Likelihood | Pointwise:
+    """What :func:`likelihood_to_tree` described. ``own`` is the likelihood where that is one of
+    one's own, which no tree can hold.
+
+    Raises RequestError for an unknown kind, and where ``own`` is missing or another.
+    """
+    if own is not None and "own" in tree:
+        return the_one_handed_in(tree, own)
     kind = tree.get("likelihood", "mse" if tree.get("sigma") == "mse" else "gaussian")
     found = LIKELIHOODS[choose("likelihood", kind, LIKELIHOODS)].from_tree(tree)
     likelihood: Likelihood | Pointwise = found

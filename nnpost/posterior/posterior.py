@@ -37,6 +37,7 @@ from .likelihood import (
     likelihood_to_tree,
     with_noise_times,
 )
+from .own_likelihood import OwnLikelihood
 from .points import Points, WeightedPoints
 from .pointwise import Extra, Pointwise
 from .pointwise_sums import PointwiseData, PointwiseSums
@@ -180,11 +181,13 @@ class Posterior:
         data: Dataset,
         device: str = "cpu",
         net: MLP | None = None,
+        likelihood: Likelihood | Pointwise | None = None,
     ) -> Posterior:
         """What :meth:`to_tree` described, on its data.
 
-        ``net`` is the network where that is a module of one's own, which no tree can hold. Raises
-        RequestError where it is missing, or has other parameters.
+        ``net`` is the network where that is a module of one's own, and ``likelihood`` the
+        likelihood where that is, which no tree can hold. Raises RequestError where one is missing,
+        or has other parameters.
         """
         if "module" not in tree:
             hidden, outputs = tuple(int(u) for u in tree["hidden"]), int(tree.get("outputs", 1))
@@ -200,7 +203,8 @@ class Posterior:
                 f"net: found {net.words} with {net.ndim} parameters, expected {tree['module']} "
                 f"with the {len(tree['module_labels'])} of the run; hand in the one it was run with"
             )
-        return cls(net, data, likelihood_from_tree(tree), prior_from_tree(tree), device)
+        noise = likelihood_from_tree(tree, likelihood)
+        return cls(net, data, noise, prior_from_tree(tree), device)
 
     @property
     def file_likelihood(self) -> Likelihood | Pointwise:
@@ -278,6 +282,11 @@ class Posterior:
         if self.sums is None:
             return self.mse(theta)
         return -self.log_likelihood(theta) / self.data.n
+
+    @property
+    def draws_targets(self) -> bool:
+        """Whether there is a way to draw new targets: one's own likelihood may have none."""
+        return not isinstance(self.likelihood, OwnLikelihood) or bool(self.likelihood.draw_of)
 
     @property
     def words(self) -> str:

@@ -6,6 +6,7 @@ import datetime
 import os
 import shlex
 import sys
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -15,6 +16,8 @@ from ..common.errors import RequestError
 from ..diagnostics.fit import FitVerdict
 from ..diagnostics.verdict import Verdict
 from ..network.mlp import MLP
+from ..posterior.likelihood import Likelihood
+from ..posterior.pointwise import Pointwise
 from ..posterior.posterior import Posterior
 from ..storage.read_chain import read_chain
 from ..storage.results import read_stage, understood
@@ -42,25 +45,41 @@ def describe(post: Posterior) -> dict[str, Any]:
 
 def holds(path: str | os.PathLike[str], post: Posterior) -> bool:
     """Whether the run file ``path`` is of this posterior on these data."""
-    stored = load_posterior(path, net=post.net)
+    there, here = read_about(path)[0], post.to_tree()
+    if any(there.get(name) != here.get(name) for name in ("own", "extras")):
+        return False
+    stored = load_posterior(path, net=post.net, likelihood=post.likelihood)
     return stored.data.digest == post.data.digest and _same(stored.to_tree(), post.to_tree())
 
 
 def load_posterior(
-    path: str | os.PathLike[str], device: str = "cpu", net: MLP | None = None
+    path: str | os.PathLike[str],
+    device: str = "cpu",
+    net: MLP | None = None,
+    likelihood: Likelihood | Pointwise | None = None,
 ) -> Posterior:
     """The posterior that a run file is about."""
-    tree, data = read_about(path)
-    return understood(path, "experiment", lambda t: Posterior.from_tree(t, data, device, net), tree)
+    about, data = read_about(path)
+
+    def built(tree: Mapping[str, Any]) -> Posterior:
+        return Posterior.from_tree(tree, data, device, net, likelihood)
+
+    return understood(path, "experiment", built, about)
 
 
-def load(path: str | os.PathLike[str], device: str = "cpu", net: MLP | None = None) -> Run:
+def load(
+    path: str | os.PathLike[str],
+    device: str = "cpu",
+    net: MLP | None = None,
+    likelihood: Likelihood | Pointwise | None = None,
+) -> Run:
     """A run from its file, with the fits and tempered starts that are in it.
 
-    ``net`` is the network of a run of a module of one's own, which the file only names. Raises
-    RequestError where the file cannot be used or has no chain yet, and where ``net`` is missing.
+    ``net`` is the network of a run of a module of one's own, and ``likelihood`` the likelihood of a
+    run of one of one's own, which the file only names. Raises RequestError where the file cannot be
+    used or has no chain yet, and where one of these is missing.
     """
-    post = load_posterior(path, device, net)
+    post = load_posterior(path, device, net, likelihood)
     kept, made = read_chain(path), read_stage(path, Sampled)
     if made is None:
         raise RequestError(f"{path} has a chain but no 'sampling' group; sample again")

@@ -175,7 +175,8 @@ class _Chain:
         before = read_stage(path, Sampled) if resume else None
         seconds = time.perf_counter() - began + (before.spent if before else 0.0)
         write_stages(path, replace(_made(self.settings, self.seed), seconds=seconds))
-        return load(path, device=self.post.device, net=self.post.net)
+        post = self.post
+        return load(path, device=post.device, net=post.net, likelihood=post.likelihood)
 
     def advance(self, backend: MemoryBackend) -> None:
         """Run emcee until ``backend`` has all rows of the chain."""
