@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from .posterior.pointwise import StudentT as StudentT
     from .posterior.posterior import Posterior as Posterior
     from .posterior.prior import GaussianPrior as GaussianPrior
+    from .posterior.prior import LaplacePrior as LaplacePrior
+    from .posterior.prior import StudentTPrior as StudentTPrior
     from .prediction.prediction import Prediction as Prediction
     from .sampling.load import load as load
     from .sampling.run import Run as Run
@@ -67,6 +69,7 @@ _HOMES = {  # where each public name is defined
     "Fits": "training.fits",
     "Gaussian": "posterior.likelihood",
     "GaussianPrior": "posterior.prior",
+    "LaplacePrior": "posterior.prior",
     "HeldOut": "comparison.held_out",
     "LeaveOneOut": "comparison.leave_one_out",
     "Heteroscedastic": "posterior.pointwise",
@@ -82,6 +85,7 @@ _HOMES = {  # where each public name is defined
     "Scan": "model_selection.result",
     "ScoreCard": "comparison.scorecard",
     "StudentT": "posterior.pointwise",
+    "StudentTPrior": "posterior.prior",
     "Tempering": "tempering.result",
     "closed_form": "posterior.linear",
     "compare": "comparison.compare",

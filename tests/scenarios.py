@@ -8,7 +8,7 @@ from scipy.special import logsumexp
 
 from nnpost import MLP, Dataset, Gaussian, GaussianPrior, Posterior
 from nnpost.posterior.output_layer import OutputLayer
-from nnpost.posterior.prior import Normals
+from nnpost.posterior.prior_density import Normals
 
 
 def curve(units=1, activation="sigmoid", sigma=0.2, std=3.0, n=20, inputs=1, bias=True, skip=False):

@@ -155,7 +155,7 @@ class Experiment(Section):
         from ..posterior.likelihood import likelihood_from_tree, with_noise_times
         from ..posterior.pointwise import Pointwise
         from ..posterior.posterior import Posterior
-        from ..posterior.prior import GaussianPrior
+        from ..posterior.prior import prior_from_tree
         from .extremes import refuse_apart
 
         part = self.parts().fitted if part is None else part
@@ -174,8 +174,7 @@ class Experiment(Section):
             )
         refuse_apart(part, likelihood.sigma, prior.std)
         noise = with_noise_times(noise, 1 / math.sqrt(part.misfit_unit))
-        default = self.prior.default(self.data)
-        weights = GaussianPrior(prior.std, prior.log_sigma_std, default)
+        weights = prior_from_tree(prior.tree(self.data))
         return Posterior(net, part, noise, weights, device)
 
     def parts(self) -> Parts:

@@ -26,7 +26,7 @@ from ..common.settings import (
 )
 from ..data.names import DATASET_NAMES, SCALES
 from ..network.names import ACTIVATION_NAMES
-from ..posterior.rules import CLASSES, LIKELIHOOD_KINDS, NOISE, SCALE
+from ..posterior.rules import CLASSES, LIKELIHOOD_KINDS, NOISE, PRIOR_KINDS, SCALE, SHARED
 
 if TYPE_CHECKING:
     from ..data.dataset import Dataset
@@ -237,7 +237,7 @@ class PriorSettings(Section):
     """``[prior]``: one standard deviation, or a table by kind of parameter; that of log sigma."""
 
     title = "prior"
-    about = "independent Gaussians around zero, one for each parameter"
+    about = "around zero, one for each parameter"
     std: float | dict[str, float] | None = setting(
         None,
         either(SCALE, table_of(SCALE)),
@@ -246,6 +246,25 @@ class PriorSettings(Section):
         f"{PRIOR_STD:g}, or {SCALED_PRIOR_STD:g} on data that are scaled",
     )
     log_sigma_std: float = setting(3.0, SCALE, "that of log sigma, where sigma is inferred")
+    kind: str = setting(
+        "gaussian",
+        one_of(*PRIOR_KINDS),
+        "Gaussian; or weights with heavier tails, by Student's t or Laplace, and Gaussian biases: "
+        "the output layer can then not be integrated out, and all parameters are sampled",
+    )
+    nu: float | None = setting(None, SCALE, "degrees of freedom of Student's t; left out, 4")
+    shared: str | None = setting(
+        None,
+        SHARED,
+        "which weights share one inferred scale of Student's t: each has its own (none), all of a "
+        "kind, or all that leave one input (automatic relevance determination); left out, none",
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for key in ("nu", "shared"):
+            if getattr(self, key) is not None and self.kind != "student":
+                self.refuse(key, 'only kind = "student" has it; leave it out')
 
     @staticmethod
     def default(data: DataSettings) -> float:
@@ -255,3 +274,14 @@ class PriorSettings(Section):
     def resolved(self, data: DataSettings) -> PriorSettings:
         """The same with nothing left open."""
         return self if self.std is not None else replace(self, std=self.default(data))
+
+    def tree(self, data: DataSettings) -> dict[str, Any]:
+        """What :func:`~nnpost.posterior.prior.prior_from_tree` makes the prior of."""
+        return {
+            "prior": self.kind,
+            "prior_std": self.resolved(data).std,
+            "log_sigma_std": self.log_sigma_std,
+            "prior_default": self.default(data),
+            "nu_of_prior": 4.0 if self.nu is None else self.nu,
+            "shared": self.shared or "none",
+        }

@@ -25,7 +25,7 @@ from .density import Drawn
 from .kernels.results import OutputGaussian
 from .points import WeightedPoints
 from .posterior import Noise, Posterior
-from .prior import Normals
+from .prior_density import Normals
 
 __all__ = ["OutputLayer"]
 

@@ -41,7 +41,8 @@ from .own_likelihood import OwnLikelihood
 from .points import Points, WeightedPoints
 from .pointwise import Extra, Pointwise
 from .pointwise_sums import PointwiseData, PointwiseSums
-from .prior import GaussianPrior, Normals, Prior, prior_from_tree, prior_to_tree
+from .prior import GaussianPrior, Prior, ShapedPrior, StudentTPrior, prior_from_tree, prior_to_tree
+from .prior_density import Normals, PriorDensity, draw_scales
 
 __all__ = ["Noise", "Posterior"]
 
@@ -81,7 +82,7 @@ class Posterior:
     engine: Engine = field(init=False, repr=False)
     extras: tuple[Extra, ...] = field(init=False, repr=False)
     sums: PointwiseSums | None = field(init=False, repr=False)
-    prior_density: Normals = field(init=False, repr=False)
+    prior_density: PriorDensity = field(init=False, repr=False)
     _log_yerr: float = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -107,7 +108,7 @@ class Posterior:
         keep(self, "engine", self.engine_on(WeightedPoints.of(self.points)))
         keep(self, "sums", self._pointwise_sums())
         keep(self, "_log_yerr", 0.0 if errors is None else float(np.log(errors).sum()))
-        keep(self, "prior_density", Normals.of(self.scales))
+        keep(self, "prior_density", self._prior_density())
 
     def _check_kinds(self) -> None:
         fits = {
@@ -145,6 +146,11 @@ class Posterior:
             )
         own = [scales[-1] if extra.std is None else extra.std for extra in self.extras]
         return np.array([*scales[: self.net.ndim], *own])
+
+    def _prior_density(self) -> PriorDensity:
+        if isinstance(self.prior, ShapedPrior):
+            return self.prior.density(self.net.kinds, self.scales, self.net.inputs)
+        return Normals.of(self.scales)
 
     def _pointwise_sums(self) -> PointwiseSums | None:
         if not isinstance(self.likelihood, Pointwise):
@@ -225,15 +231,18 @@ class Posterior:
 
     @property
     def exact_layer(self) -> bool:
-        """Whether the output layer can be integrated out: the likelihood is Gaussian, and the
-        network has one that is known."""
-        return self.gaussian and self.net.linear_output
+        """Whether the output layer can be integrated out: likelihood and prior are Gaussian, and
+        the network has one that is known."""
+        known = self.net.linear_output and isinstance(self.prior_density, Normals)
+        return self.gaussian and known
 
     @property
     def exact_layer_needs(self) -> str:
         """What :attr:`exact_layer` would ask for, in words."""
         if not self.gaussian:
             return f"a Gaussian likelihood, and this is {self.words}"
+        if self.net.linear_output:
+            return f"a Gaussian prior, and this is {type(self.prior).__name__}"
         return f"a network whose layers are known, and this is {self.net.words}"
 
     @property
@@ -287,6 +296,23 @@ class Posterior:
     def draws_targets(self) -> bool:
         """Whether there is a way to draw new targets: one's own likelihood may have none."""
         return not isinstance(self.likelihood, OwnLikelihood) or bool(self.likelihood.draw_of)
+
+    @property
+    def scale_names(self) -> list[str]:
+        """What :meth:`draw_scales` draws, in its order."""
+        if not isinstance(self.prior, StudentTPrior):
+            return []
+        return list(dict.fromkeys(self.prior.groups(self.net.kinds, self.net.inputs)))
+
+    def draw_scales(self, theta: Any, rng: np.random.Generator) -> Any:
+        """The scales that a :class:`~.prior.StudentTPrior` gives each group of weights, in units of
+        its std, drawn exactly given theta: (..., P) -> (..., G)."""
+        if not self.scale_names:
+            raise RequestError(
+                f"scales: found {type(self.prior).__name__}, which infers none, expected "
+                "nnpost.StudentTPrior(std)"
+            )
+        return self._mapped(lambda t: draw_scales(self.prior_density, t, rng), theta)
 
     @property
     def words(self) -> str:

@@ -1,27 +1,34 @@
-"""Priors: independent Gaussians around zero, given by their standard deviations.
+"""Priors: independent Gaussians around zero, or weights with heavier tails or scales of their own.
 
-That is what lets the output layer be integrated out, so a prior of one's own is any object with
-the one method of :class:`Prior`. Run files keep those in ``PRIORS``, by ``to_tree`` and
-``from_tree``.
+Gaussians are what lets the output layer be integrated out, and a prior of one's own is any object
+with the one method of :class:`Prior`. One that has ``density`` too is of any other form, and all
+parameters are sampled. Run files keep those in ``PRIORS``, by ``to_tree`` and ``from_tree``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from ..common.errors import RequestError, choose, nearest
 from ..common.settings import checked
 from .kept import kind_kept
-from .likelihood import LOG_2PI
-from .rules import SCALE
+from .prior_density import Laplaces, Normals, PriorDensity, StudentGroups, Together
+from .rules import SCALE, SHARED
 
-__all__ = ["PRIORS", "GaussianPrior", "Normals", "Prior", "prior_from_tree", "prior_to_tree"]
+__all__ = [
+    "PRIORS",
+    "GaussianPrior",
+    "LaplacePrior",
+    "Prior",
+    "ShapedPrior",
+    "StudentTPrior",
+    "prior_from_tree",
+    "prior_to_tree",
+]
 
 
 class Prior(Protocol):
@@ -32,33 +39,13 @@ class Prior(Protocol):
         the noise is inferred."""
 
 
-Values = TypeVar("Values", np.ndarray, Tensor)
+@runtime_checkable
+class ShapedPrior(Prior, Protocol):
+    """Any density around zero. What :meth:`scales` gives are sizes, by which it is searched."""
 
-
-class Normals(NamedTuple):
-    """The density Π N(t_k; 0, s_k²) of independent parameters, (B, K), arrays or tensors."""
-
-    slopes: np.ndarray  # (K,)  −1/2s²
-    constant: float  # −Σ log s − K/2 log 2π
-
-    @classmethod
-    def of(cls, scales: np.ndarray) -> Normals:
-        """From s (K,)."""
-        size = -float(np.log(scales).sum() + len(scales) / 2 * LOG_2PI)
-        return cls(-0.5 / scales**2, size)
-
-    def log_prob(self, t: Values) -> Values:
-        """(B, K) -> (B,); a row's does not depend on what else there is, as a product would."""
-        return (t * t * self._like(t)).sum(-1) + self.constant
-
-    def grad(self, t: Values) -> Values:
-        """−t/s²: (B, K) -> (B, K)."""
-        return 2 * self._like(t) * t
-
-    def _like(self, t: Values) -> Values:
-        return (
-            torch.as_tensor(self.slopes, device=t.device) if isinstance(t, Tensor) else self.slopes
-        )
+    def density(self, kinds: tuple[str, ...], scales: np.ndarray, inputs: int) -> PriorDensity:
+        """That of all parameters, of which the first are of these ``kinds`` (P,) and the others
+        (log σ, …) Gaussian, with their ``scales`` (≥P,), for a network of so many ``inputs``."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +94,89 @@ class GaussianPrior:
         return cls(tree["prior_std"], tree["log_sigma_std"], default)
 
 
-PRIORS: dict[str, Any] = {"gaussian": GaussianPrior}
+@dataclass(frozen=True)
+class StudentTPrior(GaussianPrior):
+    """Weights with Student's t for their prior, and Gaussian biases and log σ.
+
+    A weight is N(0, λ·std²) with 1/λ ~ Gamma(ν/2, ν/2), ν = ``nu``. With ``shared="none"`` every
+    weight has a λ of its own, which makes its prior a t distribution of scale ``std``. With "kind"
+    all weights of a kind have one in common, with "input" all that leave one input for the first
+    layer, and those of every other kind: scales that are inferred. They are integrated out, in log
+    Z, too, and :meth:`~nnpost.posterior.posterior.Posterior.draw_scales` draws them.
+    """
+
+    nu: float = 4.0
+    shared: str = "none"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        checked("prior nu", self.nu, SCALE)
+        checked("prior shared", self.shared, SHARED)
+
+    def density(self, kinds: tuple[str, ...], scales: np.ndarray, inputs: int) -> PriorDensity:
+        places = weights_among(kinds)
+        names = self.groups(kinds, inputs)
+        order = list(dict.fromkeys(names))
+        groups = np.array([order.index(name) for name in names], dtype=int)
+        return _with_normals(places, StudentGroups(scales[places], groups, self.nu), scales)
+
+    def groups(self, kinds: tuple[str, ...], inputs: int) -> list[str]:
+        """What the λ of each weight is called, those of one group alike."""
+        first = "input_weights" if "input_weights" in kinds else "output_weights"
+        if self.shared == "input" and first not in kinds:
+            raise RequestError(
+                'prior shared: found "input", and nothing is known of what the weights of this '
+                'network are fed; use "kind", for a scale for each of its tensors'
+            )
+        names, seen = [], dict.fromkeys(kinds, 0)
+        for place in weights_among(kinds):
+            kind, k = kinds[place], seen[kinds[place]]
+            seen[kind] += 1
+            number = {"none": k + 1, "kind": 0, "input": (k % inputs + 1) * (kind == first)}
+            names.append(f"{kind} {number[self.shared]}".removesuffix(" 0"))
+        return names
+
+    def to_tree(self) -> dict[str, Any]:
+        return super().to_tree() | {"nu_of_prior": float(self.nu), "shared": self.shared}
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> StudentTPrior:
+        plain = GaussianPrior.from_tree(tree)
+        nu, shared = float(tree["nu_of_prior"]), str(tree["shared"])
+        return cls(plain.std, plain.log_sigma_std, plain.default, nu, shared)
+
+
+@dataclass(frozen=True)
+class LaplacePrior(GaussianPrior):
+    """Weights with Laplace's double exponential of standard deviation ``std`` for their prior, and
+    Gaussian biases and log σ."""
+
+    def density(self, kinds: tuple[str, ...], scales: np.ndarray, inputs: int) -> PriorDensity:
+        places = weights_among(kinds)
+        return _with_normals(places, Laplaces(scales[places]), scales)
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> LaplacePrior:
+        plain = GaussianPrior.from_tree(tree)
+        return cls(plain.std, plain.log_sigma_std, plain.default)
+
+
+def weights_among(kinds: tuple[str, ...]) -> np.ndarray:
+    """Places of all that are no biases."""
+    return np.flatnonzero(["bias" not in kind for kind in kinds])
+
+
+def _with_normals(places: np.ndarray, density: PriorDensity, scales: np.ndarray) -> PriorDensity:
+    """A density at some places, and Gaussians at all others."""
+    others = np.delete(np.arange(len(scales)), places)
+    return Together([(places, density), (others, Normals.of(scales[others]))])
+
+
+PRIORS: dict[str, Any] = {
+    "gaussian": GaussianPrior,
+    "student": StudentTPrior,
+    "laplace": LaplacePrior,
+}
 
 
 def prior_to_tree(prior: Any) -> dict[str, Any]:

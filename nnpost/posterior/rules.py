@@ -6,11 +6,12 @@ from dataclasses import replace
 
 from ..common.settings import either, number, one_of, whole
 
-__all__ = ["CLASSES", "LIKELIHOOD_KINDS", "NOISE", "SCALE"]
+__all__ = ["CLASSES", "LIKELIHOOD_KINDS", "NOISE", "PRIOR_KINDS", "SCALE", "SHARED"]
 
 LIKELIHOOD_KINDS = (
     "mse", "gaussian", "student", "heteroscedastic", "bernoulli", "categorical", "poisson",
 )  # fmt: skip
+PRIOR_KINDS = ("gaussian", "student", "laplace")
 
 # A standard deviation: its square is a number too, and so is one over that.
 SCALE = replace(
@@ -18,3 +19,4 @@ SCALE = replace(
 )
 NOISE = either(SCALE, one_of("infer"))
 CLASSES = whole(2)
+SHARED = one_of("none", "kind", "input")  # what has a scale of its own that is inferred

@@ -11,8 +11,8 @@ determinant one. The copies of the last hidden layer are summed as in folded.py,
 
     p̄(h) = L(h) Σ_g p(g h)   on the domain D:
 
-the likelihood L is the same for all of them, and so is the prior but for that of c, which is
-N(0, s²) at c̃ − ½ Σ_j ±a_j, with a minus for flipped units: 2^U terms.
+the likelihood L is the same for all of them, and so is the prior, which is even in every (w, b, a),
+but for that of c: it is at c̃ − ½ Σ_j ±a_j, with a minus for flipped units, 2^U terms.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from ..network.neurons import neuron_blocks, symmetry_of
 from .density import Drawn
 from .domain import MOST_FLIPS, Domain
 from .posterior import Posterior
-from .prior import Normals
 
 __all__ = ["FoldedWhole", "Whole", "unit_blocks"]
 
@@ -117,10 +116,6 @@ class FoldedWhole(Domain):
     def __init__(self, whole: Whole) -> None:
         self.layer, self.ndim = whole, whole.ndim
         super().__init__(whole.post.net, unit_blocks(whole.post.net))
-        scales, bias = whole.post.scales, whole.output_bias
-        self._variance = scales[bias, None] ** 2  # (outputs, 1)
-        self._rest = np.delete(np.arange(self.ndim), bias)
-        self._prior = Normals.of(scales[self._rest])
         self._signs = 0.5 - self._patterns.T  # (U, 2^U)  ±½: c = c̃ − a·signs
 
     @property
@@ -149,34 +144,34 @@ class FoldedWhole(Domain):
 
     def draw_prior(self, size: int, rng: np.random.RandomState) -> np.ndarray:
         """Draws of the prior, folded: (size, P)."""
-        return self.split(self.layer.post.scales * rng.standard_normal((size, self.ndim)))
+        return self.split(self.layer.post.prior_density.draw(size, rng))
 
     def log_prior(self, h: np.ndarray) -> np.ndarray:
         """Its log density in D: (B, P) -> (B,)."""
         if not self.sums:
             return self.layer.post.prior_density.log_prob(h) + self.log_size
-        copies = math.lgamma(len(self.blocks) + 1)
         found: np.ndarray = logsumexp(self._terms(h)[0], axis=1)
-        return found + self._prior.log_prob(h[:, self._rest]) + copies
+        return found + math.lgamma(len(self.blocks) + 1)
 
     def log_prior_and_grad(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The same and its gradient: (B, P) -> (B,), (B, P)."""
+        density = self.layer.post.prior_density
         if not self.sums:
-            return self.log_prior(h), self.layer.post.prior_density.grad(h)
-        terms, c = self._terms(h)
-        share = np.exp(terms - logsumexp(terms, axis=1, keepdims=True))
-        slope = -share[:, None] * c / self._variance  # (B, outputs, 2^U)
-        grad = np.empty_like(h)
-        grad[:, self._rest] = self._prior.grad(h[:, self._rest])
-        grad[:, self.layer.output_bias] = slope.sum(axis=2)
-        grad[:, self.layer.output_weights] -= slope @ self._signs.T
+            return self.log_prior(h), density.grad(h)
+        terms, every = self._terms(h)
+        share = np.exp(terms - logsumexp(terms, axis=1, keepdims=True))  # (B, 2^U)
+        slopes = share[:, :, None] * density.grad(every).reshape(*share.shape, -1)
+        grad, bias = slopes.sum(axis=1), slopes[:, :, self.layer.output_bias].swapaxes(1, 2)
+        grad[:, self.layer.output_weights] -= bias @ self._signs.T
         return self.log_prior(h), grad
 
     def _terms(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """log N(c; 0, s²) of every pattern of flips (B, 2^U), and c (B, outputs, 2^U)."""
+        """The log prior of every pattern of flips (B, 2^U), in which only c differs, and the
+        vectors with that c (B 2^U, P)."""
         c = h[:, self.layer.output_bias][..., None] - h[:, self.layer.output_weights] @ self._signs
-        terms = -0.5 * (c**2 / self._variance + np.log(2 * math.pi * self._variance))
-        return terms.sum(axis=1), c
+        every = np.repeat(h, c.shape[2], axis=0)
+        every[:, self.layer.output_bias] = c.swapaxes(1, 2).reshape(len(every), -1)
+        return self.layer.post.prior_density.log_prob(every).reshape(len(h), -1), every
 
     # -- the density ----------------------------------------------------------------------------
 

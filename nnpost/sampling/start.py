@@ -32,7 +32,7 @@ def starting_places(
     start, (ensembles, width) = settings.start, settings.shape
     shape = (ensembles * width, post.ndim)
     if start == "prior":
-        return post.scales * rng.standard_normal(shape)
+        return post.prior_density.draw(shape[0], rng)
     if start == "ball":
         return BALL * rng.standard_normal(shape)
     if start == "fits":

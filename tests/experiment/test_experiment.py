@@ -15,6 +15,7 @@ from nnpost.moves.registry import GRADIENT_MOVES, PROPOSALS
 from nnpost.network.mlp import MLP
 from nnpost.posterior.description import Description
 from nnpost.posterior.posterior import Posterior
+from nnpost.posterior.prior import LaplacePrior, StudentTPrior
 from nnpost.sampling.settings import SampleSettings
 
 PARABOLA = load_experiment("parabola")
@@ -180,6 +181,16 @@ def test_networks_without_biases_and_with_a_skip():
     described = Description.from_tree(post.to_tree())
     assert (described.ndim, described.labels) == (post.ndim, post.labels)
     assert described.words == post.net.words == "1-2-1, sigmoid, without biases, with a skip"
+
+
+def test_priors_of_other_forms():
+    settings = ["prior.kind=student", "prior.nu=3.0", "prior.shared=kind", "prior.std=2.0"]
+    changed = PARABOLA.with_settings(settings)
+    assert Experiment.from_toml(changed.to_toml()) == changed
+    assert changed.build().prior == StudentTPrior(2.0, nu=3.0, shared="kind")
+    assert PARABOLA.with_settings(["prior.kind=student"]).build().prior == StudentTPrior(30.0)
+    assert PARABOLA.with_settings(["prior.kind=laplace"]).build().prior == LaplacePrior(30.0)
+    assert changed.resolved(changed.build()).sample.moves == "hmc"
 
 
 def test_a_kind_that_the_prior_leaves_out_has_the_default():

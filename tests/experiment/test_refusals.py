@@ -154,6 +154,9 @@ def test_files_of_data(refused, tmp_path):
         ("likelihood.sigma=1e-200", "likelihood.sigma: found 1e-200"),
         ("prior.std=-3.0", "prior.std: found -3.0"),
         ("prior.std={bias=1.0}", "did you mean 'biases'?"),
+        ("prior.kind=studnet", "did you mean 'student'?"),
+        ("prior.nu=3.0", 'prior.nu: only kind = "student" has it'),
+        ("prior.shared=input", 'prior.shared: only kind = "student" has it'),
         ("likelihood.sigma=0", "likelihood.sigma: found 0"),
         ("likelihood.sigma=-1", "likelihood.sigma: found -1"),
         (
