@@ -7,6 +7,7 @@ unpickled. A file that cannot be used raises RequestError, of a text with the li
 from __future__ import annotations
 
 import csv
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -23,6 +24,12 @@ from .text import read_text
 
 __all__ = ["read_columns"]
 
+# What libraries raise for bytes that are damaged or of a kind that they do not know: RuntimeError
+# for a member of an archive that is encrypted, or packed in another way.
+UNREADABLE = (
+    OSError, EOFError, ValueError, RuntimeError, csv.Error, struct.error, zipfile.BadZipFile,
+    zlib.error,
+)  # fmt: skip
 PACKED = ".gz"  # may follow the ending of a text
 
 
@@ -49,7 +56,7 @@ def read_columns(path: Path, wanted: Sequence[str], missing: bool = False) -> Co
         return reader(path, wanted, missing)
     except RequestError:
         raise
-    except (OSError, EOFError, ValueError, csv.Error, zipfile.BadZipFile, zlib.error) as error:
+    except UNREADABLE as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise RequestError(
             f"{path}: cannot be read as a {suffix} file ({reason}); check or rewrite it"

@@ -126,7 +126,8 @@ class Experiment(Section):
             *title, key = name.split(".", 1)
             if not equals or not key or name in SECTIONS:
                 raise RequestError(
-                    f"--set: found '{one}', expected section.key=value, as in sample.nsteps=2000"
+                    f"--set: found {one[:LONGEST_NAME]!r}, expected section.key=value, as in "
+                    "sample.nsteps=2000"
                 )
             if title and title[0] not in SECTIONS:
                 raise RequestError(f"unknown section '{title[0]}'{hint(title[0], SECTIONS)}")

@@ -23,7 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 
+from .. import __version__
 from ..common.errors import RequestError, nearest
 from ..common.files import reserve, take_place
 from ..common.guard import looked_at, trust
@@ -31,6 +33,7 @@ from .claims import check_claims
 from .trees import DIGEST, Tree, digest, read_tree, read_whole, room_for, write_tree
 
 __all__ = [
+    "SCHEMA",
     "copy_groups",
     "in_place",
     "lock",
@@ -46,7 +49,10 @@ __all__ = [
 # leave behind. HDF5's own file locks would keep readers out of a chain that is growing; writers are
 # kept apart by `lock`.
 _FORMAT: dict[str, Any] = {"libver": ("earliest", "latest"), "locking": False}
-_MARK = "nnpost_run_file"  # attribute of the root: the version of the layout
+# Attributes of the root: the number of the layout, and the version of nnpost that wrote the file.
+# 1, of 0.1.0, has two commit records and no digests; files before it have no number.
+_MARK, _WRITER = "nnpost_run_file", "nnpost_version"
+SCHEMA = 2
 
 
 @contextmanager
@@ -102,6 +108,7 @@ def _check(path: str | os.PathLike[str]) -> None:
     """Refuse a file that is not ours, or claims what it cannot hold."""
     with telling_damage(path), h5py.File(path, "r", **_FORMAT) as file:
         _check_ours(file, path)
+        _check_schema(file, path)
         check_claims(file)
 
 
@@ -138,6 +145,21 @@ def _check_ours(file: h5py.File, path: str | os.PathLike[str]) -> None:
         f"{path} is not a run file of nnpost: expected a group 'experiment' as nnpost writes it, "
         f"found {found}; name a file that 'nnpost run' wrote"
     )
+
+
+def _check_schema(file: h5py.File, path: str | os.PathLike[str]) -> None:
+    """Refuse a layout that a later version has made."""
+    found = file.attrs.get(_MARK, 1)
+    if not isinstance(found, np.integer | int) or found < 1:
+        raise RequestError(
+            f"{path} is damaged: the number of its layout is not one that nnpost has"
+        )
+    if found > SCHEMA:
+        writer = str(file.attrs.get(_WRITER, b"of a later version"), "ascii", "replace")[:40]
+        raise RequestError(
+            f"{path} has layout {found} of run files, which nnpost {writer} wrote; this is nnpost "
+            f"{__version__}, which reads layouts up to {SCHEMA}: update to {writer} or later"
+        )
 
 
 def _look(found: Path, path: str | os.PathLike[str]) -> None:
@@ -201,7 +223,8 @@ def replacing(path: str | os.PathLike[str], room: int) -> Iterator[h5py.File]:
 def _set_aside(part: Path, room: int) -> None:
     """A file without groups, with that much room: HDF5 gives back what it has not used."""
     with h5py.File("new", "w", driver="core", backing_store=False, **_FORMAT) as empty:
-        empty.attrs[_MARK] = 1
+        empty.attrs[_MARK] = SCHEMA
+        empty.attrs[_WRITER] = np.bytes_(__version__)
         empty.flush()
         image = empty.id.get_file_image()
     with part.open("wb") as file:
