@@ -117,12 +117,13 @@ PROBLEMS = {"small": SMALL} | {
 
 
 def draw(post: Posterior, seed: int, nsteps: int) -> Run:
-    """nnpost's default sampling, made small: two ensembles, smaller populations."""
+    """nnpost's default sampling, made small: few ensembles, smaller populations."""
+    small = post.ndim < 16
+    ensembles, walkers = (2, 32) if small else (1, None)
     particles = max(300, 4 * (post.ndim - post.net.n_output))
-    tempering = temper(post, ensembles=2, particles=particles, steps=4, seed=seed)
-    walkers = 32 if post.ndim < 16 else None
+    tempering = temper(post, ensembles, particles=particles, steps=4, seed=seed)
     return sample(
-        post, ensembles=2, nwalkers=walkers, nsteps=nsteps, seed=seed, tempering=tempering
+        post, ensembles=ensembles, nwalkers=walkers, nsteps=nsteps, seed=seed, tempering=tempering
     )
 
 

@@ -41,8 +41,8 @@ def in_short(card: ScoreCard, comparison: Comparison) -> str:
         else "not the most probable one"
     )  # fmt: skip
     draws = (
-        "closer to the top than every draw" if level == 0
-        else f"with {_percent(level)} of the draws above it"
+        "closer to it than every draw of the posterior" if level == 0
+        else f"with {_percent(level)} of the posterior's draws above it"
     )  # fmt: skip
     share = best["coverage_inside"].value
     curve = (
@@ -51,10 +51,10 @@ def in_short(card: ScoreCard, comparison: Comparison) -> str:
         else "outside the 90 % band everywhere within the data"
     )  # fmt: skip
     return (
-        f"SGD's network is {where}: {gap:.2g} nats below the MAP, {draws}, where a typical draw "
-        f"lies {typical.value:.3g} nats below it. Its curve lies {curve}, "
-        f"{best['sd_mean_inside'].value:.2g} of the band's standard deviations from the posterior "
-        "mean."
+        f"SGD's network, the best of {comparison.restarts} restarts, is {where}: {gap:.2g} nats "
+        f"below the MAP, {draws}; half of the draws lie more than {typical.value:.2g} nats below. "
+        f"As a curve it lies {curve}, on average {best['sd_mean_inside'].value:.2g} posterior "
+        "standard deviations from the posterior mean."
     )
 
 
@@ -77,7 +77,10 @@ def trusted(verdict: Verdict) -> Answer:
     worst = max(verdict.rhat[n] or 0.0 for n in ("log_prob", "predictions"))
     least = min(verdict.ess[n] or 0.0 for n in ("log_prob", "predictions"))
     evidence = "; log Z is not to be trusted" if verdict.evidence_trusted is False else ""
-    why = f"R-hat at most {worst:.4f}, at least {least:,.0f} effective draws{evidence}"
+    why = (
+        "Independent ensembles agree on log posterior and predictions: R-hat at most "
+        f"{worst:.4f}, at least {least:,.0f} effective draws{evidence}"
+    )
     return Answer(question, "Yes: converged", why, anchor, "good")
 
 
@@ -89,8 +92,8 @@ def is_maximum(card: ScoreCard) -> Answer:
     height = card.profile.barrier
     barrier = "no barrier" if height == 0 else f"a barrier of {height:.3g} nats"
     why = (
-        f"{gap.value:.2g} nats below the MAP; climbing on from it {climbed}; {barrier} on the "
-        "straight line between the two"
+        f"{gap.value:.2g} nats below the MAP, prior and likelihood together; going on uphill from "
+        f"it {climbed}, and there is {barrier} on the straight line between the two"
     )
     return Answer("Is SGD the maximum?", word, why, "place")
 
@@ -104,17 +107,29 @@ def is_typical(card: ScoreCard) -> Answer:
         else "Yes"
     )  # fmt: skip
     lie = "lie" if level else "lies"
-    why = f"{above} {lie} above it; half of the draws are {typical:.3g} nats or more below the MAP"
+    inside = card.best["sd_mean_inside"].value
+    why = (
+        f"{above} {lie} above it, and half of them more than {typical:.2g} nats below the MAP, as "
+        f"{len(card.labels)} parameters bring about; as a curve it is {_ordinary(inside)}"
+    )
     return Answer("Is it typical?", word, why, "place")
+
+
+def _ordinary(sds: float) -> str:
+    """What so many posterior standard deviations from the posterior mean are for a curve."""
+    return "an ordinary one" if sds < 1.5 else "a rare one" if sds < 3 else "not one of its curves"
 
 
 def restarts_agree(card: ScoreCard, comparison: Comparison) -> Answer:
     top, ended = card.modes.top.restarts.value, card.restarts["gap"].median.value
     word = "Yes" if top >= AGREE else "Mostly" if top > 0.5 else "No"
     why = (
-        f"Climbing on from where they ended, {_percent(top)} of them lead to the MAP; as training "
-        f"left them, half of the {comparison.restarts} end within {ended:.3g} nats of it"
+        f"Going on uphill from where they ended, {_percent(top)} of the {comparison.restarts} "
+        "training runs lead to the MAP, the others to lower maxima; without that, half of them "
+        f"end within {ended:.2g} nats of it"
     )
+    if top == 1:
+        why = why.replace(", the others to lower maxima", "")
     return Answer("Do restarts agree?", word, why, "basins")
 
 
@@ -123,15 +138,17 @@ def best_approximation(card: ScoreCard) -> Iterator[Answer]:
     found = [a for a in card.approximations if "w1_inside" in a.numbers]
     if not found:
         return
-    best = min(found, key=lambda a: a.numbers["w1_inside"].value)
-    distance = best.numbers["w1_inside"]
-    why = f"W1 of {distance} from the posterior's predictions"
-    if "floor_inside" in best.numbers and best.numbers["floor_inside"].value > 0:
-        times = distance.value / best.numbers["floor_inside"].value
-        why += f", {times:.2g} times the noise floor"
-    if "width_inside" in best.numbers:
-        why += f"; its band is {best.numbers['width_inside'].value:.2g} times as wide"
-    yield Answer("Which approximation is best?", best.name, why, "approximations")
+    found = sorted(found, key=lambda a: a.numbers["w1_inside"].value)
+    best = found[0].numbers
+    why = f"Within the data its predictions are off by a W1 of {best['w1_inside']}, in units of y"
+    if "floor_inside" in best and best["floor_inside"].value > 0:
+        times = best["w1_inside"].value / best["floor_inside"].value
+        why += f": {times:.2g} times the noise floor of as many MCMC draws"
+    if "width_inside" in best:
+        why += f"; its band is {best['width_inside'].value:.2g} times as wide as the posterior's"
+    if len(found) > 1:
+        why += f"; next is {found[1].name}, W1 {found[1].numbers['w1_inside'].value:.2g}"
+    yield Answer("Which approximation is best?", found[0].name, why, "approximations")
 
 
 def _percent(share: float) -> str:

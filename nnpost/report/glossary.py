@@ -39,7 +39,8 @@ GLOSSARY = (
     Term(
         "band",
         r"90 % band|band",
-        "At every x, the middle 90 % of the curves that the posterior draws.",
+        "At every x, the middle 90 % of the curves that the posterior draws, without the noise of "
+        "the data.",
     ),
     Term(
         "barrier",
@@ -66,7 +67,7 @@ GLOSSARY = (
     Term(
         "draw",
         r"(?<!effective )draws?(?! itself)",
-        "A network sampled from the posterior.",
+        "A network sampled from the posterior. The best sample is the most probable of them.",
     ),
     Term(
         "effective draws",
@@ -100,7 +101,8 @@ GLOSSARY = (
     Term(
         "noise floor",
         r"noise floor",
-        "How far equally many draws of independent ensembles are apart: nothing can be closer.",
+        "Monte-Carlo noise: how far equally many draws of independent ensembles are apart. Nothing "
+        "can be shown to be closer.",
     ),
     Term(
         "R-hat",

@@ -49,7 +49,7 @@ CAPTIONS = {
     "ranks": "Ranks of the draws in each ensemble: even where the ensembles agree.",
     "ladder": "The tempered runs that started the chain and gave the evidence.",
 }
-FIRST = ("fits", "log_posterior", "corner")  # the picture of the first screen: what there is
+FIRST = ("log_posterior", "fits", "corner")  # the picture of the first screen: what there is
 ANCHORS = {
     "Where SGD lies": "place",
     "Basins": "basins",
@@ -126,7 +126,8 @@ class Report:
         hero = next((shown.pop(name) for name in FIRST if name in shown), None)
         toml = str(self.about.get("toml", "")).strip()
         return page_template().render(
-            title=f"{self.title}: where SGD lies in the posterior",
+            title=f"{self.title}: where does SGD's network lie in the posterior?",
+            about=self._about(),
             css=part_of("page.css"),
             js=part_of("page.js"),
             terms=partial(with_links, known=set()),
@@ -193,6 +194,12 @@ class Report:
         kept = dict(self.run.rows())
         rows += [(name, kept[name]) for name in ("chain", "moves", "log evidence") if name in kept]
         return [(PLAIN.get(name, name), value) for name, value in rows]
+
+    def _about(self) -> str:
+        """The problem, in a line."""
+        data, post = self.run.post.data, self.run.post
+        words = post.file_likelihood.words(data.n, data.yerr is not None)
+        return f"{data.n:,} points; {post.net.words}, {post.ndim} parameters; likelihood: {words}"
 
     def _facts(self) -> list[tuple[str, str]]:
         data, post, about = self.run.post.data, self.run.post, self.about

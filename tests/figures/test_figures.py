@@ -263,7 +263,9 @@ def test_fits_reach_twice_as_far_as_the_data(parabola):
     fig = figures.fits_and_residuals(parabola.post, parabola.comparison, parabola.run)
     names = ("SGD", "MAP", "MLE", "best sample")
     top, bottom = fig.axes[:4], fig.axes[4:]
-    assert tuple(ax.get_title().split("\n")[0] for ax in top) == names
+    assert tuple(ax.get_title().split("\n")[0].split(",")[0] for ax in top) == names
+    below = parabola.comparison.map.log_prob - parabola.comparison.sgd.log_prob
+    assert f"{below:.2g} nats below" in top[0].get_title()
     for ax, name in zip(top, names, strict=True):
         assert ax.get_xlim() == (-10, 10)
         beyond, inside = lines_of(ax, name)
@@ -321,7 +323,7 @@ def test_several_inputs_are_drawn_as_prediction_against_observation():
     assert fig.axes[0].get_xlim() == fig.axes[0].get_ylim()
     assert "90 % of the posterior at each point" in legend_texts(fig)
     # The data bring errors: what is told of the fits and losses is chi-squared over n.
-    assert fig.axes[0].get_title() == f"SGD\n$\\chi^2/n$ {fits.sgd.mse:.3g}"
+    assert fig.axes[0].get_title().endswith(f"\n$\\chi^2/n$ {fits.sgd.mse:.3g}")
     for some in (figures.losses(fits, post), figures.losses(fits)):
         assert some.axes[0].get_ylabel() == r"loss ($\chi^2/n$)"
 

@@ -152,7 +152,8 @@ def test_words_follow_height_and_rank(made, card, gap, level, maximum, typical, 
     asked = {one.question: one.word for one in answers(run.verdict, other, comparison)}
     assert asked["Is SGD the maximum?"] == maximum
     assert asked["Is it typical?"].startswith(typical)
-    assert f"SGD's network is {sentence}: {gap:.2g} nats" in in_short(other, comparison)
+    said = in_short(other, comparison)
+    assert f", is {sentence}: {gap:.2g} nats below the MAP" in said
 
 
 def test_words_are_explained_once_and_nothing_is_unescaped():
