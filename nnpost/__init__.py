@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .posterior.own_likelihood import OwnLikelihood as OwnLikelihood
     from .posterior.pointwise import Bernoulli as Bernoulli
     from .posterior.pointwise import Categorical as Categorical
+    from .posterior.pointwise import GaussianTargets as GaussianTargets
     from .posterior.pointwise import Heteroscedastic as Heteroscedastic
     from .posterior.pointwise import Poisson as Poisson
     from .posterior.pointwise import StudentT as StudentT
@@ -70,6 +71,7 @@ _HOMES = {  # where each public name is defined
     "Gaussian": "posterior.likelihood",
     "GaussianPrior": "posterior.prior",
     "LaplacePrior": "posterior.prior",
+    "GaussianTargets": "posterior.pointwise",
     "HeldOut": "comparison.held_out",
     "LeaveOneOut": "comparison.leave_one_out",
     "Heteroscedastic": "posterior.pointwise",

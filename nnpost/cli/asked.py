@@ -71,7 +71,7 @@ def asked_experiment(args: argparse.Namespace) -> Experiment:
                 raise RequestError(f"--{name} is missing: name the column of {args.data}")
         experiment = load_experiment(args.experiment) if args.experiment else Experiment()
         experiment = experiment.with_data(
-            args.data, args.x.split(","), args.y, args.yerr, args.drop_missing
+            args.data, args.x.split(","), args.y.split(","), args.yerr, args.drop_missing
         )
     named = {"seed": args.seed, "data.test": getattr(args, "test", None)}
     more = [f"{key}={value}" for key, value in named.items() if value is not None]

@@ -373,7 +373,7 @@ def add_experiment(parser: Parser) -> None:
     parser.add_argument(
         "--x", metavar="COL[,COL]", help="the columns of the inputs, by name or by number from 1"
     )
-    parser.add_argument("--y", metavar="COL", help="the column of the target")
+    parser.add_argument("--y", metavar="COL[,COL]", help="the column of the target, or of several")
     parser.add_argument("--yerr", metavar="COL", help="the column of its standard deviations")
     parser.add_argument(
         "--drop-missing", action="store_true", help="leave rows out in which a cell is missing"

@@ -74,7 +74,9 @@ class Pointwise(NamedTuple):
     """What a mixture says of every point, (n,) each."""
 
     mixture: Mixture
-    residual: np.ndarray  # y less its mean; of classes 1 less the probability of the one seen
+    # y less its mean, the root mean square over several targets; of classes 1 less the probability
+    # of the one seen
+    residual: np.ndarray
     log_density: np.ndarray
     crps: np.ndarray
     pit: np.ndarray
@@ -93,8 +95,8 @@ def pointwise(run: Run, mixture: Mixture, parts: list[Dataset], targets: int) ->
             (
                 _residual(post, theta, part),
                 post.data.scaling.log_density_to_file(density),
-                crps(new, part.y),
-                pit(new, part.y, rng),
+                crps(new, part.y) if part.y.ndim == 1 else np.full(part.n, np.nan),
+                pit(new, part.y, rng) if part.y.ndim == 1 else np.full(part.n, np.nan),
             )
         )
     return Pointwise(mixture, *(np.concatenate(column) for column in zip(*rows, strict=True)))
@@ -104,6 +106,8 @@ def _residual(post: Posterior, theta: np.ndarray, part: Dataset) -> np.ndarray:
     mean: np.ndarray = post.expected(theta, part.x).mean(axis=0)
     if post.components == 1:
         return np.asarray(part.y - mean)
+    if part.y.ndim == 2:
+        return np.asarray(np.sqrt(np.mean((part.y - mean) ** 2, axis=1)))
     return np.asarray(1 - mean[np.arange(part.n), part.y.astype(int)])
 
 

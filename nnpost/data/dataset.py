@@ -38,12 +38,13 @@ class Dataset(Tabled):
     Args:
         x: inputs, (n, d); (n,) is read as (n, 1).
         y: targets, (n,). A single column (n, 1) of n > 1 rows is squeezed; every other shape is
-            refused.
+            refused, but (n, k) where ``y_names`` names k of them.
         yerr: standard deviations of y in units of y, shaped like y and above zero; or None.
         name, x_names, y_name, yerr_name: what tables and figures call them.
         scaling: how x, y and yerr, which are what a network sees, came from the units of the file;
             by default they are those units. :meth:`scaled` makes such data, ``raw`` undoes it.
         dropped: rows that were left out of the table because cells of them were missing.
+        y_names: what the k targets are called, where y is (n, k); ``y_name`` is then all of them.
 
     The arrays are kept as read-only float64 copies. Raises RequestError, naming the array, what
     was found and what was expected, for anything that is not finite real numbers in these shapes.
@@ -58,14 +59,26 @@ class Dataset(Tabled):
     yerr_name: str = "yerr"
     scaling: Scaling = UNSCALED
     dropped: int = 0
+    y_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "y_names", tuple(self.y_names))
+        if self.y_names:
+            object.__setattr__(self, "y_name", ", ".join(self.y_names))
         for field in ("name", "y_name", "yerr_name"):
             _check_text(field, getattr(self, field))
         x = _inputs("x", self.x)
         names = _input_names(self.x_names, x.shape[1])
-        y = _column(_called("y", self.y_name), self.y, len(x))
+        if self.y_names:
+            y = _targets(self.y_names, self.y, len(x))
+        else:
+            y = _column(_called("y", self.y_name), self.y, len(x))
         yerr = None
+        if self.yerr is not None and self.y_names:
+            raise RequestError(
+                f"yerr: found errors for {len(self.y_names)} targets, expected none: the noise of "
+                "each is inferred"
+            )
         if self.yerr is not None:
             yerr = _column(_called("yerr", self.yerr_name), self.yerr, len(x))
             _check_positive(_called("yerr", self.yerr_name), yerr)
@@ -87,7 +100,7 @@ class Dataset(Tabled):
         cls,
         table: Any,
         x: str | Sequence[str],
-        y: str,
+        y: str | Sequence[str],
         yerr: str | None = None,
         name: str = "data",
         drop_missing: bool = False,
@@ -120,6 +133,13 @@ class Dataset(Tabled):
         return self.x.shape[1]
 
     @property
+    def targets(self) -> list[tuple[str, np.ndarray]]:
+        """The names of the targets, and their columns, (n,) each."""
+        if not self.y_names:
+            return [(self.y_name, self.y)]
+        return [*zip(self.y_names, self.y.T, strict=True)]
+
+    @property
     def misfit(self) -> str:
         """What the mean of the squared residuals is called: each is over yerr² where they are."""
         return MISFITS[self.yerr is not None]
@@ -147,12 +167,14 @@ class Dataset(Tabled):
     @property
     def misfit_unit(self) -> float:
         """What turns a mean of squared residuals on the network's scale into :attr:`misfit` of the
-        units of the file: y_scale², or 1 where each is over yerr²."""
-        return self.scaling.y_scale**2 if self.yerr is None else 1.0
+        units of the file: y_scale², or 1 where each is over yerr², and where there are several
+        targets, which have no such mean."""
+        several = self.yerr is not None or bool(self.y_names)
+        return 1.0 if several else float(self.scaling.y_scale) ** 2
 
     def log_evidence_to_file(self, log_z: float) -> float:
         """log Z of the data as the network sees them -> that of y in units of the file."""
-        return float(log_z - self.n * np.log(self.scaling.y_scale))
+        return float(log_z - self.n * np.log(self.scaling.y_scale).sum())
 
     @property
     def scale_in_words(self) -> str:
@@ -161,9 +183,11 @@ class Dataset(Tabled):
             return ""
         s = self.scaling
         columns = [*zip(self.x_names, s.x_centre, s.x_scale, strict=True)][:LISTED_SCALES]
-        parts = [_shifted(*one) for one in (*columns, (self.y_name, s.y_centre, s.y_scale))]
+        names = self.y_names or (self.y_name,)
+        centre, scale = (np.broadcast_to(v, len(names)) for v in (s.y_centre, s.y_scale))
+        parts = [_shifted(*one) for one in (*columns, *zip(names, centre, scale, strict=True))]
         if self.inputs > LISTED_SCALES:
-            parts.insert(-1, f"{self.inputs - LISTED_SCALES} more")
+            parts.insert(LISTED_SCALES, f"{self.inputs - LISTED_SCALES} more")
         return ", ".join(parts)
 
     @property
@@ -171,10 +195,8 @@ class Dataset(Tabled):
         """What whoever brought the data should know of them, a line each."""
         left_out = f"{self.dropped} of {self.n + self.dropped} rows were left out, as cells of them"
         raw = self.raw
-        return [
-            *([f"{left_out} are missing"] if self.dropped else []),
-            *remarks(raw.x, raw.y, self.x_names, self.y_name),
-        ]
+        told = (line for name, y in raw.targets for line in remarks(raw.x, y, self.x_names, name))
+        return [*([f"{left_out} are missing"] if self.dropped else []), *dict.fromkeys(told)]
 
     @cached_property
     def digest(self) -> str:
@@ -220,6 +242,8 @@ class Dataset(Tabled):
             tree |= {"scaling": self.scaling.to_tree()}
         if self.dropped:
             tree |= {"dropped": self.dropped}
+        if self.y_names:
+            tree |= {"y_names": json.dumps(self.y_names)}
         return tree | {"yerr_name": self.yerr_name, "x_names": json.dumps(self.x_names)}
 
     @classmethod
@@ -230,13 +254,13 @@ class Dataset(Tabled):
         if missing:
             raise RequestError(f"stored data: found no {', '.join(sorted(missing))}")
         try:
-            names = tuple(json.loads(parts["x_names"]))
+            names, targets = (tuple(json.loads(parts.get(k, "[]"))) for k in ("x_names", "y_names"))
         except (TypeError, ValueError):
             raise RequestError("stored data: x_names is not a JSON list of strings") from None
         labels = (parts["name"], names, parts["y_name"], parts["yerr_name"])
         scaling = UNSCALED if "scaling" not in parts else Scaling.from_tree(parts["scaling"])
         dropped = int(parts.get("dropped", 0))
-        return cls(parts["x"], parts["y"], parts.get("yerr"), *labels, scaling, dropped)
+        return cls(parts["x"], parts["y"], parts.get("yerr"), *labels, scaling, dropped, targets)
 
     def tables(self) -> list[Table]:
         """One table of (role, name, range in the units of the file)."""
@@ -244,7 +268,7 @@ class Dataset(Tabled):
         plural = "" if self.n == 1 else "s"
         inputs = f"{self.inputs} input" + ("" if self.inputs == 1 else "s")
         columns = [("x", n, v) for n, v in zip(self.x_names, raw.x.T, strict=True)][:LISTED_INPUTS]
-        columns += [("y", self.y_name, raw.y)]
+        columns += [("y", name, column) for name, column in raw.targets]
         columns += [] if raw.yerr is None else [("yerr", self.yerr_name, raw.yerr)]
         rows = [(role, name, f"{v.min():.5g} … {v.max():.5g}") for role, name, v in columns]
         if self.inputs > LISTED_INPUTS:
@@ -256,6 +280,19 @@ def _shifted(name: str, centre: float, scale: float) -> str:
     """``(year − 1920) / 29``."""
     sign = "+" if centre < 0 else "−"
     return f"({name} {sign} {abs(centre):.5g}) / {scale:.5g}"
+
+
+def _targets(names: tuple[str, ...], value: Any, n: int) -> np.ndarray:
+    """y as (n, k), k at least 2, one for each name."""
+    for name in names:
+        _check_text("y_names", name)
+    y = _numbers("y", value)
+    if len(set(names)) != len(names) or len(names) < 2 or y.shape != (n, len(names)):
+        raise RequestError(
+            f"y has shape {y.shape} and the names {', '.join(names)}, expected ({n}, "
+            f"{max(2, len(names))}) and as many different names"
+        )
+    return y
 
 
 def _called(role: str, name: str) -> str:
@@ -367,7 +404,7 @@ def _check_finite(what: str, values: np.ndarray) -> None:
 def read_data(
     path: str | PathLike[str],
     x: str | Sequence[str],
-    y: str,
+    y: str | Sequence[str],
     yerr: str | None = None,
     name: str | None = None,
     drop_missing: bool = False,
@@ -399,18 +436,19 @@ def read_data(
 
 
 def _wanted(
-    x: str | Sequence[str], y: str, yerr: str | None
+    x: str | Sequence[str], y: str | Sequence[str], yerr: str | None
 ) -> tuple[list[str], list[str], list[str]]:
     """Columns of x, y and yerr, each asked for once."""
     inputs = [x] if isinstance(x, str) else list(x)
-    wanted = inputs, [y], [] if yerr is None else [yerr]
+    targets = [y] if isinstance(y, str) else list(y)
+    wanted = inputs, targets, [] if yerr is None else [yerr]
     every = [column for part in wanted for column in part]
     for column in every:
         _check_text("column", column)
-    if not inputs or len(set(every)) != len(every):
+    if not inputs or not targets or len(set(every)) != len(every):
         raise RequestError(
-            f"columns: found x = {', '.join(inputs)}, y = {y}, yerr = {yerr}, expected at "
-            "least one input and every column once"
+            f"columns: found x = {', '.join(inputs)}, y = {', '.join(targets)}, yerr = {yerr}, "
+            "expected at least one input, a target, and every column once"
         )
     return wanted
 
@@ -422,14 +460,22 @@ def _dataset(
     drop_missing: bool,
 ) -> Dataset:
     """The data set of columns that have been read, without incomplete rows if asked."""
-    inputs, (y,), errors = wanted
+    inputs, targets, errors = wanted
     values, labels, dropped = found.values, found.labels, 0
     if drop_missing:
         values, dropped = complete_rows(values)
     x, names = _stack(values, labels, inputs)
     yerr = values[errors[0]] if errors else None
     yerr_name = labels[errors[0]] if errors else "yerr"
-    return Dataset(x, values[y], yerr, name, names, labels[y], yerr_name, dropped=dropped)
+    called = tuple(labels[y] for y in targets)
+    y = values[targets[0]]
+    if len(targets) > 1:
+        columns = zip(called, targets, strict=True)
+        y = np.column_stack([_column(_called("y", c), values[t], len(x)) for c, t in columns])
+    several = called if len(targets) > 1 else ()
+    return Dataset(
+        x, y, yerr, name, names, called[0], yerr_name, dropped=dropped, y_names=several
+    )  # fmt: skip
 
 
 def _stack(

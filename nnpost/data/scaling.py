@@ -43,14 +43,15 @@ class Points(Protocol):
 class Scaling:
     """On the network's scale x is (x − x_centre)/x_scale, and y is (y − y_centre)/y_scale.
 
-    ``x_centre`` and ``x_scale`` are (d,). Raises RequestError for shapes that do not fit, numbers
-    that are not finite, and scales that are not above zero.
+    ``x_centre`` and ``x_scale`` are (d,); those of y are numbers, or (k,) of k targets. Raises
+    RequestError for shapes that do not fit, numbers that are not finite, and scales that are not
+    above zero.
     """
 
     x_centre: np.ndarray
     x_scale: np.ndarray
-    y_centre: float = 0.0
-    y_scale: float = 1.0
+    y_centre: Any = 0.0
+    y_scale: Any = 1.0
 
     def __post_init__(self) -> None:
         for name in ("x_centre", "x_scale"):
@@ -86,10 +87,10 @@ class Scaling:
             return cls.none(data.x.shape[1])
         measure = {"standard": _standard, "robust": _robust}[kind]
         raw = data.raw
-        columns = [measure(column) for column in (*raw.x.T, raw.y)]
-        *centres, y_centre = (centre for centre, _ in columns)
-        *scales, y_scale = (scale for _, scale in columns)
-        return cls(np.array(centres), np.array(scales), y_centre, y_scale)
+        centres, scales = np.array([measure(column) for column in raw.x.T]).T
+        if raw.y.ndim == 1:
+            return cls(centres, scales, *measure(raw.y))
+        return cls(centres, scales, *np.array([measure(column) for column in raw.y.T]).T)
 
     @property
     def of_inputs(self) -> Scaling:
@@ -130,7 +131,7 @@ class Scaling:
     def log_density_to_file(self, log_density: Any) -> Any:
         """The log density of one y on the network's scale -> that of the same y in units of the
         file: minus log y_scale, once for each point."""
-        return log_density - np.log(self.y_scale)
+        return log_density - np.log(self.y_scale).sum()
 
     def to_tree(self) -> dict[str, Any]:
         """A plain dict of arrays and numbers."""
@@ -139,8 +140,9 @@ class Scaling:
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> Scaling:
         """What :meth:`to_tree` gave."""
-        centre, scale = (np.asarray(tree[name]) for name in ("x_centre", "x_scale"))
-        return cls(centre, scale, float(tree["y_centre"]), float(tree["y_scale"]))
+        parts = {name: np.asarray(tree[name], dtype=float) for name in tree}
+        y = (v if v.ndim else float(v) for v in (parts["y_centre"], parts["y_scale"]))
+        return cls(parts["x_centre"], parts["x_scale"], *y)
 
 
 UNSCALED = Scaling.none(0)  # stands for the identity before the number of inputs is known

@@ -139,12 +139,15 @@ class Experiment(Section):
         self,
         file: str,
         x: Sequence[str],
-        y: str,
+        y: str | Sequence[str],
         yerr: str | None = None,
         drop_missing: bool = False,
     ) -> Self:
         """The experiment on columns of a file of one's own instead of its data."""
-        data = DataSettings(file=file, x=tuple(x), y=y, yerr=yerr, drop_missing=drop_missing)
+        target = y if isinstance(y, str) else tuple(y)
+        data = DataSettings(
+            file=file, x=tuple(x), y=target, yerr=yerr, drop_missing=drop_missing
+        )  # fmt: skip
         return replace(self, data=data)
 
     def build(self, part: Dataset | None = None, device: str = "cpu") -> Posterior:
@@ -164,12 +167,16 @@ class Experiment(Section):
         assert prior.std is not None
         if likelihood.kind == "categorical" and likelihood.classes is None:
             likelihood = replace(likelihood, classes=max(2, int(self.data.make().y.max()) + 1))
-        noise = likelihood_from_tree({"likelihood": likelihood.kind, **likelihood.table()})
+        more = {"targets": self.data.several} if likelihood.kind == "gaussians" else {}
+        table = {"likelihood": likelihood.kind, **likelihood.table(), **more}
+        noise = likelihood_from_tree(table)
         outputs = noise.outputs if isinstance(noise, Pointwise) else 1
         net = MLP(part.inputs, **self.network.table(), outputs=outputs)
-        if likelihood.sigma == "infer" and (part.y == part.y[0]).all():
+        inferred = likelihood.sigma == "infer" or likelihood.kind == "gaussians"
+        constant = [y for _, y in part.raw.targets if inferred and (y == y[0]).all()]
+        if constant:
             raise RequestError(
-                f"likelihood.sigma: found 'infer', and y is {part.raw.y[0]:.6g} at all {part.n} "
+                f"likelihood.sigma: found 'infer', and y is {constant[0][0]:.6g} at all {part.n} "
                 "points, so that a constant network meets them and the noise runs to zero; give it "
                 "(likelihood.sigma = 0.1), or other data"
             )

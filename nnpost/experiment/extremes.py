@@ -21,7 +21,7 @@ APART = 1e12  # times the noise that a target may be, and the data that a prior 
 
 def refuse_sizes(data: Dataset) -> None:
     """Refuse columns whose squares are no numbers. Raises RequestError."""
-    columns = [*zip(data.x_names, data.x.T, strict=True), (data.y_name, data.y)]
+    columns = [*zip(data.x_names, data.x.T, strict=True), *data.targets]
     columns += [] if data.yerr is None else [(data.yerr_name, data.yerr)]
     for name, values in columns:
         size = float(np.abs(values).max())

@@ -84,7 +84,7 @@ def figure_makers(
         makers["profile"] = partial(figures.profile, card)
         if post.components == 1:  # bands of several numbers a point have no one axis
             makers["approximations"] = partial(figures.approximations, card, comparison, post.data)
-    if held_out is not None:
+    if held_out is not None and not post.data.y_names:
         makers["pit"] = partial(figures.pit, held_out)
     if fits is not None:
         makers["losses"] = partial(figures.losses, fits, post)

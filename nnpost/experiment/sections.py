@@ -56,7 +56,9 @@ class DataSettings(Section):
     x: tuple[str, ...] | None = setting(
         None, TEXTS, "the columns of the inputs, by name or by number from 1"
     )
-    y: str | None = setting(None, TEXT, "the column of the target")
+    y: str | tuple[str, ...] | None = setting(
+        None, either(TEXT, TEXTS), "the column of the target, or of several"
+    )
     yerr: str | None = setting(None, TEXT, "the column of the target's standard deviations")
     drop_missing: bool = setting(False, TRUTH, "leave rows out in which a cell is missing")
     scale: str | None = setting(
@@ -80,8 +82,15 @@ class DataSettings(Section):
         "the experiment, or another file with the same columns",
     )
 
+    @property
+    def several(self) -> int:
+        """How many targets there are, where there are several; else 0."""
+        return 0 if self.y is None or isinstance(self.y, str) else len(self.y)
+
     def __post_init__(self) -> None:
         super().__post_init__()
+        if isinstance(self.y, tuple) and len(self.y) == 1:
+            object.__setattr__(self, "y", self.y[0])
         if self.file is None:
             if isinstance(self.test, str):
                 self.refuse(
@@ -225,11 +234,26 @@ class LikelihoodSettings(Section):
 
     def resolved(self, data: DataSettings) -> LikelihoodSettings:
         """The same with nothing left open."""
+        if data.several:
+            return self._of_several(data)
+        if self.kind == "gaussians":
+            self.refuse("kind", 'found "gaussians" for one target; use "gaussian"')
         kind = self.kind or ("mse" if self.sigma is None and data.file is None else "gaussian")
         nu = "infer" if kind == "student" and self.nu is None else self.nu
         if kind not in NOISY or self.sigma is not None:
             return replace(self, kind=kind, nu=nu)
         return replace(self, kind=kind, nu=nu, sigma="infer" if data.yerr is None else 1.0)
+
+    def _of_several(self, data: DataSettings) -> LikelihoodSettings:
+        """That of several targets, each with a noise of its own."""
+        if self.kind not in (None, "gaussian", "gaussians") or self.sigma not in (None, "infer"):
+            found = f"kind = {self.kind!r}, sigma = {self.sigma!r}"
+            self.refuse(
+                "kind",
+                f'found {found} for {data.several} targets, expected "gaussian" and noise that is '
+                "inferred; leave both out, or fit the targets one by one",
+            )
+        return replace(self, kind="gaussians", sigma=None)
 
 
 @dataclass(frozen=True)

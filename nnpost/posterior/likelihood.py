@@ -23,6 +23,7 @@ from .own_likelihood import OwnLikelihood, the_one_handed_in
 from .pointwise import (
     Bernoulli,
     Categorical,
+    GaussianTargets,
     Heteroscedastic,
     Pointwise,
     Poisson,
@@ -144,6 +145,7 @@ LIKELIHOODS: dict[str, Any] = {
     "bernoulli": Bernoulli,
     "categorical": Categorical,
     "poisson": Poisson,
+    "gaussians": GaussianTargets,
     "own": OwnLikelihood,
 }
 

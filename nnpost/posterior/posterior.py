@@ -134,6 +134,12 @@ class Posterior:
                 f"the network has outputs = {found}, and the likelihood ({self.words}) needs "
                 f"{expected}: give nnpost.MLP(…, outputs={expected})"
             )
+        targets = len(self.data.targets)
+        if targets > 1 and targets != getattr(likelihood, "targets", 1):
+            raise RequestError(
+                f"the data '{self.data.name}' have {targets} targets ({self.data.y_name}), and the "
+                f"likelihood ({self.words}) is of one: give nnpost.GaussianTargets({targets})"
+            )
 
     def _prior_scales(self) -> np.ndarray:
         noise = any(extra.std is None for extra in self.extras)
@@ -392,17 +398,21 @@ class Posterior:
 
     @property
     def observed(self) -> np.ndarray:
-        """What the data say of each component, in units of the file: y itself, (n, 1), or a 1 for
-        the class that was seen and 0 for the others, (n, C)."""
+        """What the data say of each component, in units of the file, (n, C): y itself, or a 1 for
+        the class that was seen and 0 for the others."""
         y = self.data.raw.y
+        if y.ndim == 2:
+            return y
         return y[:, None] if self.components == 1 else np.eye(self.components)[y.astype(int)]
 
     @property
     def component_names(self) -> tuple[str, ...]:
-        """What :meth:`expected` says, C names: that of y, or P(y = k) of every class."""
+        """What :meth:`expected` says, C names: those of the targets, or P(y = k) of each class."""
         name = self.data.y_name
         if self.components == 1:
             return (name,)
+        if self.data.y_names:
+            return self.data.y_names
         return tuple(f"P({name} = {k})" for k in range(self.components))
 
     def curves(self, theta: Any, x: Any = None) -> Any:

@@ -10,6 +10,7 @@ __all__ = ["CLASSES", "LIKELIHOOD_KINDS", "NOISE", "PRIOR_KINDS", "SCALE", "SHAR
 
 LIKELIHOOD_KINDS = (
     "mse", "gaussian", "student", "heteroscedastic", "bernoulli", "categorical", "poisson",
+    "gaussians",
 )  # fmt: skip
 PRIOR_KINDS = ("gaussian", "student", "laplace")
 

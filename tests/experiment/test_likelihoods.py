@@ -1,6 +1,7 @@
 """A run on labels, classes and counts: all stages, what info says of them, and the figures."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from nnpost.common.errors import RequestError
 from nnpost.comparison.result import Comparison
 from nnpost.experiment.experiment import Experiment
 from nnpost.storage.results import read_stage
+
+TARGETS = Path(__file__).parents[1] / "cases" / "two_targets.csv"
 
 
 @pytest.fixture
@@ -76,6 +79,25 @@ def test_all_stages(table, tmp_path, capsys, kind, y, loss, more):
         assert rows == [f"P(kind = {k})" for k in range(3)]
     assert main(["info", str(out)]) == 0
     assert f"{loss} {found['map']['loss']:.4g}" in capsys.readouterr().out
+
+
+def test_all_stages_of_two_targets(tmp_path, capsys):
+    out, quick = tmp_path / "run.h5", [word for one in QUICK for word in ("--set", one)]
+    sets = ["data.test=0.2", "network.hidden=[1]", "network.activation=tanh"]
+    more = ["--no-figures", *(word for one in sets for word in ("--set", one))]
+    data = ["--data", str(TARGETS), "--x", "x", "--y", "u,v"]
+    assert main(["run", *data, *quick, *more, "--out", str(out), "--quiet"]) in (0, 1)
+    capsys.readouterr()
+    assert main(["info", str(out), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["parameters"] == 2 + 2 + 2 + 2 == len(found["labels"])
+    run, comparison = load(out), read_stage(out, Comparison)
+    assert np.shape(found["predictions"]["mean"]) == (len(found["predictions"]["x"]), 2)
+    figure = figures.fits_by_component(run.post, comparison, run)
+    assert [ax.get_ylabel() for ax in figure.axes if ax.get_ylabel()] == ["$u$", "$v$"]
+    again = ["--set", "sample.nsteps=80", "--out", str(out), "--quiet", "--resume"]
+    assert main(["run", *data, *quick, *more, *again]) in (0, 1)
+    assert len(load(out).chain) == 80
 
 
 @pytest.mark.parametrize(
