@@ -15,9 +15,11 @@ from ..diagnostics.fit import (
     descending,
     gaussian,
     given_noise,
+    inferred_noise,
     reach,
     uneven,
 )
+from ..diagnostics.reasons import vanishing_noise
 from ..numerics.monte_carlo import spread_out
 from ..posterior.likelihood import MSE
 from ..posterior.pointwise import StudentT
@@ -67,7 +69,11 @@ def _of_residuals(run: Run, criteria: FitCriteria) -> Iterator[Check]:
         yield constant(networks, alone, raw.misfit)
     if post.gaussian and not isinstance(post.likelihood, MSE):
         yield from gaussian(residuals, criteria)
-        if not post.infers_noise:
+        if post.infers_noise:
+            none = vanishing_noise(post, float(some[:, -1].mean()))
+            sigma = float(np.exp(some[:, -1]).mean()) * np.sqrt(post.data.misfit_unit)
+            yield inferred_noise(float(sigma), none)
+        else:
             square = float((residuals**2).sum() / post.data.misfit_unit * float(post.precision()))
             yield given_noise(square, raw.n, post.ndim, raw.yerr is not None, criteria)
     if (post.gaussian and not isinstance(post.likelihood, MSE)) or isinstance(

@@ -9,6 +9,7 @@ those of the posterior mean, over yerr where the data bring errors.
 - Noise that depends on x: Spearman's rank correlation of their size with each input, with the
   distance from the middle of each input, and with the prediction, with Bonferroni's correction.
 - Noise that is given and is not that of the data: Σ r²/σ² against χ².
+- Noise that is inferred and runs to zero, because the data have none.
 - SGD still going down when it stopped: its loss over the last fifth of the epochs.
 - Data outside of what the prior reaches: posterior/prior_check.py.
 """
@@ -32,6 +33,7 @@ __all__ = [
     "descending",
     "gaussian",
     "given_noise",
+    "inferred_noise",
     "reach",
     "uneven",
 ]
@@ -243,6 +245,13 @@ def given_noise(
         "(--set likelihood.sigma=infer), or look for what the network cannot follow",
         p,
     )
+
+
+def inferred_noise(sigma: float, none: str | None) -> Check:
+    """Whether there is any: ``none`` says so where the mean of ``sigma`` is next to nothing."""
+    if none is not None:
+        return Check("inferred noise", True, none)
+    return Check("inferred noise", False, f"sigma {sigma:.3g} on average")
 
 
 def descending(

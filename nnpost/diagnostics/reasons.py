@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .criteria import Criteria
+from .criteria import STANDARD, Criteria
 
 if TYPE_CHECKING:
     from ..posterior.posterior import Posterior
@@ -29,6 +29,7 @@ __all__ = [
     "too_few_ensembles",
     "too_short",
     "unusable",
+    "vanishing_noise",
 ]
 
 
@@ -130,14 +131,9 @@ def causes(post: Posterior, chain: NDArray[np.float64], criteria: Criteria) -> I
     if not post.net.hidden or not post.exact_layer:
         return
     log_sigma = float(chain[..., -1].mean()) if post.infers_noise else None
-    if log_sigma is not None and log_sigma < math.log(criteria.no_noise * post.data.y.std()):
-        sigma = math.exp(log_sigma) * math.sqrt(post.data.misfit_unit)
-        spread = post.data.raw.y.std()
-        yield (
-            f"sigma runs to zero (it is {sigma:.2g}, and y spreads over {spread:.3g}): the data "
-            f"have no noise beside this network, so give it one "
-            f"(--set likelihood.sigma={0.01 * spread:.2g})"
-        )
+    none = None if log_sigma is None else vanishing_noise(post, log_sigma, criteria)
+    if none is not None:
+        yield none
         return
     gain = gain_of_a_perfect_fit(post, log_sigma)
     if gain > criteria.sharp:
@@ -146,6 +142,21 @@ def causes(post: Posterior, chain: NDArray[np.float64], criteria: Criteria) -> I
             "narrow basins that a chain hardly leaves: more particles find more of them "
             "(--set temper.particles=8000)"
         )
+
+
+def vanishing_noise(post: Posterior, log_sigma: float, criteria: Criteria = STANDARD) -> str | None:
+    """What is to be said where noise that is inferred, a factor of yerr where the data bring
+    errors, is none beside the spread of y; None where it is some."""
+    raw = post.data.raw
+    unit = math.sqrt(post.data.misfit_unit) if raw.yerr is None else float(np.median(raw.yerr))
+    sigma, spread = math.exp(log_sigma) * unit, float(raw.y.std())
+    if not sigma < criteria.no_noise * spread:
+        return None
+    given = 0.01 * spread / (1.0 if raw.yerr is None else unit)
+    return (
+        f"sigma runs to zero (it is {sigma:.2g}, and y spreads over {spread:.3g}): the data have "
+        f"no noise beside this network, so give it one (--set likelihood.sigma={given:.2g})"
+    )
 
 
 def slow_moves(tau: float | None, gradients: bool | None, criteria: Criteria) -> Iterator[str]:
