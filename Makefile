@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not long' -n auto --maxprocesses=8 --dist loadscope
 
 .DEFAULT_GOAL := help
-.PHONY: help setup parabola test lint analyses docs docs-settings accessibility bench others growth gpu exactness calibration nested adversary faults fuzz sine clean
+.PHONY: help setup parabola test lint analyses docs docs-settings accessibility bench others growth gpu exactness calibration nested adversary faults fuzz memory sine clean
 
 help:           ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -84,6 +84,9 @@ faults: $(STAMP) ## kill, cut, fill, damage: what a run file survives, counted (
 fuzz: $(STAMP)   ## settings and files of data that nobody would write, 106,000 of them (ten minutes)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[fuzz]' -c constraints.txt
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/fuzz.py
+
+memory: $(STAMP) ## memory while a chain of 100,000 steps is sampled (a minute)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/memory.py
 
 sine: $(STAMP)   ## the sharp sine for five seeds: log Z, bands, seconds (half an hour)
 	$(BIN)/python benchmarks/sine.py

@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tokenize import TokenError
 
 import h5py
 import numpy as np
@@ -25,10 +26,11 @@ from .text import read_text
 __all__ = ["read_columns"]
 
 # What libraries raise for bytes that are damaged or of a kind that they do not know: RuntimeError
-# for a member of an archive that is encrypted, or packed in another way.
+# for a member of an archive that is encrypted or packed in another way, SyntaxError and TokenError
+# for the head of an array.
 UNREADABLE = (
-    OSError, EOFError, ValueError, RuntimeError, csv.Error, struct.error, zipfile.BadZipFile,
-    zlib.error,
+    OSError, EOFError, ValueError, RuntimeError, SyntaxError, csv.Error, struct.error, TokenError,
+    zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 PACKED = ".gz"  # may follow the ending of a text
 

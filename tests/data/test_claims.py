@@ -59,6 +59,23 @@ def test_numbers_that_are_not_there_are_refused(tmp_path):
         np.testing.assert_array_equal(read_columns(path, ["y"]).values["y"], GOOD)
 
 
+@pytest.mark.parametrize(
+    "head", [b"{'descr': '<f8',", b"((((", b"{'shape': 1" + b"(" * 80, b"\xff"]
+)
+def test_a_head_that_is_no_head_is_refused(tmp_path, head):
+    content = b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head + GOOD.tobytes()
+    assert "cannot be read as a .npz file" in refused(npz(tmp_path / "a.npz", x=content))
+
+
+def test_an_encrypted_member_is_refused(tmp_path):
+    path = npz(tmp_path / "a.npz", x=GOOD)
+    content = bytearray(path.read_bytes())
+    content[content.rindex(b"PK\x01\x02") + 8] |= 1  # the flag of the directory, and of the member
+    content[6] |= 1
+    path.write_bytes(content)
+    assert "encrypted" in refused(path)
+
+
 def test_an_array_that_unpacks_without_end_is_refused(tmp_path):
     path = tmp_path / "bomb.npz"
     with (
