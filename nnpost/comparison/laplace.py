@@ -79,7 +79,7 @@ def laplace(post: Posterior, theta: np.ndarray) -> Laplace:
     precision = _precision(post, as_tensor(theta[None], post.device))
     # In units of the prior's scales none of Gauss–Newton's is below 1; what is, is rounding.
     values, vectors = np.linalg.eigh(precision * post.scales * post.scales[:, None])
-    values = np.where(values > (1.0 if post.exact_layer else UPWARDS), values, 1.0)
+    values = np.where(values > (1.0 if post.least_squares else UPWARDS), values, 1.0)
     root = (vectors / np.sqrt(values)).T * post.scales
     log_volume = np.log(post.scales).sum() - 0.5 * np.log(values).sum()
     size = 0.5 * post.ndim * math.log(2 * math.pi)
@@ -90,7 +90,7 @@ def laplace(post: Posterior, theta: np.ndarray) -> Laplace:
 def _precision(post: Posterior, at: Tensor) -> np.ndarray:
     """C⁻¹ at (1, P): (P, P)."""
     objective = Objective(post, "posterior")
-    if not post.exact_layer:
+    if not post.least_squares:
         second: np.ndarray = objective.derivatives(at)[1][0].numpy(force=True)
         return -0.5 * (second + second.T)
     slope = jacobian(post.net, at, post.points.x)[0] * objective.root_precision(at)

@@ -274,14 +274,15 @@ class PriorSettings(Section):
         "gaussian",
         one_of(*PRIOR_KINDS),
         "Gaussian; or weights with heavier tails, by Student's t or Laplace, and Gaussian biases: "
-        "the output layer can then not be integrated out, and all parameters are sampled",
+        'the output layer can then not be integrated out, but for shared = "input"',
     )
     nu: float | None = setting(None, SCALE, "degrees of freedom of Student's t; left out, 4")
     shared: str | None = setting(
         None,
         SHARED,
         "which weights share one inferred scale of Student's t: each has its own (none), all of a "
-        "kind, or all that leave one input (automatic relevance determination); left out, none",
+        "kind, or those of the first layer that leave one input, all others being Gaussian "
+        "(automatic relevance determination); left out, none",
     )
 
     def __post_init__(self) -> None:

@@ -96,8 +96,7 @@ class FoldedPosterior(Domain):
 
     def draw_prior(self, size: int, rng: np.random.RandomState) -> np.ndarray:
         """Draws of the prior, folded: (size, H)."""
-        scales = self.layer.post.scales[self.layer.hidden_index]
-        return self.fold(scales * rng.standard_normal((size, self.ndim)))
+        return self.fold(self.layer.hidden_prior.draw(size, rng))
 
     def log_prior(self, h: np.ndarray) -> np.ndarray:
         """Its log density in D: (B, H) -> (B,)."""

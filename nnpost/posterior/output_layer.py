@@ -25,7 +25,7 @@ from .density import Drawn
 from .kernels.results import OutputGaussian
 from .points import WeightedPoints
 from .posterior import Noise, Posterior
-from .prior_density import Normals
+from .prior_density import Normals, restricted
 
 __all__ = ["OutputLayer"]
 
@@ -51,7 +51,7 @@ class OutputLayer:
         self.ndim = len(self.hidden_index)
         self.points, self.engine = WeightedPoints.of(post.points), post.engine
         self.prior = Normals.of(post.scales[self.output_index])  # of o
-        self.hidden_prior = Normals.of(post.scales[self.hidden_index])  # of h
+        self.hidden_prior = restricted(post.prior_density, self.hidden_index)  # of h
         self.precisions = post.scales[self.output_index] ** -2.0  # (K,)  D, those of the prior of o
 
     def on_quadrature(self) -> OutputLayer:

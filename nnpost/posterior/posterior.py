@@ -42,7 +42,7 @@ from .points import Points, WeightedPoints
 from .pointwise import Extra, Pointwise
 from .pointwise_sums import PointwiseData, PointwiseSums
 from .prior import GaussianPrior, Prior, ShapedPrior, StudentTPrior, prior_from_tree, prior_to_tree
-from .prior_density import Normals, PriorDensity, draw_scales
+from .prior_density import Normals, PriorDensity, draw_scales, gaussian_at
 
 __all__ = ["Noise", "Posterior"]
 
@@ -237,10 +237,17 @@ class Posterior:
 
     @property
     def exact_layer(self) -> bool:
-        """Whether the output layer can be integrated out: likelihood and prior are Gaussian, and
-        the network has one that is known."""
-        known = self.net.linear_output and isinstance(self.prior_density, Normals)
+        """Whether the output layer can be integrated out: the likelihood is Gaussian, and the
+        network has one that is known and whose prior is Gaussian."""
+        layer = np.arange(self.net.n_hidden, self.net.ndim)
+        known = self.net.linear_output and gaussian_at(self.prior_density, layer)
         return self.gaussian and known
+
+    @property
+    def least_squares(self) -> bool:
+        """Whether, given the noise, the log posterior is a sum of squares: all priors are Gaussian,
+        too."""
+        return self.exact_layer and isinstance(self.prior_density, Normals)
 
     @property
     def exact_layer_needs(self) -> str:
@@ -248,7 +255,7 @@ class Posterior:
         if not self.gaussian:
             return f"a Gaussian likelihood, and this is {self.words}"
         if self.net.linear_output:
-            return f"a Gaussian prior, and this is {type(self.prior).__name__}"
+            return f"a Gaussian prior of the output layer, and this is {type(self.prior).__name__}"
         return f"a network whose layers are known, and this is {self.net.words}"
 
     @property

@@ -100,9 +100,10 @@ class StudentTPrior(GaussianPrior):
 
     A weight is N(0, λ·std²) with 1/λ ~ Gamma(ν/2, ν/2), ν = ``nu``. With ``shared="none"`` every
     weight has a λ of its own, which makes its prior a t distribution of scale ``std``. With "kind"
-    all weights of a kind have one in common, with "input" all that leave one input for the first
-    layer, and those of every other kind: scales that are inferred. They are integrated out, in log
-    Z, too, and :meth:`~nnpost.posterior.posterior.Posterior.draw_scales` draws them.
+    all weights of a kind have one in common: scales that are inferred. With "input" all weights of
+    the first layer that leave one input have, and all others are Gaussian, so that the output layer
+    of a network with hidden layers can still be integrated out. The scales are integrated out, in
+    log Z, too, and :meth:`~nnpost.posterior.posterior.Posterior.draw_scales` draws them.
     """
 
     nu: float = 4.0
@@ -114,27 +115,32 @@ class StudentTPrior(GaussianPrior):
         checked("prior shared", self.shared, SHARED)
 
     def density(self, kinds: tuple[str, ...], scales: np.ndarray, inputs: int) -> PriorDensity:
-        places = weights_among(kinds)
-        names = self.groups(kinds, inputs)
+        places, names = self._shared(kinds), self.groups(kinds, inputs)
         order = list(dict.fromkeys(names))
         groups = np.array([order.index(name) for name in names], dtype=int)
         return _with_normals(places, StudentGroups(scales[places], groups, self.nu), scales)
 
     def groups(self, kinds: tuple[str, ...], inputs: int) -> list[str]:
-        """What the λ of each weight is called, those of one group alike."""
+        """What the λ of each weight that has one is called, those of one group alike."""
+        names, seen = [], dict.fromkeys(kinds, 0)
+        for place in self._shared(kinds):
+            kind, k = kinds[place], seen[kinds[place]]
+            seen[kind] += 1
+            number = {"none": f" {k + 1}", "kind": "", "input": f" {k % inputs + 1}"}
+            names.append(f"{kind}{number[self.shared]}")
+        return names
+
+    def _shared(self, kinds: tuple[str, ...]) -> np.ndarray:
+        """The places of the weights that have a λ."""
+        if self.shared != "input":
+            return weights_among(kinds)
         first = "input_weights" if "input_weights" in kinds else "output_weights"
-        if self.shared == "input" and first not in kinds:
+        if first not in kinds:
             raise RequestError(
                 'prior shared: found "input", and nothing is known of what the weights of this '
                 'network are fed; use "kind", for a scale for each of its tensors'
             )
-        names, seen = [], dict.fromkeys(kinds, 0)
-        for place in weights_among(kinds):
-            kind, k = kinds[place], seen[kinds[place]]
-            seen[kind] += 1
-            number = {"none": k + 1, "kind": 0, "input": (k % inputs + 1) * (kind == first)}
-            names.append(f"{kind} {number[self.shared]}".removesuffix(" 0"))
-        return names
+        return np.flatnonzero([kind == first for kind in kinds])
 
     def to_tree(self) -> dict[str, Any]:
         return super().to_tree() | {"nu_of_prior": float(self.nu), "shared": self.shared}

@@ -29,7 +29,16 @@ from torch import Tensor
 
 from .likelihood import LOG_2PI
 
-__all__ = ["Laplaces", "Normals", "PriorDensity", "StudentGroups", "Together", "draw_scales"]
+__all__ = [
+    "Laplaces",
+    "Normals",
+    "PriorDensity",
+    "StudentGroups",
+    "Together",
+    "draw_scales",
+    "gaussian_at",
+    "restricted",
+]
 
 Values = TypeVar("Values", np.ndarray, Tensor)
 
@@ -174,6 +183,30 @@ class Together:
         for places, density in self.parts:
             out[:, places] = density.draw(size, rng)
         return out
+
+
+def gaussian_at(density: PriorDensity, places: np.ndarray) -> bool:
+    """Whether the parameters at these places are independent Gaussians, whatever the others are."""
+    if isinstance(density, Together):
+        parts = [(np.isin(places, own), part) for own, part in density.parts]
+        return all(isinstance(part, Normals) for inside, part in parts if inside.any())
+    return isinstance(density, Normals)
+
+
+def restricted(density: PriorDensity, places: np.ndarray) -> PriorDensity:
+    """That of the parameters at rising ``places`` alone, where all others are Gaussian."""
+    if isinstance(density, Normals):
+        return Normals.of(density.scales[places])
+    assert isinstance(density, Together)
+    parts: list[tuple[np.ndarray, PriorDensity]] = []
+    for own, part in density.parts:
+        kept = np.isin(own, places)
+        if isinstance(part, Normals):
+            part = Normals.of(part.scales[kept])
+        else:
+            assert kept.all()
+        parts.append((np.searchsorted(places, own[kept]), part))
+    return Together(parts)
 
 
 def draw_scales(density: PriorDensity, t: np.ndarray, rng: Any) -> np.ndarray:

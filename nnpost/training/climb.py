@@ -21,7 +21,7 @@ def climb(objective: Objective, theta: Tensor, polish: Polish) -> Tensor:
     """The top that Levenberg and Marquardt's method, or BFGS, reaches from each start,
     (B, P) -> (B, P)."""
     post = objective.post
-    if not post.exact_layer:
+    if not post.least_squares:
         tops, _ = bfgs(objective.value_and_grad, theta.numpy(force=True), polish.steps, polish.gain)
         return as_tensor(tops, post.device)
     if without_kernels(post.net, post.device):

@@ -10,14 +10,16 @@ from scipy import integrate, stats
 import nnpost
 from nnpost.common.errors import RequestError
 from nnpost.network.symmetry import copies
+from nnpost.posterior.output_layer import OutputLayer
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import ShapedPrior
 from nnpost.posterior.spaces import folded_space, space_of
+from nnpost.posterior.whole import Whole
 
 STDS = {"input_weights": 2.0, "biases": 3.0, "output_weights": 1.5, "output_bias": 0.7}
 NET = nnpost.MLP(2, (3,), "tanh")
 INPUT = np.array([0, 1] * 3)  # the input that each of the first weights leaves
-KINDS = {"none": [*range(9)], "kind": [0] * 6 + [1] * 3, "input": [*INPUT, 2, 2, 2]}
+KINDS = {"none": [*range(9)], "kind": [0] * 6 + [1] * 3, "input": [*INPUT]}
 WEIGHTS, BIASES = np.r_[0:6, 9:12], np.r_[6:9, 12]
 
 
@@ -42,9 +44,11 @@ def vectors(size=5, ndim=NET.ndim):
 def test_student_groups_are_scipys_multivariate_t(shared):
     post, theta = make(student(shared)), vectors()
     groups, scales = np.array(KINDS[shared]), post.scales
-    expected = stats.norm.logpdf(theta[:, BIASES], 0, scales[BIASES]).sum(axis=1)
+    weights = WEIGHTS[: len(groups)]
+    plain = np.delete(np.arange(NET.ndim), weights)
+    expected = stats.norm.logpdf(theta[:, plain], 0, scales[plain]).sum(axis=1)
     for g in np.unique(groups):
-        places = WEIGHTS[groups == g]
+        places = weights[groups == g]
         shape = np.diag(scales[places] ** 2)
         expected += stats.multivariate_t(shape=shape, df=3.0).logpdf(theta[:, places])
     np.testing.assert_allclose(post.log_prior(theta), expected, rtol=1e-12)
@@ -86,7 +90,7 @@ def test_the_density_summed_over_copies_is_the_sum_written_out(prior, activation
     flips of sigmoid units apart; and its gradient by differences."""
     prior = replace(prior, std={**STDS, "hidden_weights": 1.1} if len(hidden) > 1 else STDS)
     post = make(prior, net=nnpost.MLP(2, hidden, activation))
-    folded, theta = folded_space(space_of(post)), vectors(3, post.ndim) / 2
+    folded, theta = folded_space(Whole(post)), vectors(3, post.ndim) / 2
     every = copies(post.net, theta)
     first = post.net.sizes[0] * hidden[0] + hidden[0] if len(hidden) > 1 else 0
     every = every[(every[..., :first] == theta[:, :first]).all(axis=(1, 2))]
@@ -134,7 +138,7 @@ def test_draws_have_the_density(prior):
     square = (t / post.scales) ** 2
     truth = np.ones(NET.ndim)
     if "nu" in str(prior):
-        truth[WEIGHTS] = 8 / 6
+        truth[:6] = 8 / 6
         product = square[:, 0] * square[:, 2]  # of one input: E λ² = ν²/((ν−2)(ν−4))
         assert abs(product.mean() - 64 / 24) < 4.5 * product.std() / 200
     assert (abs(square.mean(0) - truth) < 4.5 * square.std(0) / 200).all()
@@ -143,10 +147,10 @@ def test_draws_have_the_density(prior):
 def test_scales_are_drawn_by_their_conditional():
     """Of draws (λ, w), w by its own and λ given w again: the squares 1/λ have their Gamma prior."""
     post, rng = make(student("input")), np.random.RandomState(3)
-    assert post.scale_names == ["input_weights 1", "input_weights 2", "output_weights"]
+    assert post.scale_names == ["input_weights 1", "input_weights 2"]
     t = post.prior_density.draw(20_000, rng)
     scales = post.draw_scales(t, np.random.default_rng(4))
-    assert scales.shape == (20_000, 3)
+    assert scales.shape == (20_000, 2)
     for column in scales.T:
         assert stats.kstest(column**-2.0, stats.gamma(1.5, scale=1 / 1.5).cdf).pvalue > 1e-4
     one = np.tile(t[:1], (20_000, 1))
@@ -163,9 +167,34 @@ def test_they_come_back_from_their_trees(prior):
     post = make(prior)
     again = Posterior.from_tree(post.to_tree(), post.data)
     assert again.prior == prior
-    assert not post.exact_layer
     assert isinstance(prior, ShapedPrior)
-    assert "a Gaussian prior, and this is" in post.exact_layer_needs
+    assert post.exact_layer == (getattr(prior, "shared", "") == "input")
+    assert not post.least_squares
+    assert "a Gaussian prior of the output layer, and this is" in post.exact_layer_needs
+
+
+def test_with_scales_of_inputs_the_output_layer_is_integrated_out():
+    """p(y, h) p(o | h, y) = p(y, h, o): log_prob of the space plus the Gaussian of o is the log
+    posterior; its gradient by differences; and the map climbs to a top of the posterior."""
+    post = make(student("input"), nnpost.Gaussian("infer"))
+    layer, rng = space_of(post), np.random.RandomState(0)
+    assert isinstance(layer, OutputLayer)
+    h = rng.standard_normal((4, layer.ndim))
+    drawn, found = layer.draw(h, rng), layer.collapsed(h, post.noise(h))
+    np.testing.assert_allclose(drawn.log_prob, post.log_prob(drawn.theta), rtol=1e-12)
+    gap = drawn.theta[:, layer.output_index] - found.mean
+    root = np.linalg.det(found.cholesky)
+    white = (gap[:, None] @ found.cholesky)[:, 0]
+    conditional = -0.5 * (white**2).sum(1) + np.log(root) - 0.5 * gap.shape[1] * np.log(2 * np.pi)
+    np.testing.assert_allclose(layer.log_prob(h) + conditional, drawn.log_prob, rtol=1e-10)
+    _, grad = layer.log_prob_and_grad(h)
+    step = 1e-6 * np.eye(layer.ndim)
+    for row, g in zip(h, grad, strict=True):
+        difference = (layer.log_prob(row + step) - layer.log_prob(row - step)) / 2e-6
+        np.testing.assert_allclose(g, difference, rtol=1e-4, atol=1e-3)
+    top = nnpost.train(post, restarts=8, epochs=100, lr=0.03).map
+    assert top.gradient_norm < 1e-4
+    assert top.converged
 
 
 def test_inputs_of_a_linear_network_have_scales_and_those_of_a_module_none():
