@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "prediction": "common numerics posterior training",
     "sampling": "common data network numerics storage posterior training moves diagnostics "
     "tempering prediction",
+    "sklearn": "common data network posterior training tempering sampling",
     "model_selection": "common data posterior training diagnostics tempering",
     "comparison": "common data network numerics posterior training diagnostics prediction sampling",
     "figures": "common data network posterior training tempering sampling model_selection "
