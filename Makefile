@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not long' -n auto --maxprocesses=8 --dist loadscope
 
 .DEFAULT_GOAL := help
-.PHONY: help setup parabola test lint analyses docs docs-settings accessibility bench others growth gpu exactness calibration nested adversary faults fuzz memory sine clean
+.PHONY: help setup parabola test lint analyses docs wheel docs-settings accessibility bench others growth gpu exactness calibration nested adversary faults fuzz memory sine clean
 
 help:           ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -47,6 +47,12 @@ docs: $(STAMP)  ## build the documentation into site/: no network needed, warnin
 	@$(BIN)/python -c 'import mkdocs, mkdocstrings, nbconvert, latex2mathml' 2> /dev/null || \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]' -c constraints.txt
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+wheel: $(STAMP) ## build wheel and sdist into dist/, and try the wheel in a fresh environment
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[wheel]' -c constraints.txt
+	$(BIN)/python -m pytest -q -m 'long or not long' tests/test_wheel.py
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
 
 accessibility: $(STAMP) ## the report in a headless Chromium, checked by axe-core (needs npm and chromium)
 	npm install --no-save --silent --prefix .venv/axe axe-core@4

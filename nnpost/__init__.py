@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from .training.optimum import Optimum as Optimum
     from .training.train import train as train
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {  # where each public name is defined
     "Bernoulli": "posterior.pointwise",
