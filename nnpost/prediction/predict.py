@@ -43,28 +43,34 @@ def predict(
     yerr: Any = None,
     networks: Mapping[str, np.ndarray] | None = None,
     seed: int = 0,
+    component: int | None = None,
 ) -> Prediction:
     """Predict at x (m, d), in the units of the file, from draws theta (S, P) of the posterior.
 
     ``batches`` (S,) are those of the draws, for the errors. With ``noise``, and where the data
     bring errors, ``yerr`` (m,) has those at x. ``networks`` (R, P) by name are predicted, too.
+    ``component`` is which of several numbers is predicted, counted from 0: a target, or the
+    probability of a class, whose noise is whether a new target is of it.
 
     Raises RequestError for levels that are not between 0 and 1, for x or yerr of a shape that does
     not fit or with numbers that are not finite, and for yerr where it has no use or is missing.
     """
-    if post.components > 1:
-        raise RequestError(
-            f"predict: found a likelihood ({post.words}) that says {post.components} numbers of "
-            "every point, expected one; use post.expected(run.samples, x)"
-        )
+    k = _checked_component(post, component)
+
+    def expected(some: np.ndarray) -> np.ndarray:
+        found: np.ndarray = post.expected(some, places)
+        return found if post.components == 1 else found[..., k]
+
     at = _checked_levels(levels)
     places = _checked_inputs(post, x)
     if yerr is not None and not noise:
         raise RequestError("yerr: without noise there is no use for it; leave it out")
-    outputs = post.expected(theta, places)
+    outputs = expected(theta)
     draws = outputs
     if noise:
         draws = post.draw_targets(theta, places, np.random.default_rng(seed), yerr)
+        if post.components > 1:
+            draws = draws[..., k] if post.data.y_names else (draws == k).astype(float)
     mean, mean_error = jackknife(lambda f: f.mean(axis=0), batches, outputs)
     found, errors = _quantiles(draws, batches, at)
     return Prediction(
@@ -75,14 +81,14 @@ def predict(
         quantiles=dict(zip(at, found, strict=True)),
         quantile_errors=dict(zip(at, errors, strict=True)),
         networks={
-            name: post.expected(some, places).mean(axis=0)
+            name: expected(some).mean(axis=0)
             for name, some in (networks or {}).items()
             if len(some)
         },
         draws=draws,
         noise=noise,
         x_names=post.data.x_names,
-        y_name=post.data.y_name,
+        y_name=post.component_names[k],
     )
 
 
@@ -94,6 +100,18 @@ def _quantiles(
     parts = [quantiles_with_errors(batches, draws[:, k : k + PLACES], levels) for k in starts]
     value, error = (np.concatenate(rows, axis=1) for rows in zip(*parts, strict=True))
     return value, error
+
+
+def _checked_component(post: Posterior, component: int | None) -> int:
+    count = post.components
+    right = component in range(count) or (component is None and count == 1)
+    if not right or isinstance(component, bool):
+        names = ", ".join(post.component_names)
+        raise RequestError(
+            f"component: found {component!r}, and {count} number(s) are said of every point "
+            f"({names}): give one of 0 … {count - 1}"
+        )
+    return component or 0
 
 
 def _checked_levels(levels: Sequence[float]) -> tuple[float, ...]:

@@ -18,6 +18,7 @@ from ..common.errors import NoColumn, RequestError, choose
 from ..common.files import asked_for
 from ..common.settings import checked, whole
 from ..data.readers import read_columns
+from ..posterior.posterior import Posterior
 from ..prediction.predict import LEVELS
 from ..prediction.prediction import Prediction, error_words
 from ..sampling.load import load
@@ -81,18 +82,26 @@ def predict_table(
 ) -> Predicted:
     """What a run predicts for every row of a table: mean, sd and quantiles of f(x); sd and
     quantiles of new targets, with noise; and the outputs of SGD, MAP and the ensemble of restarts.
+    Several targets, and the probabilities of classes, follow each other, their names in brackets.
     """
     x, yerr, notes = read_inputs(run, table)
-    noisy = yerr is not None or run.post.data.yerr is None
-    columns, kept, worst = [], [], []
+    noisy = says_noise(run.post) and (yerr is not None or run.post.data.yerr is None)
+    columns: list[dict[str, np.ndarray]] = []
+    kept: list[dict[str, np.ndarray]] = []
+    worst = []
     for start in range(0, len(x), ROWS):
         some = slice(start, start + ROWS)
-        plain = run.predict(x[some], levels, noise=False)
         given = None if yerr is None else yerr[some]
-        noise = run.predict(x[some], levels, yerr=given, seed=start) if noisy else None
-        columns.append(columns_of(plain, noise))
-        kept.append(draws_of(plain, noise, draws))
-        worst.append(plain.worst_errors())
+        columns.append({})
+        kept.append({})
+        for k, which in enumerate(brackets(run.post)):
+            plain = run.predict(x[some], levels, noise=False, component=k)
+            noise = None
+            if noisy:
+                noise = run.predict(x[some], levels, yerr=given, seed=start, component=k)
+            columns[-1] |= {f"{n}{which}": v for n, v in columns_of(plain, noise).items()}
+            kept[-1] |= {f"{n}{which}": v for n, v in draws_of(plain, noise, draws).items()}
+            worst.append(plain.worst_errors())
     errors = error_words({name: max(one[name] for one in worst) for name in worst[0]})
     return Predicted(
         x=x,
@@ -101,6 +110,19 @@ def predict_table(
         draws={name: np.concatenate([part[name] for part in kept], axis=1) for name in kept[0]},
         notes=(*notes, errors, *verdict_words(run)),
     )
+
+
+def says_noise(post: Posterior) -> bool:
+    """Whether new targets say more than the mean: those of classes do not, and there has to be a
+    way to draw them."""
+    return post.draws_targets and (post.components == 1 or bool(post.data.y_names))
+
+
+def brackets(post: Posterior) -> list[str]:
+    """What the names of columns end with, for every number that is said of a point."""
+    if post.components == 1:
+        return [""]
+    return [f"[{name}]" for name in post.data.y_names or range(post.components)]
 
 
 def verdict_words(run: Run) -> Iterator[str]:

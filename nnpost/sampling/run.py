@@ -174,6 +174,7 @@ class Run(TabledPairs):
         yerr: Any = None,
         draws: int = PREDICTING,
         seed: int = 0,
+        component: int | None = None,
     ) -> Prediction:
         """Predict at new inputs x (m, d), in the units of the data's file; (m,) for one input.
 
@@ -184,6 +185,8 @@ class Run(TabledPairs):
                 noise.
             draws: how many of the posterior's are used, at most; all of them together are kept.
             seed: of the noise.
+            component: which target, or the probability of which class, where there are several,
+                counted from 0.
 
         Raises RequestError for what does not fit.
         """
@@ -191,8 +194,9 @@ class Run(TabledPairs):
         seed = checked("seed", seed, SEED)
         networks = networks_of(self.fits)
         return predict(
-            self.post, theta, batches, x, quantiles, noise, yerr=yerr, networks=networks, seed=seed
-        )
+            self.post, theta, batches, x, quantiles, noise, yerr=yerr, networks=networks,
+            seed=seed, component=component,
+        )  # fmt: skip
 
     def to_arviz(self, draws: int = PREDICTING) -> Any:
         """At most ``draws`` of the chain after the burn-in for ArviZ, whole rows of walkers spread
