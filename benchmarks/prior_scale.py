@@ -92,12 +92,14 @@ def main() -> None:
 
 
 def shown(found: Found) -> str:
-    """LPPD and, in brackets, tau: means over the splits."""
+    """LPPD and, in brackets, tau, means over the splits; below them those over the data sets."""
     stds = [f"{std:g}" for std in STDS]
     rows = [[name, *(_cell(found[name][std]) for std in stds)] for name in DATA]
-    means = [np.mean([s["lppd"] for name in DATA for s in found[name][std]]) for std in stds]
-    last = ["mean", *(f"{mean:.3f}" for mean in means)]
-    return table(["data", *(f"std {std}" for std in stds)], [*rows, last])
+    every = {std: [s for name in DATA for s in found[name][std]] for std in stds}
+    rows.append(["mean", *(_cell(every[std]) for std in stds)])
+    log_z = [np.mean([s["log_z"] for s in every[std]]) for std in stds]
+    rows.append(["mean log Z", *(f"{value:.2f}" for value in log_z)])
+    return table(["data", *(f"std {std}" for std in stds)], rows)
 
 
 def _cell(scores: list[dict[str, float]]) -> str:

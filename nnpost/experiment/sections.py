@@ -35,7 +35,7 @@ __all__ = ["DataSettings", "LikelihoodSettings", "NetworkSettings", "PriorSettin
 
 NOISY = ("gaussian", "student")  # likelihoods with a sigma
 PRIOR_STD = 30.0  # of weights on data as they are, as in the articles
-SCALED_PRIOR_STD = 3.0  # on data brought to unit spread: benchmarks/prior_scale.py
+SCALED_PRIOR_STD = 2.0  # on data brought to unit spread: benchmarks/prior_scale.py
 
 
 @dataclass(frozen=True)
