@@ -50,17 +50,18 @@ class LeaveOneOut(Tabled):
         """What the numbers have to be read with, a line each."""
         points = len(self.elpd)
         yield f"elpd in nats, of {points:,} points together; ± is the standard error over points"
-        bad = int((self.pareto_k > self.good_k).sum())
+        bad = int((~(self.pareto_k <= self.good_k)).sum())
         if bad:
             yield (
-                f"PSIS-LOO is not reliable: Pareto k is above {self.good_k:.2f} at {bad:,} points, "
-                f"the largest {self.pareto_k.max():.2f}; hold points out instead (data.test)"
+                f"PSIS-LOO is not reliable: Pareto k is above {self.good_k:.2f} at "
+                f"{counted(bad)}, the largest {self.pareto_k.max():.2f}; hold points out instead "
+                "(data.test)"
             )
         far = int((self.variance > MOST_VARIANCE).sum())
         if far:
             yield (
                 f"WAIC is not reliable: the log density varies by more than {MOST_VARIANCE} at "
-                f"{far:,} points"
+                f"{counted(far)}"
             )
 
     def tables(self) -> list[Table]:
@@ -89,3 +90,7 @@ class LeaveOneOut(Tabled):
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON (arrays still numpy)."""
         return self.to_tree() | {"trusted": self.trusted}
+
+
+def counted(points: int) -> str:
+    return f"{points:,} point" + "s" * (points != 1)

@@ -43,7 +43,7 @@ def arviz_groups(
     """
     rng, data = np.random.default_rng(seed), post.data.raw
     draws = chain.swapaxes(0, 1)
-    prior = rng.standard_normal(draws.shape) * post.scales
+    prior = post.prior_density.draw(draws.shape[0] * draws.shape[1], rng).reshape(draws.shape)
     density = post.data.scaling.log_density_to_file(post.pointwise_log_likelihood(draws))
     name = data.y_name
     groups = {

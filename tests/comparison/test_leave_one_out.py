@@ -70,7 +70,12 @@ def test_points_that_are_not_to_be_trusted_are_counted():
     assert not found.trusted
     assert found.pareto_k.argmax() == 0
     assert "PSIS-LOO is not reliable: Pareto k is above" in repr(found)
+    bad = int((found.pareto_k > found.good_k).sum())
+    assert f"at {bad} point{'s' * (bad > 1)}, the largest {found.pareto_k[0]:.2f}" in repr(found)
     assert "WAIC is not reliable" in repr(found)
+    lost = replace(found, pareto_k=np.full(40, np.nan))  # a smoothing that found nothing
+    assert not lost.trusted
+    assert "at 40 points, the largest nan" in repr(lost)
     assert found.good_k == pytest.approx(1 - 1 / np.log10(found.draws))
 
 
