@@ -23,14 +23,25 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from scipy.stats import binom, chi2
 
-from nnpost import MLP, Dataset, Gaussian, GaussianPrior, Posterior, Run, sample, symmetry, temper
+from nnpost import (
+    MLP,
+    Dataset,
+    Gaussian,
+    GaussianPrior,
+    Posterior,
+    Run,
+    StudentTPrior,
+    sample,
+    symmetry,
+    temper,
+)  # fmt: skip
 from nnpost.common.progress import open_progress
 from nnpost.diagnostics.mixing import autocorr_time
 from nnpost.sweep.cluster import Workers
@@ -88,7 +99,7 @@ class Problem:
         """A truth (P,) from the prior, and the posterior of data simulated from it."""
         noise, n = Gaussian(self.sigma), len(self.x)
         blank = Posterior(self.net, Dataset(self.x, np.zeros(n)), noise, self.prior)
-        truth = blank.scales * rng.standard_normal(blank.ndim)
+        truth = blank.prior_density.draw(1, rng)[0]
         y = blank.predict(truth) + self.sigma * rng.standard_normal(n)
         return Posterior(self.net, Dataset(self.x, y), noise, self.prior), truth
 
@@ -108,12 +119,18 @@ SMALL = Problem(
     np.array([[-3.0], [0.5], [4.5]]),  # at the edge, inside, and outside the data
     every_parameter=True,
 )
+# Weights with a scale for each input that is inferred, and such as have one of their own each.
+SCALES = {"inputs": StudentTPrior(1.5, shared="input"), "tails": StudentTPrior(1.5)}
 SIZES = {"21": (2, 5, 60), "50": (5, 7, 100), "121": (10, 10, 200)}  # inputs, units, points
-PROBLEMS = {"small": SMALL} | {
-    f"{size}-{activation}": scattered(inputs, units, activation, n)
-    for size, (inputs, units, n) in SIZES.items()
-    for activation in ("tanh", "relu")
-}
+PROBLEMS = (
+    {"small": SMALL}
+    | {name: replace(scattered(2, 2, "tanh", 25), prior=prior) for name, prior in SCALES.items()}
+    | {
+        f"{size}-{activation}": scattered(inputs, units, activation, n)
+        for size, (inputs, units, n) in SIZES.items()
+        for activation in ("tanh", "relu")
+    }
+)
 
 
 def draw(post: Posterior, seed: int, nsteps: int) -> Run:

@@ -15,11 +15,14 @@ from torch import nn
 from torch.nn import functional as F
 
 import nnpost
+from nnpost.diagnostics.mixing import effective_size
 from nnpost.moves import EnsembleMove
 from nnpost.moves.registry import PROPOSALS, make_move
 from nnpost.network.mlp import ACTIVATIONS, Activation
 from nnpost.network.symmetry import align, copies, fold, group_size, jump
 from nnpost.posterior.output_layer import OutputLayer
+from nnpost.posterior.prior_density import StudentGroups
+from nnpost.posterior.spaces import folded_space, space_of
 
 LINES = 15
 
@@ -67,7 +70,17 @@ class WideBiases:
         return np.where(np.array(kinds) == "biases", 10.0, 1.0)
 
 
-@pytest.mark.parametrize("toy", [add_mish, RandomWalk, Tempered, WideBiases])
+class Cauchy:
+    """Everything from Cauchy's distribution, which no output layer is integrated out of."""
+
+    def scales(self, kinds, infers_noise):
+        return np.full(len(kinds) + infers_noise, 0.7)
+
+    def density(self, kinds, scales, inputs):
+        return StudentGroups(scales, np.arange(len(scales)), 1.0)
+
+
+@pytest.mark.parametrize("toy", [add_mish, RandomWalk, Tempered, WideBiases, Cauchy])
 def test_toys_are_small(toy):
     written = [line for line in inspect.getsource(toy).splitlines() if line.strip()]
     assert len(written) <= LINES
@@ -193,6 +206,30 @@ def test_a_prior_is_its_formula_and_trained_with():
     top = nnpost.train(post, restarts=8, epochs=50).map
     _, slope = post.log_prob_and_grad(top.theta)
     assert np.abs(slope * scales).max() < 1e-4
+
+
+def test_a_prior_of_any_form_is_its_formula_and_summed_over_copies():
+    data = nnpost.datasets.parabola(30)
+    post = nnpost.Posterior(nnpost.MLP(1, (2,)), data, nnpost.Gaussian(1.0), Cauchy())
+    theta = np.random.default_rng(0).normal(size=(5, 7))
+    cauchy = -np.log(math.pi * 0.7 * (1 + (theta / 0.7) ** 2))
+    np.testing.assert_allclose(post.log_prior(theta), cauchy.sum(axis=1), rtol=1e-12)
+    folded = folded_space(space_of(post))
+    every = np.logaddexp.reduce(post.log_prob(copies(post.net, theta)), axis=0)
+    np.testing.assert_allclose(folded.log_prob(folded.split(theta)), every, rtol=1e-10)
+
+
+def test_a_prior_of_any_form_is_sampled_in_memory():
+    """Two points under noise of σ = 1000 say nothing, and the posterior is the prior: half of the
+    draws of each parameter lie within its scale, and half above zero."""
+    data = nnpost.Dataset(np.array([0.0, 1.0]), np.zeros(2))
+    post = nnpost.Posterior(nnpost.MLP(1), data, nnpost.Gaussian(1e3), Cauchy())
+    run = nnpost.sample(post, nsteps=1200, discard=200, start="prior", seed=0)
+    assert run.moves == "hmc"
+    x = run.chain[run.burnin :] / 0.7
+    for half in (abs(x) < 1, x > 0):
+        size = effective_size(half.astype(float), run.ensembles)
+        assert (abs(half.mean(axis=(0, 1)) - 0.5) < 4.5 * 0.5 / np.sqrt(size)).all()
 
 
 def test_a_likelihood_is_sampled_in_memory():

@@ -29,6 +29,21 @@ def test_ranks_of_the_truth_are_not_extreme(calibration, report):
     assert abs(z).max() < 4.5
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("problem", ["inputs", "tails"])
+def test_ranks_under_scales_that_are_inferred(calibration, problem, report):
+    """Mean and spread of the ranks of 20 truths, two z-tests each for 10 quantities: |z| < 4.5
+    fails by chance in one of 3,000 suites."""
+    task = calibration.PROBLEMS[problem]
+    ranks = np.stack([calibration.rank(task, 1, index) for index in range(20)])
+    u = (ranks + 0.5) / (calibration.DRAWS + 1) - 0.5
+    mean = u.mean(axis=0) * np.sqrt(12 * len(u))
+    spread = ((u**2).mean(axis=0) - 1 / 12) * np.sqrt(180 * len(u))
+    largest = max(abs(mean).max(), abs(spread).max())
+    report(f"calibration, {problem}, 20 data sets: largest |z|", 0, largest, 1)
+    assert largest < 4.5
+
+
 def test_uniform_ranks_pass_and_those_of_too_narrow_a_posterior_fail(calibration):
     rng = np.random.default_rng(0)
     assert calibration.p_values(rng.integers(0, 100, size=(200, 11))).min() > 0.001
