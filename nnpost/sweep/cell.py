@@ -108,6 +108,6 @@ def _at_least(asked: Experiment, stored: Experiment) -> bool:
     asked = replace(asked, data=asked.data.resolved())
     for key, here, there in asked.differences(stored):
         more = key == "sample.nsteps" and there > here
-        if not (more or here is None or key in LEFT_OPEN):
+        if not (more or here in (None, "auto") or key in LEFT_OPEN):
             return False
     return True
