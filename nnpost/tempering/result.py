@@ -15,7 +15,7 @@ from ..numerics.student_mixture import StudentMixture
 __all__ = ["Tempering"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Tempering(TabledPairs):
     """E tempered runs of N particles, independent of each other, or from basins with a mixture in
     common.

@@ -1,8 +1,11 @@
 """A result with names and values prints itself, and renders, as one table."""
 
+from functools import partial
+
 import pytest
 
-from nnpost.common.tables import Table, TabledPairs
+import nnpost
+from nnpost.common.tables import Table, Tabled, TabledPairs
 
 
 class Pair(TabledPairs):
@@ -43,3 +46,12 @@ def test_columns_that_do_not_fit_stand_below(width):
     assert len(parts) == (1 if width is None or width >= 30 else 2 if width == 20 else 1)
     if width is None:
         assert text == table.text()
+
+
+def test_results_print_their_tables_and_not_their_arrays():
+    """A dataclass without repr=False would print every number that it holds."""
+    results = [nnpost.Tempering, nnpost.Fits, nnpost.Run, nnpost.Comparison, nnpost.ScoreCard]
+    classes = {value for value in map(partial(getattr, nnpost), nnpost.__all__)
+               if isinstance(value, type) and issubclass(value, Tabled)}  # fmt: skip
+    assert classes >= set(results)
+    assert [each for each in classes if each.__repr__ is not Tabled.__repr__] == []
