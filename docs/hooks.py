@@ -92,9 +92,10 @@ def on_page_content(content: str, **_: Any) -> str:
 
 
 def spaced(mathml: str) -> str:
-    """A gap after log, and none between a sign and what it is the sign of."""
+    """A gap after log, none between a sign and what it is the sign of, and ∼ as a relation."""
     mathml = re.sub(r"(<mi>(?:log|exp)</mi>)(?!<mo)", r'\1<mspace width="0.17em"/>', mathml)
-    return re.sub(r"(</mo>)<mo>(&#x02212;)", r'\1<mo form="prefix">\2', mathml)
+    mathml = re.sub(r"(?<!&#x00029;)</mo><mo>(&#x02212;)", r'</mo><mo form="prefix">\1', mathml)
+    return mathml.replace("<mi>&#x0007E;</mi>", "<mo>&#x0223C;</mo>")
 
 
 def on_post_build(config: Any) -> None:

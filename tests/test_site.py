@@ -71,6 +71,20 @@ def test_links_lead_to_the_same_on_the_site_as_in_the_repository(source, uri, wr
     assert hooks().relinked(f"[t]({written})", source, uri) == f"[t]({expected})"
 
 
+@pytest.mark.parametrize(
+    ("mathml", "expected"),
+    [
+        ("<mi>log</mi><mi>s</mi>", '<mi>log</mi><mspace width="0.17em"/><mi>s</mi>'),
+        ("<mi>log</mi><mo>(</mo>", "<mi>log</mi><mo>(</mo>"),
+        ("<mo>=</mo><mo>&#x02212;</mo>", '<mo>=</mo><mo form="prefix">&#x02212;</mo>'),
+        ("<mo>&#x00029;</mo><mo>&#x02212;</mo>", "<mo>&#x00029;</mo><mo>&#x02212;</mo>"),
+        ("<mi>&#x0007E;</mi>", "<mo>&#x0223C;</mo>"),
+    ],
+)
+def test_formulas_have_the_gaps_of_print(mathml, expected):
+    assert hooks().spaced(mathml) == expected
+
+
 @pytest.mark.long
 def test_the_site_is_built_without_a_warning(tmp_path):
     """That is what `make docs` does."""
