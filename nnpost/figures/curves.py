@@ -82,7 +82,7 @@ def fits_by_component(post: Posterior, comparison: Comparison, run: Run) -> Figu
     for k, row in enumerate(axes):
         handles = _plot(row, _Component(post, k), models, draws)
     for ax, name in zip(axes[0], models, strict=True):
-        ax.set_title(f"{name}, {misfit(post.loss_name)} {models[name].mse:.3g}")
+        ax.set_title(f"{name}\n{misfit(post.loss_name)} {models[name].mse:.3g}", fontsize=9)
     for ax in axes[-1]:
         one = post.data.inputs == 1
         ax.set_xlabel(symbol(post.data.x_names[0]) if one else "observed")
