@@ -264,7 +264,8 @@ def test_fits_reach_twice_as_far_as_the_data(parabola):
     names = ("SGD", "MAP", "MLE", "best sample")
     top, bottom = fig.axes[:4], fig.axes[4:]
     assert tuple(ax.get_title().split("\n")[0].split(",")[0] for ax in top) == names
-    below = parabola.comparison.map.log_prob - parabola.comparison.sgd.log_prob
+    models = parabola.comparison.models
+    below = models["MAP"].log_prob - models["SGD"].log_prob
     assert f"{below:.2g} nats below" in top[0].get_title()
     for ax, name in zip(top, names, strict=True):
         assert ax.get_xlim() == (-10, 10)

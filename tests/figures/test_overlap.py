@@ -53,7 +53,7 @@ def drawn_texts(figure):
 def drawn(made):
     run = nnpost.load(made)
     comparison, card = read_stage(made, Comparison), read_stage(made, ScoreCard)
-    return all_figures(run, comparison, card)
+    return all_figures(run, comparison, card, None)
 
 
 def test_no_texts_overlap_in_any_figure_of_a_run(drawn):
