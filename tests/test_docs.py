@@ -83,6 +83,17 @@ def test_every_public_name_has_its_place_in_the_reference():
     assert named == set(nnpost.__all__) - {"__version__"}
 
 
+def test_every_extra_is_told():
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    page = (ROOT / "docs" / "index.md").read_text("utf-8")
+    told = re.findall(r"^\| (`.+`) \|", page, re.M)
+    assert sorted(re.findall(r"`(\w+)`", " ".join(told))) == sorted(
+        project["optional-dependencies"]
+    )
+
+
 def test_every_page_is_in_the_navigation():
     navigation = (ROOT / "mkdocs.yml").read_text("utf-8").partition("\nnav:")[2]
     named = re.findall(r"([\w/-]+\.md)$", navigation.partition("\nvalidation:")[0], re.M)

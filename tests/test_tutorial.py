@@ -46,7 +46,7 @@ def test_the_tutorial_runs_from_data_to_prediction(tmp_path, monkeypatch, capsys
         assert min(picture.size) > 500
 
 
-def test_other_samplers_and_optimisers_take_the_density(tmp_path):
+def test_the_density_and_its_estimators_go_with_other_libraries(tmp_path):
     file = tmp_path / "modules.py"
     file.write_text("\n".join(blocks("docs/modules.md", "python")), "utf-8")
     seen = runpy.run_path(str(file))
@@ -56,6 +56,8 @@ def test_other_samplers_and_optimisers_take_the_density(tmp_path):
     assert -top.fun > post.log_prob(last.coords).max()
     assert seen["same"] == seen["net"]
     np.testing.assert_array_equal(seen["theta"], top.x)
+    assert seen["mean"][0] == pytest.approx(15, abs=4 / 40**0.5)  # four of its errors
+    assert seen["sd"][0] == pytest.approx(1, abs=4 / 80**0.5)
 
 
 def test_every_command_of_the_pages_can_be_given():
