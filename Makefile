@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not long' -n auto --maxprocesses=8 --dist loadscope
 
 .DEFAULT_GOAL := help
-.PHONY: help setup parabola test lint analyses docs wheel docs-settings accessibility bench others growth gpu exactness calibration nested adversary faults fuzz memory sine clean
+.PHONY: help setup parabola test test-lowest lint analyses docs wheel docs-settings accessibility bench others growth gpu exactness calibration nested adversary faults fuzz memory sine clean
 
 help:           ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -28,6 +28,16 @@ parabola: $(STAMP) ## train, sample and draw the parabola: chains/parabola.h5, f
 test: $(STAMP)  ## run all tests
 	@! $(BIN)/python -c 'import numba' 2> /dev/null || $(BIN)/python -m nnpost.posterior.kernels.ready
 	$(PYTEST)
+
+# What stands at its lowest version in constraints-lowest.txt; the rest is as pip finds it.
+LOWEST := .venv-lowest/bin/python
+test-lowest:    ## a part of the tests, on the lowest versions that pyproject.toml allows (Python 3.11)
+	$(PYTHON) -m venv .venv-lowest
+	$(LOWEST) -m pip install --quiet --disable-pip-version-check -e . 'hypothesis>=6.100' 'jsonschema>=4.20' \
+	  'pytest>=8' -c constraints-lowest.txt
+	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(LOWEST) -m pytest -q -m 'not long' tests/common tests/network \
+	  tests/data/test_dataset.py tests/storage/test_run_file.py tests/training/test_train.py \
+	  tests/posterior/test_kernels.py tests/sampling/test_sample.py tests/cli/test_commands.py
 
 lint: $(STAMP)  ## check style and types
 	$(BIN)/ruff check .
@@ -98,5 +108,5 @@ sine: $(STAMP)   ## the sharp sine for five seeds: log Z, bands, seconds (half a
 	$(BIN)/python benchmarks/sine.py
 
 clean:          ## remove the environment and what tools left behind; chains and figures stay
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist site
+	rm -rf .venv .venv-lowest .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

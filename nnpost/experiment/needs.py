@@ -28,6 +28,7 @@ DENSE = 5e9  # and in products of matrices
 OVERHEAD = 10.0  # seconds that do not depend on sizes
 RUNG = 35  # gradients for every sweep of a particle, all rungs of a ladder and its pilots together
 TRAJECTORY = 15  # gradients of a step along them
+COMPARED = 2000  # numbers of each restart that are held while all are compared with the draws
 CLIMB = 100  # steps of a climb to a maximum
 LONGEST = 30 * 86_400  # seconds: more is taken for a mistake
 
@@ -71,7 +72,7 @@ def needs(experiment: Experiment, points: int, inputs: int) -> Needs:
     """What all stages of an experiment on data of this size will need."""
     train, sample, hidden = experiment.train, experiment.sample, experiment.network.hidden
     n, outer = float(points), sizes(inputs, hidden)[-2] + 1
-    p = float(ndim(inputs, hidden) + 2)  # with those of the noise, whether there are any or not
+    p = float(ndim(inputs, hidden) + inputs * experiment.network.skip + 2)  # with those of a noise
     auto = "collapsed" if experiment.likelihood.kind in GAUSSIAN else "hmc"
     gradients = along_gradients(auto if sample.moves == "auto" else sample.moves, int(p) - outer)
     walkers = sample.ensembles * float(sample.nwalkers or (8 if gradients else max(32, 2 * p)))
@@ -90,7 +91,7 @@ def needs(experiment: Experiment, points: int, inputs: int) -> Needs:
     )
     climbs = 3 * starts * CLIMB * (n * p**2 + p**3)
     return Needs(
-        memory=LIBRARIES + 8 * data + 8 * fits + 8 * 4 * (starts + sample.ensembles) * p**2
+        memory=LIBRARIES + 8 * data + 8 * fits + 8 * COMPARED * train.restarts + 8 * 4 * (starts + sample.ensembles) * p**2
         + 8 * 30 * tempered * p + 5 * chain,
         disk=1e5 + data + fits + 8 * tempered * p + 1.1 * chain,
         seconds=OVERHEAD + steps / SPEED + climbs / DENSE,

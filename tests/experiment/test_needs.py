@@ -148,7 +148,7 @@ def test_sizes_in_words():
 MEASURED = {
     "a long chain": ["sample.nsteps=1500", "sample.nwalkers=512", "sample.moves=stretch",
                      "sample.start=prior"],
-    "many restarts": ["train.restarts=40_000", "train.epochs=20"],
+    "many restarts": ["train.restarts=30_000", "train.epochs=20"],
     "many particles": ["temper.particles=20_000"],
     "many units": ["network.hidden=60", "temper.particles=1000", "sample.moves=hmc"],
 }  # fmt: skip
