@@ -91,8 +91,8 @@ def needs(experiment: Experiment, points: int, inputs: int) -> Needs:
     )
     climbs = 3 * starts * CLIMB * (n * p**2 + p**3)
     return Needs(
-        memory=LIBRARIES + 8 * data + 8 * fits + 8 * COMPARED * train.restarts + 8 * 4 * (starts + sample.ensembles) * p**2
-        + 8 * 30 * tempered * p + 5 * chain,
+        memory=LIBRARIES + 8 * data + 8 * fits + 8 * COMPARED * train.restarts
+        + 8 * 4 * (starts + sample.ensembles) * p**2 + 8 * 30 * tempered * p + 5 * chain,
         disk=1e5 + data + fits + 8 * tempered * p + 1.1 * chain,
         seconds=OVERHEAD + steps / SPEED + climbs / DENSE,
     )  # fmt: skip
