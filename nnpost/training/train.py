@@ -140,7 +140,8 @@ def end_points(post: Posterior, ends: np.ndarray) -> tuple[np.ndarray, np.ndarra
     square = post.mean_square(theta)
     square = np.where(np.isfinite(square), square, np.inf)
     if post.infers_noise:
-        theta[:, -1] = conditional_log_sigma(post, torch.from_numpy(square) * post.data.n)
+        sse = torch.from_numpy(square) * post.data.n
+        theta[:, -1] = conditional_log_sigma(post, sse).numpy(force=True)
     return theta, square * post.data.misfit_unit
 
 
