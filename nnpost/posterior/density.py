@@ -1,9 +1,11 @@
 """What is sampled: a log density on a space of its own, and how full vectors come of its points.
 
-There are three. :class:`~.posterior.Posterior` itself is that of all P parameters.
+:class:`~.posterior.Posterior` itself is that of all P parameters.
 :class:`~.output_layer.OutputLayer` has integrated the output layer out, and
 :class:`~.folded.FoldedPosterior` has summed the copies of a network too; what they left out is
-drawn exactly, given the rest. Moves and anything else that samples need no more than this.
+drawn exactly, given the rest. Where the output layer cannot be integrated out,
+:class:`~.whole.Whole` and :class:`~.whole.FoldedWhole` take their places (spaces.py). Moves and
+anything else that samples need no more than this.
 """
 
 from __future__ import annotations
