@@ -103,7 +103,8 @@ def pointwise(run: Run, mixture: Mixture, parts: list[Dataset], targets: int) ->
 
 
 def _residual(post: Posterior, theta: np.ndarray, part: Dataset) -> np.ndarray:
-    mean: np.ndarray = post.expected(theta, part.x).mean(axis=0)
+    with np.errstate(over="ignore"):  # of rates that floats cannot hold
+        mean: np.ndarray = post.expected(theta, part.x).mean(axis=0)
     if post.components == 1:
         return np.asarray(part.y - mean)
     if part.y.ndim == 2:
@@ -114,7 +115,8 @@ def _residual(post: Posterior, theta: np.ndarray, part: Dataset) -> np.ndarray:
 def score_of(found: Pointwise, posterior: np.ndarray, ordered: bool = True) -> Score:
     """Means over points, with their errors; ``posterior`` (n,) is the posterior's log density.
     Classes are not ``ordered``, and no band of them says anything."""
-    square = mean_of(found.residual**2)
+    with np.errstate(over="ignore"):
+        square = mean_of(found.residual**2)
     rmse = math.sqrt(square.value)
     numbers = {
         "rmse": Estimate(rmse, square.error / (2 * rmse) if rmse else 0.0),

@@ -109,13 +109,15 @@ def with_error(found: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     if not parts:
         return whole, np.full(whole.shape, np.nan)
     error = left_out_error(np.array(parts))
-    return whole, np.where(error > LEAST_ERROR * np.abs(whole), error, 0.0)
+    return whole, np.where(error <= LEAST_ERROR * np.abs(whole), 0.0, error)
 
 
 def left_out_error(parts: np.ndarray) -> np.ndarray:
-    """Standard error from a statistic without each of G batches: (G, ...) -> (...)."""
+    """Standard error from a statistic without each of G batches: (G, ...) -> (...). NaN where
+    one of them is infinite."""
     groups = len(parts)
-    return np.asarray(np.sqrt((groups - 1) * parts.var(axis=0)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(np.sqrt((groups - 1) * parts.var(axis=0)))
 
 
 def share(inside: np.ndarray, labels: np.ndarray, effective: float | None = None) -> Estimate:

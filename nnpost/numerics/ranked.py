@@ -56,7 +56,8 @@ def quantiles_with_errors(
     error = left_out_error(left.swapaxes(0, 1))
     centre = np.array(levels)[:, None]
     low, high = (_at(ranked, np.clip(centre + way * error, 0, 1)) for way in (-1, 1))
-    return found, (high - low) / 2
+    with np.errstate(invalid="ignore"):  # both of them infinite: not known
+        return found, (high - low) / 2
 
 
 def _at(ranked: np.ndarray, levels: np.ndarray) -> np.ndarray:
@@ -65,7 +66,10 @@ def _at(ranked: np.ndarray, levels: np.ndarray) -> np.ndarray:
     below = place.astype(int)
     above = np.minimum(below + 1, ranked.shape[1] - 1)
     low, high = (np.take_along_axis(ranked, at, axis=1) for at in (below, above))
-    return np.asarray((low + (place - below) * (high - low)).T)
+    share = place - below
+    with np.errstate(over="ignore", invalid="ignore"):
+        between = np.where((share > 0) & (low != high), share * (high - low), 0.0)
+    return np.asarray((low + between).T)
 
 
 def wasserstein(one: np.ndarray, other: np.ndarray) -> np.ndarray:

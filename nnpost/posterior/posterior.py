@@ -296,7 +296,13 @@ class Posterior:
     def mse(self, theta: Any) -> Any:
         """Mean of r² in units of the data's file (of (r/yerr)² where they bring errors),
         (..., P) -> (...,)."""
-        return self.mean_square(theta) * self.data.misfit_unit
+        return self.mean_square(theta) * self.loss_unit
+
+    @property
+    def loss_unit(self) -> float:
+        """What turns :meth:`loss` on the network's scale into that of the data's file: −log L/n
+        stays as it is."""
+        return self.data.misfit_unit if self.gaussian else 1.0
 
     def loss(self, theta: Any) -> Any:
         """What training minimises, (..., P) -> (...,): :meth:`mse`, or −log L/n where the

@@ -71,25 +71,35 @@ def predict(
         draws = post.draw_targets(theta, places, np.random.default_rng(seed), yerr)
         if post.components > 1:
             draws = draws[..., k] if post.data.y_names else (draws == k).astype(float)
-    mean, mean_error = jackknife(lambda f: f.mean(axis=0), batches, outputs)
+    mean, mean_error = jackknife(_mean, batches, outputs)
     found, errors = _quantiles(draws, batches, at)
     return Prediction(
         x=places,
         mean=mean,
         mean_error=mean_error,
-        sd=draws.std(axis=0),
+        sd=_sd(draws),
         quantiles=dict(zip(at, found, strict=True)),
         quantile_errors=dict(zip(at, errors, strict=True)),
         networks={
-            name: expected(some).mean(axis=0)
-            for name, some in (networks or {}).items()
-            if len(some)
+            name: _mean(expected(some)) for name, some in (networks or {}).items() if len(some)
         },
         draws=draws,
         noise=noise,
         x_names=post.data.x_names,
         y_name=post.component_names[k],
     )
+
+
+def _mean(draws: np.ndarray) -> np.ndarray:
+    """(S, m) -> (m,), infinite where floats cannot hold the sum."""
+    with np.errstate(over="ignore"):
+        return np.asarray(draws.mean(axis=0))
+
+
+def _sd(draws: np.ndarray) -> np.ndarray:
+    """(S, m) -> (m,), infinite where a draw is."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.where(np.isfinite(draws).all(axis=0), draws.std(axis=0), np.inf)
 
 
 def _quantiles(

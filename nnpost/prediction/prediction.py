@@ -21,7 +21,8 @@ class Prediction(Tabled):
     ``mean`` (m,) is that of the network's output f(x) over the posterior. ``draws`` (S, m) are of
     f(x), or with ``noise`` of new targets there, f(x) and the noise of each draw's own σ; ``sd``
     (m,) and ``quantiles`` (m,) by level are theirs. ``mean_error`` and ``quantile_errors`` are the
-    Monte-Carlo standard errors of the run's finite length, and of the S draws of the noise.
+    Monte-Carlo standard errors of the run's finite length, and of the S draws of the noise. Where a
+    draw is infinite, as of a rate that floats cannot hold, mean and sd are, and their error NaN.
     ``networks`` has the outputs (m,) of single networks: "sgd", the best restart; "map"; and
     "ensemble", the mean of all restarts that did not diverge. It is empty without fits.
     """
@@ -47,7 +48,9 @@ class Prediction(Tabled):
         """The largest Monte-Carlo error of the mean and of each quantile, in units of sd."""
         sd = np.maximum(self.sd, np.finfo(float).tiny)
         errors = {quantile_name(level): error for level, error in self.quantile_errors.items()}
-        return {n: float(np.max(e / sd)) for n, e in ({"mean": self.mean_error} | errors).items()}
+        with np.errstate(invalid="ignore"):  # of infinite ones nothing is known
+            shares = {n: e / sd for n, e in ({"mean": self.mean_error} | errors).items()}
+        return {name: float(np.max(share)) for name, share in shares.items()}
 
     def tables(self) -> list[Table]:
         """The first rows, and by how much chance may have moved them."""

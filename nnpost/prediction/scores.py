@@ -24,13 +24,16 @@ def crps(draws: np.ndarray, y: np.ndarray) -> np.ndarray:
 
     E|X − y| − ½ E|X − X'| (Gneiting & Raftery 2007, J. Am. Stat. Assoc. 102, 359, eq. 21), the
     second mean over pairs of different draws, so that it is right on average whatever S is (Ferro
-    2014, Q. J. R. Meteorol. Soc. 140, 1917); pairs are summed by rank. Smaller is better.
+    2014, Q. J. R. Meteorol. Soc. 140, 1917); pairs are summed by rank. Smaller is better. It is
+    infinite where a draw is, as that of every distribution that has a share at infinity.
     """
     size = len(draws)
     ranked = np.sort(draws, axis=0)
     weight = 2 * np.arange(size) - size + 1.0  # how many draws lie below each, less those above
-    pairs = weight @ ranked / (size * (size - 1))
-    return np.asarray(np.abs(draws - y).mean(axis=0) - pairs)
+    with np.errstate(over="ignore", invalid="ignore"):
+        pairs = weight @ ranked / (size * (size - 1))
+        found = np.abs(draws - y).mean(axis=0) - pairs
+    return np.where(np.isfinite(found) | np.isnan(draws).any(axis=0), found, np.inf)
 
 
 def pit(draws: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:

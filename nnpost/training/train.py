@@ -90,7 +90,7 @@ def train(
         raise RequestError(
             f"training: all {restarts} restarts diverged at lr = {lr:g}; give a lower lr"
         )
-    log_prob, unit, held_out = post.log_prob(theta), post.data.misfit_unit, trained.validation_loss
+    log_prob, unit, held_out = post.log_prob(theta), post.loss_unit, trained.validation_loss
     top, likeliest = maxima(post, theta[promising(mse, log_prob, polish)], polish)
     return Fits(
         theta=theta,
@@ -142,7 +142,7 @@ def end_points(post: Posterior, ends: np.ndarray) -> tuple[np.ndarray, np.ndarra
     if post.infers_noise:
         sse = torch.from_numpy(square) * post.data.n
         theta[:, -1] = conditional_log_sigma(post, sse).numpy(force=True)
-    return theta, square * post.data.misfit_unit
+    return theta, square * post.loss_unit
 
 
 def promising(mse: np.ndarray, log_prob: np.ndarray, polish: Polish = POLISH) -> np.ndarray:

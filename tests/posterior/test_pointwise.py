@@ -118,6 +118,34 @@ def test_what_no_number_can_hold_has_no_density():
     assert np.isfinite(grad).all()
 
 
+def test_counts_of_any_rate_are_drawn():
+    """Mean and variance within 5 standard errors of 20,000 draws on either side of where counts
+    become Gaussian, and the draws of ordinary rates are numpy's own."""
+    log_rate = np.log([30.0, 0.999e10, 1.001e10, 1e18, 1e25])
+    f, none = np.tile(log_rate, (20_000, 1)), np.empty((1, 0))
+    drawn = Poisson().draw(f, None, none, np.random.default_rng(8))
+    z = (drawn - np.exp(log_rate)) / np.exp(0.5 * log_rate)
+    assert (drawn == np.round(drawn)).all()
+    assert np.abs(z.mean(axis=0)).max() < 5 / np.sqrt(20_000)
+    assert np.abs(z.var(axis=0) - 1).max() < 5 * np.sqrt((2 + 1 / 3) / 20_000)
+    few = Poisson().draw(f[:, :1], None, none, np.random.default_rng(9))
+    np.testing.assert_array_equal(few, np.random.default_rng(9).poisson(np.exp(f[:, :1])))
+    ends = Poisson().draw(np.array([[1e4, np.inf, -np.inf, np.nan]]), None, none,
+                          np.random.default_rng(9))  # fmt: skip
+    np.testing.assert_array_equal(ends, [[np.inf, np.inf, 0.0, np.nan]])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_draws_of_networks_that_nothing_holds_are_no_error(name):
+    """What Laplace's approximation may hand in: theta a hundred times its prior."""
+    post = make(name)
+    theta = 200 * np.random.default_rng(7).normal(size=(50, post.ndim))
+    yerr = None if post.data.yerr is None else post.data.yerr
+    drawn = post.draw_targets(theta, post.data.x, np.random.default_rng(6), yerr)
+    assert drawn.shape == (50, N)
+    assert not np.isnan(drawn).any()
+
+
 # One number has a chance below 1e-4 to fail by chance with an unbiased generator.
 @pytest.mark.parametrize("name", ["errors", "student", "bernoulli", "poisson"])
 def test_new_targets_follow_the_density(name):

@@ -10,6 +10,7 @@ from nnpost.data.dataset import Dataset
 from nnpost.network.mlp import MLP
 from nnpost.posterior.likelihood import Gaussian
 from nnpost.posterior.linear import closed_form
+from nnpost.posterior.pointwise import Poisson
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
 from nnpost.prediction.predict import networks_of, predict
@@ -139,6 +140,28 @@ def test_noise_is_refused_where_the_errors_of_new_points_are_not_known():
     with pytest.raises(RequestError, match=r"bring errors .* give yerr at x"):
         run.predict(np.zeros((2, 2)))
     assert run.predict(np.zeros((2, 2)), noise=False).sd.shape == (2,)
+
+
+def test_draws_without_bound_leave_the_quantiles_as_they_are():
+    """Rates of counts, e^f with f of a linear network: one draw beyond what floats hold, one
+    beyond what numpy draws. Levels at which nothing is infinite are as of the draws below."""
+    data = Dataset(np.arange(5.0), np.arange(5.0))
+    post = Posterior(MLP(1), data, Poisson(), GaussianPrior(2.0))
+    theta = np.random.default_rng(0).normal(size=(401, 2))
+    theta[5], theta[6] = (0, 800), (0, 60)
+    batches, x = np.arange(401) // 20, np.array([[0.0], [1.0]])
+    rates = predict(post, theta, batches, x, noise=False)
+    f = np.sort(theta[:, 1] + x * theta[:, 0])
+    np.testing.assert_allclose(rates.quantiles[0.95], np.exp(f[:, 380]))
+    np.testing.assert_allclose(rates.quantiles[0.05], np.exp(f[:, 20]))
+    assert predict(post, theta, batches, x, (0.999,), noise=False).quantiles[0.999][0] == np.inf
+    counts = predict(post, theta, batches, x)
+    for found in (rates, counts):
+        assert (found.mean == np.inf).all()
+        assert (found.sd == np.inf).all()
+        assert np.isnan(found.mean_error).all()
+        assert all(np.isfinite(q).all() for q in found.quantiles.values())
+        assert "mean nan, q05" in str(found)
 
 
 def test_levels_have_names():

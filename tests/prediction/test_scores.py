@@ -52,6 +52,18 @@ def test_crps_of_a_mixture_is_its_integral():
         assert error < 0.005
 
 
+def test_crps_is_infinite_where_a_draw_is():
+    x = np.random.default_rng(5).normal(size=(9, 4))
+    wild = x.copy()
+    wild[2, 0], wild[3, 1], wild[[1, 5], 3] = np.inf, -np.inf, (np.inf, -np.inf)
+    found = crps(wild, Y)
+    np.testing.assert_array_equal(found[[0, 1, 3]], np.inf)
+    assert found[2] == crps(x, Y)[2]
+    assert crps(1e308 * x, Y)[2] == np.inf  # sums of which floats cannot hold
+    wild[4, 2] = np.nan
+    assert np.isnan(crps(wild, Y)[2])
+
+
 def test_the_mean_density_is_taken_in_logs():
     log_density = np.random.default_rng(3).normal(-800, 5, size=(40, 3))
     log_density[7, 1] = -np.inf

@@ -8,8 +8,10 @@ from scipy.special import gammaln
 
 from nnpost.common.errors import RequestError
 from nnpost.data.dataset import Dataset
+from nnpost.data.scaling import Scaling
 from nnpost.network.mlp import MLP
-from nnpost.posterior.pointwise import Bernoulli, Poisson, StudentT
+from nnpost.posterior.likelihood import Gaussian
+from nnpost.posterior.pointwise import Bernoulli, Heteroscedastic, Poisson, StudentT
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
 from nnpost.training.maximise import tops_from
@@ -58,6 +60,26 @@ def test_restarts_and_maxima_of_a_linear_network_are_the_one_there_is(likelihood
     assert fits.mle.mse == pytest.approx(least.fun / data.n, rel=1e-9)
     np.testing.assert_allclose(fits.mse, least.fun / data.n, rtol=1e-4)
     np.testing.assert_allclose(fits.loss[-1], fits.mse, rtol=1e-10)
+
+
+@pytest.mark.parametrize("likelihood", [StudentT(), Heteroscedastic(), Gaussian("infer")])
+def test_on_scaled_data_curves_end_at_the_loss_of_the_end(likelihood):
+    """−log L/n stays as it is, and a mean square is in units of the file; that of points that are
+    not fitted is by the densities of each."""
+    rng = np.random.default_rng(3)
+    x = rng.uniform(100, 200, 50)
+    raw = Dataset(x, 7 * x + 40 * rng.standard_normal(50))
+    data, more = raw.scaled(Scaling.of(raw, "standard")).split(0.8)
+    net = MLP(1, (2,), "tanh", outputs=getattr(likelihood, "outputs", 1))
+    post = Posterior(net, data, likelihood)
+    fits = train(post, restarts=3, epochs=20, validation=more)
+    np.testing.assert_allclose(fits.loss[-1], fits.mse, rtol=1e-10)
+    np.testing.assert_allclose(fits.mse, post.loss(fits.theta), rtol=1e-10)
+    if post.gaussian:
+        held_out = ((post.predict(fits.theta, more.raw.x) - more.raw.y) ** 2).mean(axis=1)
+    else:
+        held_out = -post.pointwise_log_likelihood(fits.theta, more).mean(axis=1)
+    np.testing.assert_allclose(fits.validation_loss[-1], held_out, rtol=1e-10)
 
 
 def test_a_step_of_sgd_is_a_step_of_torchs_loss():
