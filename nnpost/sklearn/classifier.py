@@ -27,11 +27,10 @@ class PosteriorClassifier(ClassifierMixin, SampledEstimator):
 
     Parameters are those of :class:`~nnpost.sklearn.sampled.SampledEstimator`.
 
-    Attributes
-    ----------
-    run_ : the sampled posterior, an ``nnpost.Run``.
-    classes_ : the labels, (K,).
-    n_features_in_, feature_names_in_ : as everywhere in scikit-learn.
+    Attributes:
+        run_: the sampled posterior, an ``nnpost.Run``.
+        classes_: the labels, (K,).
+        n_features_in_: and feature_names_in_, as everywhere in scikit-learn.
     """
 
     def fit(self, X: Any, y: Any) -> Self:

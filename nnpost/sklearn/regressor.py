@@ -24,10 +24,9 @@ class PosteriorRegressor(RegressorMixin, SampledEstimator):
 
     Parameters are those of :class:`~nnpost.sklearn.sampled.SampledEstimator`.
 
-    Attributes
-    ----------
-    run_ : the sampled posterior, an ``nnpost.Run``: verdict, fits, predictions with quantiles.
-    n_features_in_, feature_names_in_ : as everywhere in scikit-learn.
+    Attributes:
+        run_: the sampled posterior, an ``nnpost.Run``: verdict, fits, predictions with quantiles.
+        n_features_in_: and feature_names_in_, as everywhere in scikit-learn.
     """
 
     def fit(self, X: Any, y: Any) -> Self:

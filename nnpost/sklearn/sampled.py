@@ -24,18 +24,17 @@ PREDICTING = 4000  # draws that predictions are made from
 class SampledEstimator(BaseEstimator):
     """An estimator whose ``run_`` is the sampled posterior of a small network.
 
-    Parameters
-    ----------
-    hidden : units of each hidden layer.
-    activation : that of all hidden layers.
-    prior_std : standard deviation of the Gaussian prior of every weight and bias.
-    scale : "standard", "robust" or "none": how X, and y where it has units, are brought to the
-        network's scale.
-    restarts, epochs : of training, whose best fit is ``run_.fits.sgd``.
-    start : where walkers start: "tempered", or "fits", which is quicker and finds fewer modes.
-    particles : of each tempered run.
-    ensembles, nwalkers, nsteps : of the chain; a verdict needs 4 ensembles.
-    random_state : an int, a RandomState, or None.
+    Args:
+        hidden: units of each hidden layer.
+        activation: that of all hidden layers.
+        prior_std: standard deviation of the Gaussian prior of every weight and bias.
+        scale: "standard", "robust" or "none": how X, and y where it has units, are brought to the
+            network's scale.
+        restarts, epochs: of training, whose best fit is ``run_.fits.sgd``.
+        start: where walkers start: "tempered", or "fits", which is quicker and finds fewer modes.
+        particles: of each tempered run.
+        ensembles, nwalkers, nsteps: of the chain; a verdict needs 4 ensembles.
+        random_state: an int, a RandomState, or None.
     """
 
     run_: Run
