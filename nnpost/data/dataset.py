@@ -44,6 +44,7 @@ class Dataset(Tabled):
         scaling: how x, y and yerr, which are what a network sees, came from the units of the file;
             by default they are those units. :meth:`scaled` makes such data, ``raw`` undoes it.
         dropped: rows that were left out of the table because cells of them were missing.
+        rows: how many the table had with those; more than ``n + dropped`` of a :meth:`part`.
         y_names: what the k targets are called, where y is (n, k); ``y_name`` is then all of them.
 
     The arrays are kept as read-only float64 copies. Raises RequestError, naming the array, what
@@ -60,6 +61,7 @@ class Dataset(Tabled):
     scaling: Scaling = UNSCALED
     dropped: int = 0
     y_names: tuple[str, ...] = ()
+    rows: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "y_names", tuple(self.y_names))
@@ -94,6 +96,7 @@ class Dataset(Tabled):
                 f"scaling: found one of {len(scaling.x_scale)} input(s), expected {self.inputs}"
             )
         object.__setattr__(self, "scaling", scaling)
+        object.__setattr__(self, "rows", self.rows or self.n + self.dropped)
 
     @classmethod
     def from_table(
@@ -193,7 +196,7 @@ class Dataset(Tabled):
     @property
     def remarks(self) -> list[str]:
         """What whoever brought the data should know of them, a line each."""
-        left_out = f"{self.dropped} of {self.n + self.dropped} rows were left out, as cells of them"
+        left_out = f"{self.dropped} of {self.rows} rows were left out, as cells of them"
         raw = self.raw
         told = (line for name, y in raw.targets for line in remarks(raw.x, y, self.x_names, name))
         return [*([f"{left_out} are missing"] if self.dropped else []), *dict.fromkeys(told)]
@@ -241,7 +244,7 @@ class Dataset(Tabled):
         if not self.scaling.is_none:
             tree |= {"scaling": self.scaling.to_tree()}
         if self.dropped:
-            tree |= {"dropped": self.dropped}
+            tree |= {"dropped": self.dropped, "rows": self.rows}
         if self.y_names:
             tree |= {"y_names": json.dumps(self.y_names)}
         return tree | {"yerr_name": self.yerr_name, "x_names": json.dumps(self.x_names)}
@@ -259,8 +262,10 @@ class Dataset(Tabled):
             raise RequestError("stored data: x_names is not a JSON list of strings") from None
         labels = (parts["name"], names, parts["y_name"], parts["yerr_name"])
         scaling = UNSCALED if "scaling" not in parts else Scaling.from_tree(parts["scaling"])
-        dropped = int(parts.get("dropped", 0))
-        return cls(parts["x"], parts["y"], parts.get("yerr"), *labels, scaling, dropped, targets)
+        dropped, rows = int(parts.get("dropped", 0)), int(parts.get("rows", 0))
+        return cls(
+            parts["x"], parts["y"], parts.get("yerr"), *labels, scaling, dropped, targets, rows
+        )
 
     def tables(self) -> list[Table]:
         """One table of (role, name, range in the units of the file)."""

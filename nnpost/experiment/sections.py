@@ -130,8 +130,8 @@ class DataSettings(Section):
         from ..data import datasets
 
         if self.file is not None:
-            assert self.x is not None
-            return self._read(self.file, self.x)
+            assert self.x is not None and self.y is not None
+            return self._read(self.file, self.x, self.y, self.yerr)
         name, options = self._generator()
         return datasets.make(name, **options)
 
@@ -151,17 +151,24 @@ class DataSettings(Section):
     def held_out(self, data: Dataset, seed: int) -> tuple[Dataset, Dataset | None]:
         """What is left of the data, and the points to score predictions on."""
         if isinstance(self.test, str):
-            assert self.x is not None
-            dated = len(data.x_names) == len(self.x)  # its names say from which day dates count
-            return data, self._read(self.test, data.x_names if dated else self.x)
+            return data, self._read(self.test, *self._columns_of(data))
         return (data, None) if self.test is None else data.split(1 - self.test, seed)
 
-    def _read(self, file: str, x: Sequence[str]) -> Dataset:
+    def _columns_of(
+        self, data: Dataset
+    ) -> tuple[Sequence[str], str | tuple[str, ...], str | None]:
+        """x, y and yerr by the names of ``data``, which say from which day dates count."""
+        assert self.x is not None and self.y is not None
+        x = data.x_names if len(data.x_names) == len(self.x) else self.x  # one may be an array
+        yerr = None if self.yerr is None else data.yerr_name
+        return x, data.y_names or data.y_name, yerr
+
+    def _read(
+        self, file: str, x: Sequence[str], y: str | Sequence[str], yerr: str | None
+    ) -> Dataset:
         from ..data.dataset import read_data
 
-        assert self.y is not None
-        columns = (x, self.y, self.yerr)
-        return read_data(file, *columns, self.name, self.drop_missing)
+        return read_data(file, x, y, yerr, self.name, self.drop_missing)
 
 
 @dataclass(frozen=True)

@@ -151,6 +151,8 @@ def test_incomplete_rows_are_left_out_and_counted():
     assert (len(rows), whole.dropped) == (6, 3)
     assert whole.remarks == ["3 of 6 rows were left out, as cells of them are missing"]
     assert Dataset.from_tree(whole.to_tree()).dropped == 3
+    for part in whole.split(0.5):  # of the table, not of the part
+        assert Dataset.from_tree(part.to_tree()).remarks[0] == whole.remarks[0]
 
 
 @pytest.mark.parametrize("cell", ["", " ", "NA", "n/a", "NaN", "nan", "null", "None", "?"])

@@ -115,6 +115,17 @@ def test_dates_of_another_file_count_from_the_same_day(tmp_path):
     np.testing.assert_allclose(parts.fitted.raw.x[:, 0], [0, 1, 4, 8], atol=1e-12)
 
 
+def test_targets_that_are_dates_count_from_the_same_day(tmp_path):
+    head, row = "t,start,end\n", "{},2021-01-{:02d},2021-02-{:02d}\n"
+    for name, days in (("a.csv", (1, 2, 5, 9)), ("b.csv", (4, 8))):
+        (tmp_path / name).write_text(head + "".join(row.format(d, d, d + 3) for d in days))
+    for y, expected in (("start", [3, 7]), (["start", "end"], [[3, 3], [7, 7]])):
+        own = Experiment().with_data(str(tmp_path / "a.csv"), ["t"], y)
+        parts = own.with_settings([f"data.test={tmp_path / 'b.csv'}"]).parts()
+        np.testing.assert_array_equal(parts.test.y, expected)
+        np.testing.assert_array_equal(parts.test.targets[0][0], parts.fitted.targets[0][0])
+
+
 def test_a_run_with_held_out_points_goes_on(made, table, tmp_path):
     out = tmp_path / "my.h5"
     out.write_bytes(made.read_bytes())
