@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from ..common.errors import RequestError
 from ..common.machine import disk_room, duration, in_bytes, memory
 from ..moves.names import along_gradients
-from ..network.layout import ndim, sizes
+from ..network.layout import ndim, shapes
 from ..training.polish import POLISH
 from ..training.sgd import Work
 from .experiment import Experiment
 
 __all__ = ["Needs", "needs"]
 
-GAUSSIAN = (None, "mse", "gaussian")  # likelihoods whose output layer is integrated out
+GAUSSIAN = ("mse", "gaussian")  # likelihoods whose output layer may be integrated out
 LIBRARIES = 600e6  # bytes: torch, numba and the rest, and the blocks that all work goes through
 SPEED = 1e9  # multiplications a second in sums over the data,
 DENSE = 5e9  # and in products of matrices
@@ -68,26 +68,31 @@ class Needs:
             )
 
 
-def needs(experiment: Experiment, points: int, inputs: int) -> Needs:
-    """What all stages of an experiment on data of this size will need."""
-    train, sample, hidden = experiment.train, experiment.sample, experiment.network.hidden
-    n, outer = float(points), sizes(inputs, hidden)[-2] + 1
-    p = float(ndim(inputs, hidden) + inputs * experiment.network.skip + 2)  # with those of a noise
-    auto = "collapsed" if experiment.likelihood.kind in GAUSSIAN else "hmc"
-    gradients = along_gradients(auto if sample.moves == "auto" else sample.moves, int(p) - outer)
+def needs(experiment: Experiment, points: int, inputs: int, classes: int = 2) -> Needs:
+    """What all stages of an experiment on data of this size will need; ``classes`` are those of the
+    data, where the experiment does not say how many there are."""
+    train, sample, net = experiment.train, experiment.sample, experiment.network
+    n, outputs = float(points), outputs_of(experiment, classes)
+    fed, _ = shapes(inputs, net.hidden, net.skip)[-1]  # the output layer
+    outer = outputs * (fed + net.bias)
+    every = ndim(inputs, net.hidden, net.bias, net.skip, outputs)
+    p = float(every + max(2, outputs))  # with those of the noise, whether there are any or not
+    exact = integrated_out(experiment)
+    auto = "collapsed" if exact else "hmc"
+    gradients = along_gradients(auto if sample.moves == "auto" else sample.moves, every - outer)
     walkers = sample.ensembles * float(sample.nwalkers or (8 if gradients else max(32, 2 * p)))
     tempered = sample.ensembles * float(experiment.temper.particles) * (sample.start == "tempered")
     starts = min(train.restarts, 2.0 * (POLISH.best + POLISH.spread))
     curves = 2.0 * min(train.epochs, Work.records) * train.restarts
     chain = 8.0 * sample.rows * walkers * (p + 1)
-    data, fits = 8 * n * (inputs + 2), 8 * (train.restarts * (p + 2) + curves)
+    data, fits = 8 * n * (inputs + 1 + outputs), 8 * (train.restarts * (p + 2) + curves)
 
-    one = n * (p + outer**2)  # multiplications of one gradient with the output layer integrated out
+    one = n * (p + outer**2 * exact)  # multiplications of one gradient
     taken = n if train.batches != "windows" or train.batch_size is None else train.batch_size
     steps = (
         float(train.restarts) * train.epochs * taken * p
         + tempered * RUNG * max(2, experiment.temper.steps // 4) * one
-        + float(sample.nsteps) * walkers * (TRAJECTORY if gradients else 1.5) * one
+        + float(sample.steps) * walkers * (TRAJECTORY if gradients else 1.5) * one
     )
     climbs = 3 * starts * CLIMB * (n * p**2 + p**3)
     return Needs(
@@ -96,3 +101,22 @@ def needs(experiment: Experiment, points: int, inputs: int) -> Needs:
         disk=1e5 + data + fits + 8 * tempered * p + 1.1 * chain,
         seconds=OVERHEAD + steps / SPEED + climbs / DENSE,
     )  # fmt: skip
+
+
+def outputs_of(experiment: Experiment, classes: int) -> int:
+    """How many outputs the network has, of whatever the likelihood is."""
+    likelihood = experiment.likelihood.resolved(experiment.data)
+    several = {
+        "categorical": likelihood.classes or classes,
+        "gaussians": experiment.data.several,
+        "heteroscedastic": 2,
+    }
+    return several.get(str(likelihood.kind), 1)
+
+
+def integrated_out(experiment: Experiment) -> bool:
+    """Whether the output layer will be: :attr:`~nnpost.posterior.posterior.Posterior.exact_layer`
+    from the settings alone."""
+    kind, prior = experiment.likelihood.resolved(experiment.data).kind, experiment.prior
+    scaled_inputs = prior.shared == "input" and bool(experiment.network.hidden)
+    return kind in GAUSSIAN and (prior.kind == "gaussian" or scaled_inputs)

@@ -14,7 +14,6 @@ from ..comparison.effort import FULL, Detail
 from ..data.dataset import Dataset
 from ..posterior.posterior import Posterior
 from ..sampling.load import describe, load_posterior
-from ..sampling.settings import SampleSettings
 from ..sampling.until import Budget, can_converge
 from ..storage.read_chain import check_resumable
 from ..storage.runfile import open_run, read_group
@@ -112,7 +111,7 @@ def usual_budget(experiment: Experiment) -> Budget | None:
     Data of one's own are; made-up data are not, nor is a chain whose length was asked for.
     """
     own, sample = experiment.data.file is not None, experiment.sample
-    fixed = sample.nsteps != SampleSettings.nsteps or not can_converge(sample.ensembles)
+    fixed = sample.nsteps is not None or not can_converge(sample.ensembles)
     return OWN_DATA if own and not fixed else None
 
 
@@ -142,7 +141,7 @@ def reopen(
         experiment = experiment.resolved(post)
     else:  # made from Python; what is there can be judged and compared all the same
         experiment = Experiment(name=Path(path).stem)
-    needed = needs(experiment, post.data.n, post.data.inputs)
+    needed = needs(experiment, post.data.n, post.data.inputs, post.net.outputs)
     if limit:
         needed.check(path)
     validation, test = (
@@ -178,8 +177,11 @@ def parts_within(experiment: Experiment, path: Path | None) -> tuple[Parts, Need
     """The data in their parts, and what the whole experiment will need; with ``path``, of its run
     file, refused where there is not as much, data that are made up before they are made."""
     read = experiment.parts() if experiment.data.file is not None else None
-    shape = experiment.data.shape() if read is None else (read.fitted.n, read.fitted.inputs)
-    needed = needs(experiment, *shape)
+    if read is None:
+        needed = needs(experiment, *experiment.data.shape())
+    else:
+        classes = max(2, int(read.fitted.y.max()) + 1)  # if y is classes
+        needed = needs(experiment, read.fitted.n, read.fitted.inputs, classes)
     if path is not None:
         needed.check(path)
     return read or experiment.parts(), needed
@@ -228,7 +230,7 @@ def check_same(experiment: Experiment, path: Path) -> None:
 
 def at_least(experiment: Experiment, stored: Experiment) -> Experiment:
     """The experiment with as many steps as were made before: sampling until converged made more."""
-    steps = max(experiment.sample.nsteps, stored.sample.nsteps)
+    steps = max(experiment.sample.steps, stored.sample.steps)
     return replace(experiment, sample=replace(experiment.sample, nsteps=steps))
 
 

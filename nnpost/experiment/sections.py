@@ -130,7 +130,8 @@ class DataSettings(Section):
         from ..data import datasets
 
         if self.file is not None:
-            assert self.x is not None and self.y is not None
+            assert self.x is not None
+            assert self.y is not None
             return self._read(self.file, self.x, self.y, self.yerr)
         name, options = self._generator()
         return datasets.make(name, **options)
@@ -158,7 +159,8 @@ class DataSettings(Section):
         self, data: Dataset
     ) -> tuple[Sequence[str], str | tuple[str, ...], str | None]:
         """x, y and yerr by the names of ``data``, which say from which day dates count."""
-        assert self.x is not None and self.y is not None
+        assert self.x is not None
+        assert self.y is not None
         x = data.x_names if len(data.x_names) == len(self.x) else self.x  # one may be an array
         yerr = None if self.yerr is None else data.yerr_name
         return x, data.y_names or data.y_name, yerr

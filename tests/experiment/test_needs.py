@@ -6,13 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from small import main, quick
 
 import nnpost
 from nnpost.common.machine import disk_room, duration, in_bytes, memory
 from nnpost.experiment import needs as module
-from nnpost.experiment.experiment import load_experiment
+from nnpost.experiment.experiment import Experiment, load_experiment
 from nnpost.experiment.needs import needs
 
 PARABOLA = load_experiment("parabola")
@@ -50,6 +51,40 @@ def test_what_grows_is_counted(settings, grows):
     for name in ("memory", "disk", "seconds"):
         ratio = getattr(more, name) / getattr(usual, name)
         assert ratio > 3 if name in grows.split() else ratio < 1.5, (name, ratio)
+
+
+MADE_UP, TABLE = ["data.name=line"], ["data.file=own.csv", "data.x=x"]
+KINDS = {
+    "heteroscedastic": [*TABLE, "data.y=u", "likelihood.kind=heteroscedastic"],
+    "classes": [*TABLE, "data.y=k", "likelihood.kind=categorical", "likelihood.classes=40"],
+    "several targets": [*TABLE, "data.y=['u', 'v']"],
+    "laplace": [*MADE_UP, "prior.kind=laplace"],
+    "student": [*MADE_UP, "prior.kind=student"],
+    "inputs' scales": [*MADE_UP, "prior.kind=student", "prior.shared=input"],
+    "skip": [*MADE_UP, "network.skip=true"],
+    "no biases": [*MADE_UP, "network.bias=false"],
+}
+
+
+def own_table(folder):
+    x = np.linspace(-1, 1, 80)
+    columns = np.c_[x, x**2, x**3, np.arange(80) % 40]
+    np.savetxt(folder / "own.csv", columns, delimiter=",", header="x,u,v,k", comments="")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_parameters_and_moves_are_those_of_the_posterior(kind, tmp_path, monkeypatch):
+    """As many numbers in the chain as the run will have, by what the posterior says."""
+    own_table(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    asked = Experiment().with_settings([*KINDS[kind], "network.hidden=24"])
+    post = asked.build()
+    sample = asked.sample.resolved(post)
+    numbers = 8 * sample.rows * sample.ensembles * sample.nwalkers
+    said = needs(asked, post.data.n, 1, post.net.outputs).disk
+    none = asked.with_settings(["sample.nsteps=1"])
+    chain = said - needs(none, post.data.n, 1, post.net.outputs).disk
+    assert numbers * (post.ndim + 1) <= chain <= 1.3 * numbers * (post.ndim + 3)
 
 
 @pytest.mark.parametrize("size", [{"points": 50_000_000}, {"inputs": 20_000}])
@@ -148,6 +183,8 @@ def test_sizes_in_words():
 MEASURED = {
     "a long chain": ["sample.nsteps=1500", "sample.nwalkers=512", "sample.moves=stretch",
                      "sample.start=prior"],
+    "many classes": [*KINDS["classes"], "temper.particles=1000"],
+    "several targets": [*KINDS["several targets"], "temper.particles=4000"],
     "many restarts": ["train.restarts=30_000", "train.epochs=20"],
     "many particles": ["temper.particles=20_000"],
     "many units": ["network.hidden=60", "temper.particles=1000", "sample.moves=hmc"],
@@ -155,11 +192,13 @@ MEASURED = {
 RUN = """
 import resource, sys
 import nnpost
-from nnpost.experiment.experiment import load_experiment
+from nnpost.experiment.experiment import Experiment, load_experiment
 from nnpost.experiment.request import make_request
 from nnpost.experiment.stages import run_all
 from small import QUICK, SMALL
-asked = load_experiment("parabola").with_settings([*QUICK, "data.size=40", *sys.argv[2:]])
+own = "data.file=own.csv" in sys.argv
+first = Experiment() if own else load_experiment("parabola").with_settings(["data.size=40"])
+asked = first.with_settings([*QUICK, *sys.argv[2:]])
 request = make_request(asked, sys.argv[1], False, progress=False, detail=SMALL)
 run_all(request)
 used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -171,8 +210,10 @@ print(used, request.needs.memory, request.needs.disk)
 @pytest.mark.parametrize("what", MEASURED)
 def test_runs_need_no_more_than_was_said(what, tmp_path):
     path, root = tmp_path / "run.h5", Path(nnpost.__file__).parents[1]
+    own_table(tmp_path)
     done = subprocess.run(
         [sys.executable, "-c", RUN, str(path), *MEASURED[what]],
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{root / 'tests'}"},
