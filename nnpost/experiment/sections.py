@@ -155,9 +155,7 @@ class DataSettings(Section):
             return data, self._read(self.test, *self._columns_of(data))
         return (data, None) if self.test is None else data.split(1 - self.test, seed)
 
-    def _columns_of(
-        self, data: Dataset
-    ) -> tuple[Sequence[str], str | tuple[str, ...], str | None]:
+    def _columns_of(self, data: Dataset) -> tuple[Sequence[str], str | tuple[str, ...], str | None]:
         """x, y and yerr by the names of ``data``, which say from which day dates count."""
         assert self.x is not None
         assert self.y is not None

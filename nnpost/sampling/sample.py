@@ -51,7 +51,7 @@ def sample(
     *,
     ensembles: int = SampleSettings.ensembles,
     nwalkers: int | None = SampleSettings.nwalkers,
-    nsteps: int = SampleSettings.nsteps,
+    nsteps: int | None = SampleSettings.nsteps,
     seed: int = 0,
     moves: str = SampleSettings.moves,
     start: str = SampleSettings.start,
@@ -70,10 +70,11 @@ def sample(
         ensembles: E, the number of independent ensembles; a verdict needs 4.
         nwalkers: walkers of each ensemble, even and at least 2P; None takes max(32, 2P). With
             "hmc", and with "collapsed" where it uses gradients, any even number; None takes 8.
-        nsteps: steps of every walker.
+        nsteps: steps of every walker; None takes 5000.
         seed: determines the chain, together with everything else given here.
-        moves: "auto" takes "collapsed", or "hmc" where the likelihood is not Gaussian; "collapsed"
-            draws the output layer exactly and samples the rest, along gradients
+        moves: "auto" takes "collapsed", or "hmc" where the output layer cannot be integrated out:
+            another likelihood or prior of it than a Gaussian, or a module of one's own; "collapsed"
+            draws that layer exactly and samples the rest, along gradients
             where that is more than 25 parameters; "stretch", "de", "snooker" and "walk", and along
             gradients "hmc", "hmc-walk" and "hmc-side", act on all parameters. A network without a
             hidden layer whose noise is given is drawn exactly and directly by "collapsed".

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SampleSettings"]
 
+NSTEPS = 5000  # where nothing is said of them
 WALKERS = 8  # of each ensemble: a covariance pooled over units needs no more to span the space
 
 
@@ -26,7 +27,7 @@ class SampleSettings(Section):
         "auto",
         one_of("auto", *MOVES),
         "how walkers move; collapsed draws the output layer exactly; auto: that, or hmc where "
-        "the likelihood is not Gaussian",
+        "that layer cannot be integrated out",
     )
     start: str = setting(
         "tempered",
@@ -40,7 +41,12 @@ class SampleSettings(Section):
         "walkers of each ensemble, even and at least twice the parameters, or, where moves use "
         "gradients, at least 2; left out, 32 or twice the parameters, or 8",
     )
-    nsteps: int = setting(5000, whole(1), "steps of every walker")
+    nsteps: int | None = setting(
+        None,
+        whole(1),
+        f"steps of every walker, and no more; left out, {NSTEPS}, after which data of your own are "
+        "sampled on until the verdict holds or a budget is spent",
+    )
     discard: int | None = setting(
         None, whole(0), "first steps that results leave out; left out, a fifth of nsteps"
     )
@@ -48,20 +54,23 @@ class SampleSettings(Section):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.discard is not None and self.discard >= self.nsteps:
+        if self.discard is not None and self.discard >= self.steps:
             self.refuse(
                 "discard",
-                f"found {self.discard}, expected fewer than sample.nsteps = {self.nsteps}",
+                f"found {self.discard}, expected fewer than sample.nsteps = {self.steps}",
             )
-        if self.thin > self.nsteps:
-            self.refuse(
-                "thin", f"found {self.thin}, expected at most sample.nsteps = {self.nsteps}"
-            )
+        if self.thin > self.steps:
+            self.refuse("thin", f"found {self.thin}, expected at most sample.nsteps = {self.steps}")
+
+    @property
+    def steps(self) -> int:
+        """Steps of every walker, whether they were asked for or not."""
+        return NSTEPS if self.nsteps is None else self.nsteps
 
     @property
     def discarded(self) -> int:
         """How many steps at the beginning results leave out."""
-        return self.nsteps // 5 if self.discard is None else self.discard
+        return self.steps // 5 if self.discard is None else self.discard
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -72,19 +81,19 @@ class SampleSettings(Section):
     @property
     def rows(self) -> int:
         """How many rows are kept: one for every ``thin`` steps."""
-        return self.nsteps // self.thin
+        return self.steps // self.thin
 
     def resolved(self, post: Posterior) -> Self:
-        """The same with moves and the number of walkers written out, if ``post`` can be sampled so.
+        """The same with moves, walkers and steps written out, if ``post`` can be sampled so.
 
         Moves that only combine walkers stay within what an ensemble spans, and twice as many
         walkers as parameters are sure to span everything. Moves along gradients need no such
         number, since their momenta point anywhere.
 
         Raises RequestError for too few walkers, for an odd number, and for "collapsed" where the
-        likelihood is not Gaussian.
+        output layer cannot be integrated out.
         """
-        moves = chosen_moves(self.moves, post)
+        moves, nsteps = chosen_moves(self.moves, post), self.steps
         if moves == "collapsed" and not post.exact_layer:
             self.refuse(
                 "moves",
@@ -94,7 +103,8 @@ class SampleSettings(Section):
         spanning = not uses_gradients(moves, post)
         least = 2 * post.ndim if spanning else 2
         if self.nwalkers is None:
-            return replace(self, moves=moves, nwalkers=max(32, least) if spanning else WALKERS)
+            nwalkers = max(32, least) if spanning else WALKERS
+            return replace(self, moves=moves, nwalkers=nwalkers, nsteps=nsteps)
         if self.nwalkers < least or self.nwalkers % 2:
             why = f" (twice the {post.ndim} parameters)" if spanning else ""
             self.refuse(
@@ -102,4 +112,4 @@ class SampleSettings(Section):
                 f"found {self.nwalkers}, expected an even number of at least {least}{why}; use "
                 f"{max(least, self.nwalkers + self.nwalkers % 2)}",
             )
-        return replace(self, moves=moves)
+        return replace(self, moves=moves, nsteps=nsteps)

@@ -66,12 +66,20 @@ def cell_name(experiment: Experiment, origin: Path) -> str:
 
     Files of data are looked for from ``origin`` on. Raises RequestError for one that is not there.
     """
-    settings: dict[str, Any] = {k: v for k, _, v in Experiment().differences(experiment)}
+    settings: dict[str, Any] = {
+        k: v for k, _, v in with_length(Experiment()).differences(with_length(experiment))
+    }
     for key in ("data.file", "data.test"):
         if isinstance(settings.get(key), str):
             settings[key] = _digest_of(key, origin / settings[key])
     text = json.dumps(settings, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
+
+
+def with_length(experiment: Experiment) -> Experiment:
+    """The same with the steps written out, whether they were left out or not."""
+    sample = experiment.sample
+    return replace(experiment, sample=replace(sample, nsteps=sample.steps))
 
 
 def _digest_of(key: str, file: Path) -> str:
@@ -105,7 +113,7 @@ def _at_least(asked: Experiment, stored: Experiment) -> bool:
 
     It has all choices written out, ``asked`` may have left some to nnpost.
     """
-    asked = replace(asked, data=asked.data.resolved())
+    asked = with_length(replace(asked, data=asked.data.resolved()))
     for key, here, there in asked.differences(stored):
         more = key == "sample.nsteps" and there > here
         if not (more or here in (None, "auto") or key in LEFT_OPEN):

@@ -83,7 +83,9 @@ def test_data_of_ones_own_are_sampled_until_the_verdict_holds():
     own = Experiment().with_data("my.csv", ["t"], "y")
     assert usual_budget(own) == OWN_DATA
     assert usual_budget(load_experiment("parabola")) is None
-    assert usual_budget(own.with_settings(["sample.nsteps=100"])) is None
+    assert usual_budget(own.with_settings(["train.restarts=7"])) == OWN_DATA
+    for steps in (100, own.sample.steps):  # a length that is asked for is kept, the usual one, too
+        assert usual_budget(own.with_settings([f"sample.nsteps={steps}"])) is None
     assert usual_budget(own.with_settings(["sample.ensembles=2"])) is None
 
 
