@@ -22,7 +22,7 @@ from ..diagnostics.fit import (
 from ..diagnostics.reasons import vanishing_noise
 from ..numerics.monte_carlo import spread_out
 from ..posterior.likelihood import MSE
-from ..posterior.pointwise import StudentT
+from ..posterior.pointwise import Bernoulli, Poisson, StudentT
 from ..posterior.posterior import Posterior
 from ..posterior.prior_check import prior_check
 from ..sampling.run import Run
@@ -36,7 +36,9 @@ def check_fit(run: Run, criteria: FitCriteria = FIT_CRITERIA) -> FitVerdict:
     """Put a run's model to the tests that apply to its likelihood.
 
     Gaussian residuals are asked of a Gaussian likelihood, noise that is the same everywhere of
-    that and of Student's t; exp(−MSE) claims neither.
+    that and of Student's t; exp(−MSE) claims neither. To be better than a constant is asked of
+    Gaussian likelihoods, labels and counts, whose best constant is the mean: by Student's t, noise
+    that depends on x or a likelihood of one's own a good fit may have the larger mean square.
     """
     return FitVerdict(tuple(_checks(run, criteria)))
 
@@ -65,7 +67,7 @@ def _of_residuals(run: Run, criteria: FitCriteria) -> Iterator[Check]:
         networks["SGD"] = float(np.mean(((raw.y - fitted) * root) ** 2))
     middle = np.average(raw.y, weights=root**2)
     alone = float(np.mean(((raw.y - middle) * root) ** 2))
-    if not isinstance(post.likelihood, StudentT):  # whose fits are not those of least squares
+    if post.gaussian or isinstance(post.likelihood, (Bernoulli, Poisson)):
         yield constant(networks, alone, raw.misfit)
     if post.gaussian and not isinstance(post.likelihood, MSE):
         yield from gaussian(residuals, criteria)

@@ -40,19 +40,19 @@ def score_held_out(run: Run, data: Dataset, *, detail: Detail = FULL) -> HeldOut
     and the late part of an SGD trajectory, on points of the run's kind that it has not seen.
 
     Every network predicts with its own noise. Raises RequestError where the data have other inputs,
-    or bring errors and the run's do not.
+    bring errors and the run's do not, or have targets that its likelihood does not know.
     """
     if data.inputs != run.post.data.inputs:
         raise RequestError(
             f"held-out data '{data.name}': found {data.inputs} inputs, expected "
             f"{run.post.data.inputs} as in '{run.post.data.name}'"
         )
+    run.post.check_targets(data)
     parts = [data.raw.part(slice(k, k + POINTS)) for k in range(0, data.n, POINTS)]
     found = [pointwise(run, mixture, parts, detail.targets) for mixture in mixtures(run, detail)]
-    noise = run.post.likelihood.words(run.post.data.n, data.yerr is not None)
     ordered = run.post.components == 1
     scores = (score_of(one, found[0].log_density, ordered) for one in found)
-    return HeldOut(tuple(scores), data.n, noise)
+    return HeldOut(tuple(scores), data.n, run.post.file_words)
 
 
 def mixtures(run: Run, detail: Detail) -> Iterator[Mixture]:

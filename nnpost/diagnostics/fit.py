@@ -4,7 +4,8 @@ A chain may have converged to the posterior of a model that is no good. Each tes
 one, and fires for about ``p_value`` of all data sets that the model does describe. Residuals are
 those of the posterior mean, over yerr where the data bring errors.
 
-- Worse than a constant: the mean square of the residuals against that about the best constant.
+- Worse than a constant: the mean square of the residuals against that about the best constant, of
+  likelihoods whose constant fit is the mean of y.
 - Residuals that are not Gaussian: Shapiro and Wilk's test (1965, Biometrika 52, 591).
 - Noise that depends on x: Spearman's rank correlation of their size with each input, with the
   distance from the middle of each input, and with the prediction, with Bonferroni's correction.

@@ -89,6 +89,7 @@ def make_request(
     target = Path("chains", f"{experiment.file_name}.h5") if path is None else Path(path)
     parts, needed = parts_within(experiment, target if limit else None)
     post = experiment.build(parts.fitted, choose_device(device))
+    _check_others(post, parts)
     experiment = experiment.resolved(post)
     folder = None if figures is False else Path(figures or Path("figures", target.stem))
     if target.exists():
@@ -103,6 +104,16 @@ def make_request(
         experiment, post, parts.validation, parts.test, target, folder, resume, progress, command,
         needed, budget, detail or FULL,
     )  # fmt: skip
+
+
+def _check_others(post: Posterior, parts: Parts) -> None:
+    """Refuse points that the likelihood does not know, though none of them is fitted."""
+    for key, part in (("validation", parts.validation), ("test", parts.test)):
+        try:
+            if part is not None:
+                post.check_targets(part)
+        except RequestError as error:
+            raise RequestError(f"data.{key}: {error}") from None
 
 
 def usual_budget(experiment: Experiment) -> Budget | None:

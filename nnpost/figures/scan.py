@@ -144,7 +144,7 @@ def _errors(fig: Figure | SubFigure, scan: Scan) -> None:
         train.plot(units, [size.median for size in found], **{**style, "ls": ":", "mfc": "white"})
         outside.plot(units, [size.extrapolation for size in found], **style)
         _evidence(evidence, found, top, style)
-    train.set_title(f"training, {misfit(scan.data.misfit)}")
+    train.set_title(f"training, {misfit(scan.loss_name)}")
     outside.set_title({"truth": "outside the data, RMSE", "held out": "outer half, RMSE"}.get(
         scan.extrapolated, "outside: not told"))  # fmt: skip
     for ax in (train, outside):
@@ -183,7 +183,10 @@ def _evidence_axis(ax: Axes, scan: Scan, top: float) -> None:
 
 
 def _log_axis(ax: Axes) -> None:
-    """Plain numbers; between the powers of ten too where there is hardly one of those."""
+    """Plain numbers; between the powers of ten too where there is hardly one of those. A linear
+    axis where values are not above zero, as −log L/n may be."""
+    if any(np.min(line.get_ydata()) <= 0 for line in ax.lines):
+        return
     ax.set_yscale("log")
     low, high = ax.get_ylim()
     as_number = FuncFormatter(lambda value, _: f"{value:g}")

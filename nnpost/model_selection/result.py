@@ -29,9 +29,10 @@ EXTRAPOLATIONS = {
 class Size:
     """One network on the data.
 
-    ``mse`` (R,) are those of all restarts (+inf: diverged), ``theta`` (P,) is the best of them,
-    with ``fitted`` (n,) at the data and ``curve`` (m,) on the scan's grid; ``residual`` is its
-    mean of |y − f| and ``extrapolation`` its error outside the data (NaN: not defined).
+    ``mse`` (R,) are those of all restarts (+inf: diverged), or −log L/n where the likelihood is not
+    Gaussian, ``theta`` (P,) is the best of them. What it says y is on average is ``fitted`` (n,) at
+    the data and ``curve`` (m,) on the scan's grid; ``residual`` is the mean of |y − fitted| and
+    ``extrapolation`` its error outside the data (NaN: not defined).
     ``log_z`` (E,) is one estimate a tempered run, ``log_evidence`` ± ``error`` what they make.
     """
 
@@ -117,7 +118,8 @@ class Size:
 class Scan(Tabled):
     """Networks of many sizes on the same data; ``x`` (m, d) is where their curves are told.
 
-    ``extrapolated`` says what ``Size.extrapolation`` is: a key of EXTRAPOLATIONS.
+    ``extrapolated`` says what ``Size.extrapolation`` is: a key of EXTRAPOLATIONS. ``loss_name`` is
+    what tables call ``Size.mse``.
     """
 
     data: Dataset
@@ -125,6 +127,7 @@ class Scan(Tabled):
     x: np.ndarray
     sizes: tuple[Size, ...]
     extrapolated: str
+    loss_name: str
 
     @property
     def trusted(self) -> bool:
@@ -178,8 +181,8 @@ class Scan(Tabled):
 
     def table(self) -> Iterator[list[str]]:
         """Rows of the table, the heading first. :meth:`notes` are to stand below it."""
-        misfit = self.data.misfit
-        head = ["activation", "units", "parameters", f"best {misfit}", f"median {misfit}"]
+        loss = self.loss_name
+        head = ["activation", "units", "parameters", f"best {loss}", f"median {loss}"]
         yield [*head, "mean |Δy|", "outside", "log Z", "to the best"]
         top = self.ranking[0].log_evidence if self.ranking else math.nan
         for s in self.sizes:
@@ -225,6 +228,7 @@ class Scan(Tabled):
             },
             "likelihood": self.likelihood,
             "extrapolated": self.extrapolated,
+            "loss_name": self.loss_name,
             "sizes": [size.as_dict() for size in self.sizes],
             "trusted": self.trusted,
             "best": _called(self.ranking[0]) if self.decided else None,

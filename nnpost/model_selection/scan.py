@@ -62,15 +62,21 @@ def scan(
         ensembles: E, tempered runs a size.
         truth: the mean of y at inputs (m, d), noise left out. The extrapolation error is against
             it, over twice the range of the data; without it another fit is made to the inner half
-            of the range, and its error is against the points outside that half.
+            of the range, and its error is against the points outside that half. What a network
+            says of y is its mean: f(x), or a probability or rate.
         seed: of all restarts and tempered runs.
         progress: True for a bar, or a function called as ``progress(done, total, text)``.
         tuning: how tempered runs are made, beside their settings.
 
     Raises:
-        RequestError: no size, a size or activation twice, or settings that cannot be used for
-            one of the networks. Nothing has then been computed.
+        RequestError: no size, a size or activation twice, several targets or classes, or settings
+            that cannot be used for one of the networks. Nothing has then been computed.
     """
+    if post.components > 1:
+        raise RequestError(
+            f"sizes: found {post.words}, expected one number that is said of a point; compare "
+            "log Z of nnpost.temper, one size at a time"
+        )
     kinds = (post.net.activation,) if activations is None else tuple(activations)
     for what, values in (("hidden", tuple(hidden)), ("activation", kinds)):
         if not values or len(set(values)) < len(values):
@@ -97,8 +103,8 @@ def scan(
             progress(len(sizes), len(posts), text)
     measured = not math.isnan(sizes[0].extrapolation)
     measure = "none" if not measured else "truth" if truth is not None else "held out"
-    words = post.file_likelihood.words(post.data.n, post.data.yerr is not None)
-    return Scan(post.data, words, grid(post.data.raw.x), tuple(sizes), measure)
+    x, words = grid(post.data.raw.x), post.file_words
+    return Scan(post.data, words, x, tuple(sizes), measure, post.loss_name)
 
 
 def inner_half(data: Dataset) -> np.ndarray | None:
@@ -122,7 +128,7 @@ def _size(
     fits, data = train(post, **recipe), post.data
     evidence = _evidence(post, ladder, tuning)
     theta, x = fits.sgd.theta, grid(data.raw.x)
-    fitted = post.predict(theta)
+    fitted = post.expected(theta)
     if truth is not None:
         outside = _known_extrapolation(post, theta, truth)
     else:
@@ -133,7 +139,7 @@ def _size(
         mse=fits.mse,
         theta=theta,
         fitted=fitted,
-        curve=post.predict(theta, x),
+        curve=post.expected(theta, x),
         residual=float(np.abs(data.raw.y - fitted).mean()),
         extrapolation=outside,
         survey=_survey(post, fits),
@@ -180,7 +186,7 @@ def _known_extrapolation(post: Posterior, theta: np.ndarray, truth: Truth) -> fl
         return math.nan
     x, own = grid(post.data.raw.x), post.data.raw.x[:, 0]
     x = x[(x[:, 0] < own.min()) | (x[:, 0] > own.max())]
-    return _rms(post.predict(theta, x) - truth(x))
+    return _rms(post.expected(theta, x) - truth(x))
 
 
 def _held_out(post: Posterior, recipe: Mapping[str, Any], inner: np.ndarray) -> float:
@@ -192,7 +198,7 @@ def _held_out(post: Posterior, recipe: Mapping[str, Any], inner: np.ndarray) -> 
     batch = recipe.get("batch_size")
     fewer = {} if batch is None else {"batch_size": min(batch, part.n)}
     best = train(replace(post, data=part), **{**recipe, **fewer}).sgd.theta
-    return _rms(post.predict(best, data.x[~inner]) - data.y[~inner])
+    return _rms(post.expected(best, data.x[~inner]) - data.y[~inner])
 
 
 def _rms(values: np.ndarray) -> float:

@@ -85,8 +85,10 @@ class MSE:
     def constant(self, n: int, tau: float | Tensor, log_yerr: float = 0.0) -> float:
         return 0.0
 
-    def words(self, n: int, weighted: bool) -> str:
-        return f"exp(−MSE), Gaussian noise of σ = {math.sqrt(n / 2):.3g}"
+    def words(self, n: int, weighted: bool, unit: float = 1.0) -> str:
+        """``unit`` is what σ is multiplied by, where y is shown in other units."""
+        sigma = math.sqrt(n / 2) * unit
+        return f"exp(−MSE), Gaussian noise of σ = {sigma:.3g}" + " · yerr" * weighted
 
     def to_tree(self) -> dict[str, Any]:
         return {"sigma": "mse"}
@@ -152,9 +154,10 @@ LIKELIHOODS: dict[str, Any] = {
 
 def with_noise_times(likelihood: Any, factor: float) -> Any:
     """The likelihood whose given ``sigma``, if it has one, is ``factor`` times as large: the same
-    noise where y is in other units."""
+    noise where y is in other units. Of one's own class ``sigma`` may mean anything, and stays."""
     sigma = getattr(likelihood, "sigma", None)
-    if factor == 1 or not isinstance(sigma, (int, float)):
+    known = type(likelihood) in LIKELIHOODS.values()
+    if factor == 1 or not known or not isinstance(sigma, (int, float)):
         return likelihood
     return replace(likelihood, sigma=sigma * factor)
 

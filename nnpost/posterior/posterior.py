@@ -141,6 +141,18 @@ class Posterior:
                 f"likelihood ({self.words}) is of one: give nnpost.GaussianTargets({targets})"
             )
 
+    def check_targets(self, data: Dataset) -> None:
+        """Raise RequestError where points that are not those of the posterior have other targets
+        than its likelihood knows: more columns, or labels, classes and counts that are none."""
+        if len(data.targets) != len(self.data.targets):
+            raise RequestError(
+                f"data '{data.name}': found {len(data.targets)} target(s), expected "
+                f"{len(self.data.targets)} as in '{self.data.name}'"
+            )
+        if isinstance(self.likelihood, Pointwise):
+            at = data.scaled(self.data.scaling)
+            self.likelihood.check(at.y, at.yerr)
+
     def _prior_scales(self) -> np.ndarray:
         noise = any(extra.std is None for extra in self.extras)
         scales = np.asarray(self.prior.scales(self.net.kinds, noise), dtype=float)
@@ -337,6 +349,14 @@ class Posterior:
     def words(self) -> str:
         """The likelihood in words."""
         return self.likelihood.words(self.data.n, self.data.yerr is not None)
+
+    @property
+    def file_words(self) -> str:
+        """The likelihood in words, with the noise in units of the data's file."""
+        n, weighted = self.data.n, self.data.yerr is not None
+        if type(self.likelihood) is MSE:
+            return self.likelihood.words(n, weighted, math.sqrt(self.data.misfit_unit))
+        return self.file_likelihood.words(n, weighted)
 
     def predict(self, theta: Any, x: Any = None) -> Any:
         """Outputs f(x) in units of the data's file, (..., P) -> (..., n).

@@ -198,8 +198,8 @@ class Report:
     def _about(self) -> str:
         """The problem, in a line."""
         data, post = self.run.post.data, self.run.post
-        words = post.file_likelihood.words(data.n, data.yerr is not None)
-        return f"{data.n:,} points; {post.net.words}, {post.ndim} parameters; likelihood: {words}"
+        about = f"{data.n:,} points; {post.net.words}, {post.ndim} parameters"
+        return f"{about}; likelihood: {post.file_words}"
 
     def _facts(self) -> list[tuple[str, str]]:
         data, post, about = self.run.post.data, self.run.post, self.about

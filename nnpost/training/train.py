@@ -76,9 +76,8 @@ def train(
     seed = checked("seed", seed, SEED)
     if validation is not None:
         _check_validation(post.data, validation)
+        post.check_targets(validation)
         validation = validation.scaled(post.data.scaling)
-        if post.sums is not None:
-            post.sums.likelihood.check(validation.y, validation.yerr)
     post.make_ready(progress)
     begun = time.perf_counter()
     start = first_vectors(post, settings, seed)

@@ -10,10 +10,11 @@ import pytest
 from small import main, quick
 
 import nnpost
-from nnpost import MLP, Dataset, Gaussian, GaussianPrior, Posterior
+from nnpost import MLP, Dataset, Gaussian, GaussianPrior, OwnLikelihood, Posterior
 from nnpost.cli.commands import main as command
 from nnpost.comparison.check_fit import check_fit
 from nnpost.data.scaling import Scaling
+from nnpost.posterior.pointwise import Bernoulli, Heteroscedastic, Poisson, StudentT
 
 CASES = Path(__file__).parents[1] / "cases"
 
@@ -87,6 +88,30 @@ def test_likelihoods_are_asked_what_they_claim():
     assert without == {
         "against a constant", "residuals", "inferred noise", "noise over x", "prior",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "asked"),
+    [
+        (Heteroscedastic(), False),
+        (StudentT(), False),
+        (OwnLikelihood(lambda f, y, yerr, own: -(y - f).abs() - np.log(2), "laplace"), False),
+        (Poisson(), True),
+        (Bernoulli(), True),
+    ],
+)
+def test_a_constant_is_put_beside_fits_that_least_squares_would_judge(likelihood, asked):
+    """Points of tiny noise, and a few of a huge one: what follows the former may have a larger mean
+    square than the mean of all, and is no worse for that."""
+    rng = np.random.default_rng(0)
+    x = np.linspace(-1, 1, 60)
+    y = {"Poisson": rng.poisson(2.0, 60), "Bernoulli": x > 0}.get(
+        type(likelihood).__name__, x + np.where(x > 0.8, 50.0, 0.01) * rng.standard_normal(60)
+    )
+    net = MLP(1, outputs=likelihood.outputs)
+    post = Posterior(net, Dataset(x, y.astype(float)), likelihood, GaussianPrior(3.0))
+    run = nnpost.sample(post, start="prior", nsteps=40, nwalkers=16)
+    assert ("against a constant" in named(check_fit(run))) == asked
 
 
 def test_the_model_is_told_of_everywhere(tmp_path, capsys):

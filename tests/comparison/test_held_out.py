@@ -13,6 +13,7 @@ from nnpost.data.scaling import Scaling
 from nnpost.network.mlp import MLP
 from nnpost.posterior.likelihood import MSE, Gaussian
 from nnpost.posterior.linear import closed_form
+from nnpost.posterior.pointwise import Categorical
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
 from nnpost.sampling.sample import sample
@@ -164,6 +165,16 @@ def test_a_run_without_fits_has_its_own_scores_alone_and_other_inputs_are_refuse
     assert np.isnan(alone.numbers["lppd"].error)
     with pytest.raises(RequestError, match="found 1 inputs, expected 2 as in 'data'"):
         score_held_out(run, Dataset(np.zeros(3), np.zeros(3)))
+
+
+def test_targets_that_the_likelihood_does_not_know_are_refused():
+    x = np.linspace(0, 1, 6)
+    post = Posterior(MLP(1, outputs=2), Dataset(x, np.arange(6) % 2.0), Categorical(2))
+    run = sample(post, nsteps=4, start="prior", moves="stretch")
+    with pytest.raises(RequestError, match="expects the classes 0 … 1"):
+        score_held_out(run, Dataset(x, np.arange(6) % 3.0))
+    with pytest.raises(RequestError, match=r"found 2 target\(s\), expected 1"):
+        score_held_out(run, Dataset(x, np.zeros((6, 2)), y_names=("a", "b")))
 
 
 def test_the_noise_is_what_the_likelihood_says_and_not_what_would_suit():

@@ -152,6 +152,27 @@ def test_what_cannot_be_held_out_is_refused(table, tmp_path, capsys, test, words
     assert not (tmp_path / "run.h5").exists()
 
 
+@pytest.mark.parametrize(
+    ("kind", "fitted", "held_out", "words"),
+    [
+        ("bernoulli", (0, 1, 1, 0), (0, 2), "y is 2 at index 1 (1 of 2 values)"),
+        ("categorical", (0, 1, 2, 0), (3, 1), "expects the classes 0 … 2"),
+        ("poisson", (0, 1, 5, 2), (1.5, 2), "expects counts 0, 1, 2, …"),
+    ],
+)  # fmt: skip
+def test_labels_that_only_the_test_file_has_are_refused_at_the_start(
+    tmp_path, capsys, kind, fitted, held_out, words
+):
+    table = write(tmp_path / "a.csv", range(4), fitted)
+    test = write(tmp_path / "b.csv", range(2), held_out)
+    assert run(table, tmp_path / "run.h5", test, "--set", f"likelihood.kind={kind}") == 2
+    err = capsys.readouterr().err
+    assert "data.test: y is" in err
+    assert words in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "run.h5").exists()
+
+
 def test_made_up_data_have_no_other_file(tmp_path, capsys):
     assert main(["run", "parabola", "--test", "a.csv", *quick(tmp_path / "run.h5")]) == 2
     assert "data.test: found 'a.csv', and made-up data have no other" in capsys.readouterr().err

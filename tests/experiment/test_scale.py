@@ -5,13 +5,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 from small import QUICK, main, quick
 
 import nnpost
+from nnpost import MLP, Dataset, Posterior, sample
 from nnpost.cli.commands import main as command
+from nnpost.comparison.score_held_out import score_held_out
+from nnpost.data.scaling import Scaling
 from nnpost.experiment.experiment import Experiment, builtins, load_experiment
 from nnpost.experiment.request import make_request, stored_experiment
-from nnpost.posterior.likelihood import Gaussian
+from nnpost.posterior.likelihood import MSE, Gaussian
+from nnpost.posterior.pointwise import StudentT
 from nnpost.report.info import overview
 from nnpost.storage.runfile import new_file
 from nnpost.sweep.cell import Cell, finished
@@ -53,6 +58,44 @@ def test_noise_that_is_given_is_in_units_of_y(tmp_path, scale):
     by_hand = -0.5 * np.sum((FLOW - mean) ** 2) / 60.0**2 - 40 * np.log(60 * np.sqrt(2 * np.pi))
     found = post.data.log_evidence_to_file(post.log_likelihood(theta)[0])
     assert found == pytest.approx(by_hand)
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "words"),
+    [
+        (MSE(), "exp(−MSE), Gaussian noise of σ = 500"),
+        (Gaussian(0.5), "Gaussian, σ = 50"),
+        (StudentT(3.0, 0.5), "Student's t, ν = 3, σ = 50"),
+        (Gaussian("infer"), "Gaussian, σ inferred"),
+    ],
+)
+def test_noise_in_words_is_in_units_of_the_file_everywhere(likelihood, words):
+    """50 points whose y spreads by 100: exp(−MSE) is σ = √(n/2) = 5 on the network's scale. The
+    densities are those of that noise."""
+    x = np.linspace(0, 1, 50)
+    y = 1000 + 100 * np.resize([-1.0, 1.0], 50)
+    raw = Dataset(x, y)
+    post = Posterior(MLP(1), raw.scaled(Scaling.of(raw, "standard")), likelihood)
+    assert post.file_words == words
+    run = sample(post, nsteps=4, start="prior")
+    assert score_held_out(run, raw).noise == words
+    if isinstance(likelihood, (MSE, Gaussian)) and not post.infers_noise:
+        theta = np.zeros(post.ndim)  # which says 1000, ±100 from every point
+        sigma = float(words.rpartition(" ")[2])
+        expected = norm.logpdf(100, 0, sigma)
+        found = post.data.scaling.log_density_to_file(post.pointwise_log_likelihood(theta))
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_a_likelihood_of_ones_own_class_may_call_anything_sigma():
+    class Own(MSE):
+        sigma = 3.0
+
+    x = np.linspace(0, 1, 5)
+    post = Posterior(
+        MLP(1), Dataset(x, 7 * x).scaled(Scaling(np.zeros(1), np.ones(1), 0, 2.0)), Own()
+    )
+    assert post.file_likelihood is post.likelihood
 
 
 def test_a_factor_of_the_errors_has_no_unit(tmp_path):

@@ -15,6 +15,13 @@ from nnpost.cli.commands import main
 from nnpost.diagnostics.survey import Survey
 from nnpost.model_selection.result import Scan, Size
 from nnpost.model_selection.scan import inner_half
+from nnpost.posterior.pointwise import (
+    Bernoulli,
+    Categorical,
+    GaussianTargets,
+    Heteroscedastic,
+    Poisson,
+)
 from nnpost.tempering.basin_hopping import Search
 from nnpost.tempering.from_basins import FromBasins
 from nnpost.tempering.temper import TemperDetail
@@ -55,7 +62,7 @@ def a_size(log_z, units=2, **changes):
 
 def a_scan(*sizes):
     data = Dataset(np.linspace(-1, 1, 5), np.linspace(0, 1, 5) ** 2)
-    return Scan(data, "Gaussian, σ = 1", np.linspace(-2, 2, 9)[:, None], sizes, "truth")
+    return Scan(data, "Gaussian, σ = 1", np.linspace(-2, 2, 9)[:, None], sizes, "truth", "mse")
 
 
 # -- the numbers -------------------------------------------------------------------------------
@@ -192,6 +199,7 @@ def test_table_marks_what_is_not_to_be_trusted():
 
 def test_likelihood_is_named_with_its_noise():
     assert MSE().words(50, weighted=False) == "exp(−MSE), Gaussian noise of σ = 5"
+    assert MSE().words(50, weighted=True) == "exp(−MSE), Gaussian noise of σ = 5 · yerr"
     assert Gaussian("infer").words(50, weighted=True) == "Gaussian, σ inferred"
     assert Gaussian(0.2).words(50, weighted=False) == "Gaussian, σ = 0.2"
     assert Gaussian(2.0).words(50, weighted=True) == "Gaussian, σ = 2 · yerr"
@@ -334,3 +342,56 @@ def test_command_refuses_in_one_line(options, told, tmp_path, monkeypatch, capsy
     err = capsys.readouterr().err
     assert told in err
     assert err.count("\n") == 1
+
+
+# -- likelihoods that are not Gaussian ---------------------------------------------------------
+
+
+def spoken_of(likelihood, y, hidden=1):
+    x = np.linspace(-3, 3, 40)
+    net = MLP(1, (hidden,), "tanh", outputs=likelihood.outputs)
+    return Posterior(net, Dataset(x, y), likelihood)
+
+
+@pytest.mark.parametrize("likelihood", [Bernoulli(), Poisson(), Heteroscedastic()])
+def test_what_networks_say_of_y_is_a_probability_a_rate_or_a_mean(likelihood):
+    y = (np.linspace(-3, 3, 40) > 0.2).astype(float)
+    post = spoken_of(likelihood, y)
+    recipe, few = {"restarts": 3, "epochs": 60}, {"particles": 200, "steps": 3}
+    found = scan(post, (1,), None, recipe, few, 1, lambda x: x[:, 0])
+    (size,) = found.sizes
+    f = post.predict(size.theta, found.x)
+    means = {"Bernoulli": lambda: 1 / (1 + np.exp(-f)), "Poisson": lambda: np.exp(f),
+             "Heteroscedastic": lambda: f[:, 0]}  # fmt: skip
+    np.testing.assert_allclose(size.curve, means[type(likelihood).__name__](), rtol=1e-9)
+    fitted = post.expected(size.theta)
+    assert size.fitted.shape == (40,)
+    assert size.residual == pytest.approx(np.abs(y - fitted).mean())
+    outside = np.abs(found.x[:, 0]) > 3
+    rms = np.sqrt(np.mean((size.curve - found.x[:, 0])[outside] ** 2))
+    assert size.extrapolation == pytest.approx(rms)
+    assert size.best == pytest.approx(post.loss(size.theta))
+    assert f"best {likelihood.loss_name}" in str(found)
+    assert found.as_dict()["loss_name"] == likelihood.loss_name
+    assert -math.inf < scan(post, (1,), None, recipe, few, 1).sizes[0].extrapolation < math.inf
+
+
+def test_losses_below_zero_are_drawn_on_a_linear_axis():
+    size = a_size([0, 0], mse=np.array([-1.0, 0.5]))
+    train, outside, _ = figures.sizes(a_scan(size)).axes[-3:]
+    assert (train.get_yscale(), outside.get_yscale()) == ("linear", "log")
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "y", "words"),
+    [
+        (Categorical(3), np.arange(40) % 3.0, "3 classes by softmax"),
+        (GaussianTargets(2), np.zeros((40, 2)), "2 targets"),
+    ],
+)
+def test_several_numbers_of_a_point_are_refused_at_the_start(likelihood, y, words):
+    names = ("a", "b") if y.ndim == 2 else ()
+    data = Dataset(np.linspace(-3, 3, 40), y, y_names=names)
+    post = Posterior(MLP(1, (1,), outputs=likelihood.outputs), data, likelihood)
+    with pytest.raises(RequestError, match=f"sizes: found {words}.*, expected one number"):
+        scan(post, (1,), None, {"restarts": 2, "epochs": 5}, FEW, 1)
