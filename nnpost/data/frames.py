@@ -37,15 +37,17 @@ def frame_columns(
         table = _of_array(where, table)
     elif hasattr(table, "to_dataframe"):
         table = table.to_dataframe().reset_index()
+    found: dict[str, np.ndarray] = {}
+    labels: dict[str, str] = {}
     if isinstance(table, Mapping):
         names: list[str] = [str(name) for name in table]
         places = [find(where, name, order or names) for name in wanted]
-        arrays = {place.label: np.asarray(table[_key(table, place.label)]) for place in places}
-        values = {n: arrays[p.label] for n, p in zip(wanted, places, strict=True)}
-        return Columns(values, {n: p.label for n, p in zip(wanted, places, strict=True)})
+        for name, place in zip(wanted, places, strict=True):
+            values = table[_key(table, place.label)]
+            found[name], labels[name] = _values(where, values, place, missing)
+        return Columns(found, labels)
     frame = _frame(where, table)
     names = [str(name) for name in frame.columns]
-    found, labels = {}, {}
     for name in wanted:
         place = find(where, name, order or names)
         series = frame[frame.columns[names.index(place.label)]]
@@ -78,23 +80,50 @@ def _frame(where: str, table: Any) -> nw.DataFrame[Any]:
     return frame.collect() if isinstance(frame, nw.LazyFrame) else frame
 
 
+def _values(where: str, values: Any, place: Place, missing: bool) -> tuple[np.ndarray, str]:
+    """An array or list of numbers as it is, and what to call it: dates are days since the first.
+    What numpy masks is missing."""
+    array = np.asarray(values)
+    empty = np.zeros(array.shape, dtype=bool)
+    if hasattr(values, "mask"):  # numpy.ma takes long to import
+        empty |= np.ma.getmaskarray(values)
+    if array.dtype.kind in "OU" and array.ndim == 1:
+        cells = np.where(empty | (array == None), "", array)  # noqa: E711
+        return _parsed(where, cells, place, missing)
+    dates = array.dtype.kind == "M"
+    empty |= np.isnat(array) if dates else False
+    if not missing:
+        _refuse_empty(where, empty, place)
+    if dates:
+        days = array.astype("M8[us]").astype(np.int64) / 86400e6 + CALENDAR_DAY_0
+        return dated(np.where(empty, np.nan, days), place.label, place.since)
+    return np.where(empty, np.nan, array) if empty.any() else array, place.label
+
+
+def _refuse_empty(where: str, empty: np.ndarray, place: Place) -> None:
+    """Raise RequestError for the first row in which nothing is."""
+    if empty.any():
+        raise RequestError(
+            f"{where}, row {np.argwhere(empty)[0][0] + 1}, column '{place.label}': the cell is "
+            "empty, expected a number; fill it in, remove the row, or have all such rows left out "
+            "(drop_missing=True)"
+        )
+
+
 def _numbers(
     where: str, series: nw.Series[Any], place: Place, missing: bool
 ) -> tuple[np.ndarray, str]:
     """A column as float64, and what to call it: dates are days since the first."""
     kind = series.dtype
     empty = series.is_null()
-    if empty.any() and not missing:
-        row = empty.to_list().index(True) + 1
-        raise RequestError(
-            f"{where}, row {row}, column '{place.label}': the cell is empty, expected a number; "
-            "fill it in, remove the row, or have all such rows left out (drop_missing=True)"
-        )
+    if not missing:
+        _refuse_empty(where, np.array(empty.to_list(), dtype=bool), place)
     if kind == nw.String or kind == nw.Object or kind == nw.Categorical:
         known = zip(series.to_list(), empty.to_list(), strict=True)
         return _parsed(where, ("" if none else cell for cell, none in known), place, missing)
     if kind == nw.Date or kind == nw.Datetime:
-        days = _floats(series.cast(nw.Datetime("us")).dt.timestamp("us")) / 86400e6
+        moments = series.cast(nw.Datetime("us")) if kind == nw.Date else series
+        days = _floats(moments.dt.timestamp("us")) / 86400e6  # UTC where it names a zone
         return dated(days + CALENDAR_DAY_0, place.label, place.since)
     if not kind.is_numeric():
         raise RequestError(

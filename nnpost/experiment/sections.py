@@ -26,7 +26,15 @@ from ..common.settings import (
 )
 from ..data.names import DATASET_NAMES, SCALES
 from ..network.names import ACTIVATION_NAMES
-from ..posterior.rules import CLASSES, LIKELIHOOD_KINDS, NOISE, PRIOR_KINDS, SCALE, SHARED
+from ..posterior.rules import (
+    CLASSES,
+    LIKELIHOOD_KINDS,
+    NOISE,
+    PRIOR_KINDS,
+    SCALE,
+    SCALED_PRIOR_STD,
+    SHARED,
+)
 
 if TYPE_CHECKING:
     from ..data.dataset import Dataset
@@ -35,7 +43,6 @@ __all__ = ["DataSettings", "LikelihoodSettings", "NetworkSettings", "PriorSettin
 
 NOISY = ("gaussian", "student")  # likelihoods with a sigma
 PRIOR_STD = 30.0  # of weights on data as they are, as in the articles
-SCALED_PRIOR_STD = 2.0  # on data brought to unit spread: benchmarks/prior_scale.py
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,22 @@ from dataclasses import replace
 
 from ..common.settings import either, number, one_of, whole
 
-__all__ = ["CLASSES", "LIKELIHOOD_KINDS", "NOISE", "PRIOR_KINDS", "SCALE", "SHARED"]
+__all__ = [
+    "CLASSES",
+    "LIKELIHOOD_KINDS",
+    "NOISE",
+    "PRIOR_KINDS",
+    "SCALE",
+    "SCALED_PRIOR_STD",
+    "SHARED",
+]
 
 LIKELIHOOD_KINDS = (
     "mse", "gaussian", "student", "heteroscedastic", "bernoulli", "categorical", "poisson",
     "gaussians",
 )  # fmt: skip
 PRIOR_KINDS = ("gaussian", "student", "laplace")
+SCALED_PRIOR_STD = 2.0  # of weights, on data of unit spread: benchmarks/prior_scale.py
 
 # A standard deviation: its square is a number too, and so is one over that.
 SCALE = replace(

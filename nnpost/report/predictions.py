@@ -203,7 +203,7 @@ def write_npz(file: BinaryIO, found: Predicted) -> None:
     """Arrays x (m, d), x_names, mean, sd, … (m,), and the draws (N, m)."""
     arrays: dict[str, Any] = {"x": found.x, "x_names": np.array(found.x_names)}
     arrays |= {**found.columns, **found.draws}
-    np.savez(file, allow_pickle=False, **arrays)
+    np.savez(file, **arrays)
 
 
 FORMATS: dict[str, Callable[[BinaryIO, Predicted], None]] = {".csv": write_csv, ".npz": write_npz}

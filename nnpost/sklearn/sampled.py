@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from ..posterior.posterior import Posterior
+from ..posterior.rules import SCALED_PRIOR_STD
 from ..sampling.run import Run
 from ..sampling.sample import sample
 from ..tempering.temper import temper
@@ -43,7 +44,7 @@ class SampledEstimator(BaseEstimator):
         self,
         hidden: tuple[int, ...] = (3,),
         activation: str = "tanh",
-        prior_std: float = 3.0,
+        prior_std: float = SCALED_PRIOR_STD,
         scale: str = "standard",
         restarts: int = 256,
         epochs: int = 1000,

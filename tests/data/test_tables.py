@@ -1,6 +1,7 @@
 """Tables as people have them: text of every dialect, Parquet, data frames, dates, missing cells."""
 
 import gzip
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -269,7 +270,11 @@ def test_an_array_with_coordinates():
     assert data.y.tolist() == [1.0, 2.0, 3.0, 4.0]
 
 
-@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame, pa.table])
+def records(columns):
+    return np.rec.fromarrays(list(columns.values()), names=list(columns))
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame, pa.table, dict, records])
 def test_dates_in_memory(make):
     data = Dataset.from_table(make({"when": DAYS, "y": T}), x="when", y="y")
     assert data.x[:, 0].tolist() == [0.0, 1.0, 3.0]
@@ -279,6 +284,29 @@ def test_dates_in_memory(make):
     assert text.x_names == data.x_names
 
 
+def zoned(make):
+    moments = pd.to_datetime(["2020-01-01 01:00", "2020-01-01 13:00", "2020-01-03 01:00"])
+    zone = moments.tz_localize("Europe/Paris")
+    return make(pd.DataFrame({"when": zone, "y": T}))
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        zoned(lambda frame: frame),
+        zoned(pl.from_pandas),
+        zoned(pa.Table.from_pandas),
+        {"when": ["2020-01-01T01:00+01:00", "2020-01-01 12:00", "2020-01-03"], "y": T},
+        {"when": [datetime(2020, 1, 1), datetime(2020, 1, 1, 12), datetime(2020, 1, 3)], "y": T},
+    ],
+    ids=["pandas", "polars", "pyarrow", "text", "objects"],
+)
+def test_moments_with_a_zone_are_those_of_utc(table):
+    data = Dataset.from_table(table, x="when", y="y")
+    assert data.x[:, 0].tolist() == [0.0, 0.5, 2.0]
+    assert data.x_names == ("when (days since 2020-01-01)",)
+
+
 @pytest.mark.parametrize(
     "table",
     [
@@ -286,14 +314,17 @@ def test_dates_in_memory(make):
         pl.DataFrame({"t": [1, None, 3], "y": [1.0, 2.0, 3.0]}),
         pa.table({"t": pa.array([1, None, 3]), "y": [1.0, 2.0, 3.0]}),
         pd.DataFrame({"t": ["1", None, "3"], "y": [1.0, 2.0, 3.0]}),
+        {"t": [1, None, 3], "y": [1.0, 2.0, 3.0]},
+        {"t": np.ma.masked_equal([1, 7, 3], 7), "y": pd.Series([1.0, 2.0, 3.0])},
+        {"t": np.array(["1970-01-02", "NaT", "1970-01-04"], "M8[D]"), "y": [1.0, 2.0, 3.0]},
     ],
-    ids=["pandas", "polars", "pyarrow", "text"],
+    ids=["pandas", "polars", "pyarrow", "text", "objects", "masked", "dates"],
 )
 def test_missing_cells_in_memory(table):
     with pytest.raises(RequestError, match=r"row 2, column 't': the cell is empty"):
         Dataset.from_table(table, x="t", y="y")
     data = Dataset.from_table(table, x="t", y="y", drop_missing=True)
-    assert data.x[:, 0].tolist() == [1.0, 3.0]
+    assert np.diff(data.x[:, 0]) == [2.0]
     assert data.dropped == 1
 
 

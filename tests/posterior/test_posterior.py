@@ -9,6 +9,7 @@ from scipy.stats import kstest, norm
 
 from nnpost.common.errors import RequestError
 from nnpost.data.dataset import Dataset
+from nnpost.data.scaling import Scaling
 from nnpost.network.mlp import ACTIVATIONS, MLP
 from nnpost.posterior.description import Description
 from nnpost.posterior.likelihood import LIKELIHOODS as LIKELIHOOD_KINDS
@@ -405,6 +406,21 @@ def test_likelihoods_and_priors_of_ones_own_are_densities():
     layer = OutputLayer(post)
     drawn = layer.draw(layer.split(theta), np.random.default_rng(0))
     np.testing.assert_allclose(drawn.log_prob, post.log_prob(drawn.theta), rtol=1e-12)
+
+
+def test_a_likelihood_of_ones_own_is_told_as_it_is_where_data_are_scaled():
+    class Loud(Tempered):
+        """Nothing is known of what it calls sigma, and it cannot be replaced as a dataclass."""
+
+        def __init__(self):
+            super().__init__()
+            self.__dict__["sigma"] = 0.3
+
+    data = make().data
+    for own in (Loud(), Louder(0.3)):
+        post = Posterior(MLP(1, (2,)), data.scaled(Scaling.of(data, "standard")), own)
+        assert post.data.misfit_unit != 1
+        assert post.file_likelihood is own
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 from sklearn.utils.estimator_checks import check_estimator
 
+from nnpost.experiment.sections import DataSettings, PriorSettings
 from nnpost.sklearn import PosteriorClassifier, PosteriorRegressor
 
 QUICK = {
@@ -35,6 +36,8 @@ def test_both_have_the_same_parameters_and_defaults():
     assert str(one) == str(two)
     given = PosteriorRegressor(**QUICK)
     assert clone(given).get_params() == given.get_params()
+    own = DataSettings(file="my.csv", x=("x",), y="y")  # scaled, as the estimators' data
+    assert given.prior_std == PriorSettings.default(own)
 
 
 def test_a_line_is_predicted_in_units_of_y_with_its_spread():
