@@ -28,10 +28,10 @@ class Score:
     """One predictive distribution on n held-out points.
 
     ``numbers`` has those of SCORES, means over points with their standard errors: the root mean
-    square of y less the mean predicted; the log of the predictive density (nats a point, of y in
-    units of the file), and by how much that is below the posterior's, point by point; the
-    continuous ranked probability score; and the shares of points inside the central 50 % and 90 %
-    of the distribution. ``log_density`` and ``pit`` (n,) are by point.
+    square of y less the mean predicted (see ``HeldOut.measure``); the log of the predictive density
+    (nats a point, of y in units of the file), and by how much that is below the posterior's, point
+    by point; the continuous ranked probability score; and the shares of points inside the central
+    50 % and 90 % of the distribution. ``log_density`` and ``pit`` (n,) are by point.
     """
 
     name: str
@@ -52,7 +52,8 @@ class Score:
 class HeldOut(Tabled):
     """Scores on points that were held out of scaling, training, tempering and sampling.
 
-    The first is the posterior's. ``noise`` says in words what all of them take the noise for.
+    The first is the posterior's. ``noise`` says in words what all of them take the noise for, and
+    ``measure`` what they are of where several numbers are said of a point; else it is empty.
     """
 
     group: ClassVar[str] = "held_out"
@@ -60,6 +61,7 @@ class HeldOut(Tabled):
     scores: tuple[Score, ...]
     points: int
     noise: str
+    measure: str = ""
 
     @property
     def by_name(self) -> dict[str, Score]:
@@ -79,6 +81,8 @@ class HeldOut(Tabled):
             f"{self.points:,} point{plural}; LPPD is the log predictive density, in nats a point; "
             "± is the standard error over points"
         )
+        if self.measure:
+            yield self.measure
         yield f"with noise: {self.noise}"
         yield from (f"{score.name}: {score.note}" for score in self.scores if score.note)
 
@@ -90,14 +94,15 @@ class HeldOut(Tabled):
     def to_tree(self) -> dict[str, Any]:
         """A plain nested dict of arrays, numbers and strings."""
         listed = {str(k): asdict(score) for k, score in enumerate(self.scores)}
-        return {"scores": listed, "points": self.points, "noise": self.noise}
+        more = {"measure": self.measure} if self.measure else {}
+        return {"scores": listed, "points": self.points, "noise": self.noise, **more}
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> HeldOut:
         """What :meth:`to_tree` gave."""
         listed = tree["scores"]
         scores = tuple(Score.from_tree(listed[str(k)]) for k in range(len(listed)))
-        return cls(scores, int(tree["points"]), tree["noise"])
+        return cls(scores, int(tree["points"]), tree["noise"], tree.get("measure", ""))
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON (arrays still numpy)."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..common.errors import RequestError
 from ..data.dataset import Dataset
+from ..data.scaling import Scaling
 from ..numerics.monte_carlo import Estimate, binomial
 from ..posterior.posterior import Posterior
 from ..prediction.predict import networks_of
@@ -52,7 +53,7 @@ def score_held_out(run: Run, data: Dataset, *, detail: Detail = FULL) -> HeldOut
     found = [pointwise(run, mixture, parts, detail.targets) for mixture in mixtures(run, detail)]
     ordered = run.post.components == 1
     scores = (score_of(one, found[0].log_density, ordered) for one in found)
-    return HeldOut(tuple(scores), data.n, run.post.file_words)
+    return HeldOut(tuple(scores), data.n, run.post.file_words, _measure(run.post))
 
 
 def mixtures(run: Run, detail: Detail) -> Iterator[Mixture]:
@@ -74,8 +75,8 @@ class Pointwise(NamedTuple):
     """What a mixture says of every point, (n,) each."""
 
     mixture: Mixture
-    # y less its mean, the root mean square over several targets; of classes 1 less the probability
-    # of the one seen
+    # y less its mean; the root mean square over several targets, each over its standard deviation
+    # in the fitted data; of classes 1 less the probability of the one seen
     residual: np.ndarray
     log_density: np.ndarray
     crps: np.ndarray
@@ -102,27 +103,43 @@ def pointwise(run: Run, mixture: Mixture, parts: list[Dataset], targets: int) ->
     return Pointwise(mixture, *(np.concatenate(column) for column in zip(*rows, strict=True)))
 
 
+def _measure(post: Posterior) -> str:
+    """How the scores are to be read where several numbers are said of a point."""
+    if post.components == 1:
+        return ""
+    squares = "1 less the probability of the class seen"
+    if post.data.y_names:
+        squares = (
+            f"all {len(post.data.y_names)} targets, each in units of its standard deviation in the "
+            "fitted data, and LPPD of all together"
+        )
+    return f"RMSE is of {squares}; CRPS and bands are of one number alone, and left out"
+
+
 def _residual(post: Posterior, theta: np.ndarray, part: Dataset) -> np.ndarray:
     with np.errstate(over="ignore"):  # of rates that floats cannot hold
         mean: np.ndarray = post.expected(theta, part.x).mean(axis=0)
     if post.components == 1:
         return np.asarray(part.y - mean)
     if part.y.ndim == 2:
-        return np.asarray(np.sqrt(np.mean((part.y - mean) ** 2, axis=1)))
+        spread = Scaling.of(post.data, "standard").y_scale
+        return np.asarray(np.sqrt(np.mean(((part.y - mean) / spread) ** 2, axis=1)))
     return np.asarray(1 - mean[np.arange(part.n), part.y.astype(int)])
 
 
 def score_of(found: Pointwise, posterior: np.ndarray, ordered: bool = True) -> Score:
     """Means over points, with their errors; ``posterior`` (n,) is the posterior's log density.
     Classes are not ``ordered``, and no band of them says anything."""
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # −inf less −inf is not known
         square = mean_of(found.residual**2)
+        below = mean_of(posterior - found.log_density)
+        density, ranked = mean_of(found.log_density), mean_of(found.crps)
     rmse = math.sqrt(square.value)
     numbers = {
         "rmse": Estimate(rmse, square.error / (2 * rmse) if rmse else 0.0),
-        "lppd": mean_of(found.log_density),
-        "lppd_below": mean_of(posterior - found.log_density),
-        "crps": mean_of(found.crps),
+        "lppd": density,
+        "lppd_below": below,
+        "crps": ranked,
     }
     if found.mixture.name == "posterior":
         del numbers["lppd_below"]

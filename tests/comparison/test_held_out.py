@@ -13,7 +13,7 @@ from nnpost.data.scaling import Scaling
 from nnpost.network.mlp import MLP
 from nnpost.posterior.likelihood import MSE, Gaussian
 from nnpost.posterior.linear import closed_form
-from nnpost.posterior.pointwise import Categorical
+from nnpost.posterior.pointwise import Categorical, GaussianTargets, Poisson
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
 from nnpost.sampling.sample import sample
@@ -165,6 +165,39 @@ def test_a_run_without_fits_has_its_own_scores_alone_and_other_inputs_are_refuse
     assert np.isnan(alone.numbers["lppd"].error)
     with pytest.raises(RequestError, match="found 1 inputs, expected 2 as in 'data'"):
         score_held_out(run, Dataset(np.zeros(3), np.zeros(3)))
+
+
+@pytest.mark.parametrize("unit", [1.0, 1000.0])
+def test_several_targets_share_a_score_whatever_their_units(unit):
+    """Each residual over the standard deviation of its target among the fitted points, by hand."""
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=30)
+    y = np.column_stack([x + 0.3 * rng.normal(size=30), unit * (2 - x + rng.normal(size=30))])
+    raw = Dataset(x[:20], y[:20], y_names=("u", "v"))
+    data = raw.scaled(Scaling.of(raw, "robust"))
+    post = Posterior(MLP(1, outputs=2), data, GaussianTargets(2), GaussianPrior(2.0))
+    run = sample(post, nsteps=20, nwalkers=16, start="prior", moves="stretch")
+    found = score_held_out(run, Dataset(x[20:], y[20:], y_names=("u", "v")))
+    (score,) = found.scores
+    off = (y[20:] - post.expected(run.some(4000)[0], x[20:]).mean(axis=0)) / y[:20].std(axis=0)
+    assert score.numbers["rmse"].value == pytest.approx(np.sqrt(np.mean(off**2)), rel=1e-9)
+    assert set(score.numbers) == {"rmse", "lppd"}
+    told = "RMSE is of all 2 targets, each in units of its standard deviation in the fitted data"
+    assert told in str(found)
+    assert str(HeldOut.from_tree(found.to_tree())) == str(found)
+
+
+def test_rates_without_bound_are_scored():
+    """Counts at places far outside the data: rates up to e^300 and beyond."""
+    x = np.linspace(-1, 1, 12)
+    data = Dataset(x, np.round(np.exp(1 + x)))
+    run = a_run(Posterior(MLP(1), data, Poisson(), GaussianPrior(3.0)), nsteps=20, moves="stretch")
+    found = score_held_out(run, Dataset(np.array([50.0, 500.0]), np.array([3.0, 7.0])), detail=FEW)
+    for score in found.scores:
+        assert score.numbers["rmse"].value > 1e15
+        assert score.numbers["crps"].value > 1e15
+        assert ((score.pit > 0) & (score.pit < 1)).all()
+    assert "inf" in str(found)
 
 
 def test_targets_that_the_likelihood_does_not_know_are_refused():
