@@ -6,6 +6,7 @@ depended on an older result goes with it (storage/made_from.py).
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tempfile
@@ -372,8 +373,15 @@ def half_trained(request: Request) -> bool:
 
 def in_words(settings: Section, request: Request) -> str:
     """What determines a stage that is kept in part: another one is not gone on with."""
-    data, seed = request.post.data.digest, request.experiment.seed
-    return f"{settings.table()}, seed {seed}, data {data}"
+    post, validation = request.post, request.validation
+    asked = {
+        "settings": settings.table(),
+        "seed": request.experiment.seed,
+        "posterior": post.to_tree(),
+        "data": post.data.digest,
+        "validation": None if validation is None else validation.digest,
+    }
+    return json.dumps(asked, sort_keys=True, default=lambda array: array.tolist())
 
 
 @contextmanager

@@ -28,4 +28,5 @@ class KeptRestarts:
     def from_tree(cls, tree: Mapping[str, Any]) -> KeptRestarts:
         """What :meth:`to_tree` gave."""
         parts: dict[str, Any] = {name: tree.get(name) for name in Trained._fields}
+        parts["seconds"] = float(tree.get("seconds", 0.0))
         return cls(tree["asked"], Trained(**parts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -45,13 +46,15 @@ class Trained(NamedTuple):
     """Where R restarts ended, and their losses after T of the epochs.
 
     ``theta`` (R, P without log σ); ``loss`` (T, R), and ``validation_loss`` (T, R) where there
-    were data for it, are means of ((f − y)/yerr)² over all points; ``epochs`` (T,).
+    were data for it, are means of ((f − y)/yerr)² over all points; ``epochs`` (T,). ``seconds`` is
+    how long that took.
     """
 
     theta: np.ndarray
     loss: np.ndarray
     validation_loss: np.ndarray | None
     epochs: np.ndarray
+    seconds: float = 0.0
 
 
 def recorded_epochs(epochs: int, records: int) -> np.ndarray:
@@ -91,11 +94,13 @@ def run_restarts(
             def advance(epochs: int, done: int = k * settings.epochs) -> None:
                 progress(done + epochs, total, "")
 
+            begun = time.perf_counter()
             descent = begin(start[restarts.start : restarts.stop])
             batches = Batches(settings, seed, restarts, post.data.n)
             losses = _run_block(descent, batches, recorded, portion.epochs, advance)
             seen = losses[1] if validation is not None else None
-            found.append(Trained(descent.ends(), losses[0], seen, recorded))
+            ends, seconds = descent.ends(), time.perf_counter() - begun
+            found.append(Trained(ends, losses[0], seen, recorded, seconds))
             if keep is not None and (k + 1) % every == 0 and k + 1 < len(blocks):
                 keep(joined(found))
     return joined(found)
@@ -109,6 +114,7 @@ def joined(parts: Sequence[Trained]) -> Trained:
         np.concatenate([part.loss for part in parts], axis=1),
         np.concatenate(seen, axis=1) if seen else None,
         parts[0].epochs,
+        sum(part.seconds for part in parts),
     )
 
 

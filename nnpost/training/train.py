@@ -101,7 +101,7 @@ def train(
         sgd=evaluate(post, theta[np.argmin(mse)], "sgd", polish),
         map=top,
         mle=likeliest,
-        seconds=time.perf_counter() - begun,
+        seconds=time.perf_counter() - begun + (0.0 if before is None else before.seconds),
     )
 
 

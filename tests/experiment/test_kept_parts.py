@@ -15,6 +15,7 @@ from nnpost.tempering.result import Tempering
 from nnpost.training import sgd
 from nnpost.training.fits import Fits
 from nnpost.training.kept_restarts import KeptRestarts
+from nnpost.training.train import train
 
 BLOCKS = ("train.restarts=12", "train.epochs=30", "train.batch_size=50")
 
@@ -96,6 +97,33 @@ def test_restarts_of_another_training_are_not_gone_on_with(tmp_path, monkeypatch
     asked = load_experiment("parabola").with_settings(["train.lr=0.1", "train.restarts=8"])
     request = make_request(asked, tmp_path / "other.h5", False, progress=False)
     assert stages.in_words(request.experiment.train, request) != kept.asked
+
+
+def test_nor_are_those_of_another_network_likelihood_prior_or_validation(tmp_path):
+    asked = [
+        [], ["network.hidden=3"], ["network.activation=tanh"], ["network.skip=true"],
+        ["likelihood.kind=gaussian", "likelihood.sigma=1.0"], ["prior.std=2.0"],
+        ["prior.kind=laplace"], ["data.validation=0.1"], ["data.size=100"], ["seed=1"],
+    ]  # fmt: skip
+    words = []
+    for settings in asked:
+        own = load_experiment("parabola").with_settings(settings)
+        request = make_request(own, tmp_path / "other.h5", False, progress=False)
+        words.append(stages.in_words(request.experiment.temper, request))
+    assert len({*words}) == len(asked)
+
+
+def test_seconds_before_a_kill_count(small_blocks):
+    post = load_experiment("parabola").build()
+    kept = []
+    asked = {"restarts": 9, "epochs": 5}
+    whole = train(post, **asked, keep=kept.append)
+    first, second = kept
+    assert 0 < first.seconds < second.seconds < whole.seconds
+    stored = KeptRestarts.from_tree(KeptRestarts("", first._replace(seconds=1e6)).to_tree())
+    found = train(post, **asked, before=stored.trained)
+    assert 1e6 < found.seconds < 1e6 + 1000
+    np.testing.assert_array_equal(found.theta, whole.theta)
 
 
 def test_tempered_runs_are_kept_as_they_are_finished(tmp_path, monkeypatch, capsys):
