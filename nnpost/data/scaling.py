@@ -4,7 +4,8 @@ divided.
 The convention, which holds everywhere: **theta, the log posterior and log Z are on the network's
 scale; everything that is shown of x, y, f(x), sigma and mse is in the units of the file.** A
 :class:`~nnpost.data.dataset.Dataset` holds what the network sees, and its ``raw`` is the same in
-the units of the file; ``Posterior.predict`` and ``Posterior.mse`` take and give units of the file.
+the units of the file; ``Posterior.expected`` and ``Posterior.mse`` take and give units of the file,
+and so does ``Posterior.predict`` of a network with one output.
 """
 
 from __future__ import annotations

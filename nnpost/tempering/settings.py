@@ -33,7 +33,7 @@ class TemperSettings(Section):
 
         Raises RequestError for too few particles or an odd number, and for a search for basins
         where there is not exactly one hidden layer; for a start from basins alone where the
-        likelihood is not Gaussian.
+        output layer cannot be integrated out.
         """
         moving = post.ndim - post.net.n_output * post.exact_layer
         least = max(4 * moving, 4, nwalkers)

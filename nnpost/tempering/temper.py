@@ -1,7 +1,7 @@
 """Tempered runs: independent starts for every ensemble, and the evidence.
 
 One run for each ensemble, all in the collapsed space, or in that of all parameters where the
-likelihood is not Gaussian.
+output layer cannot be integrated out.
 
 - start="both" (independent.py): sequential Monte Carlo from the prior and from basins that a short
   search of the run's own has found, on a way that pilot populations have settled. The runs know

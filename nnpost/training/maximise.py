@@ -13,8 +13,8 @@ Two stages, free of random numbers, in which no start depends on another:
    iteration is slow where the residuals are not small.
 
 The prior enters as one more residual per parameter, θ/s. Inferred noise is set to its conditional
-maximum at every step. Where the likelihood is not Gaussian the first stage is BFGS in all
-parameters.
+maximum at every step. Where the likelihood or a prior is not Gaussian the first stage is
+BFGS in all parameters.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def tops_from(
     """The top that every start leads to, (S, P) -> (S, P), and the log posterior there, (S,).
 
     This is the first stage alone, which finds a top to about 1e-6 nats where it is a curved one,
-    and to 1e-3 nats where the likelihood is not Gaussian. The output layer and an inferred log σ of
-    a start do not matter where it is.
+    and to 1e-3 nats where the likelihood or a prior is not Gaussian. The output layer and an
+    inferred log σ of a start do not matter where all are.
     """
     theta, objective = as_tensor(starts, post.device), Objective(post, "posterior")
     with threads_for(theta.numel() * post.data.n):

@@ -88,7 +88,8 @@ class Objective:
     def complete(self, theta: Tensor, rounds: int = 1) -> Tensor:
         """Give every h its best output layer, then the best noise for that, (B, P) -> (B, P).
 
-        Where the likelihood is not Gaussian there is no closed form, and theta stays as it is.
+        Where the output layer cannot be integrated out there is no closed form, and theta stays as
+        it is.
         """
         theta = theta.clone()
         if not self.post.exact_layer:

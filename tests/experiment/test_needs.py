@@ -183,8 +183,9 @@ def test_sizes_in_words():
 MEASURED = {
     "a long chain": ["sample.nsteps=1500", "sample.nwalkers=512", "sample.moves=stretch",
                      "sample.start=prior"],
-    "many classes": [*KINDS["classes"], "temper.particles=1000"],
-    "several targets": [*KINDS["several targets"], "temper.particles=4000"],
+    "many classes": [*KINDS["classes"], "sample.moves=stretch", "sample.nwalkers=512",
+                     "sample.start=prior"],
+    "several targets": [*KINDS["several targets"], "temper.particles=1000"],
     "many restarts": ["train.restarts=30_000", "train.epochs=20"],
     "many particles": ["temper.particles=20_000"],
     "many units": ["network.hidden=60", "temper.particles=1000", "sample.moves=hmc"],
