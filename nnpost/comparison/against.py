@@ -68,17 +68,17 @@ def noise_floor(reference: Reference, size: int) -> dict[str, Estimate]:
         wasserstein(np.sort(_thinned(a, size).T), np.sort(_thinned(b, other).T)) for a, b in pairs
     ]
     for name, part in _parts(reference).items():
-        first, second = (float(w[part].mean()) for w in both)
+        first, second = (float((w / reference.unit)[part].mean()) for w in both)
         found[f"floor_{name}"] = Estimate((first + second) / 2, abs(first - second) / 2)
     return found
 
 
 def _numbers(reference: Reference, curves: np.ndarray, draws: np.ndarray) -> np.ndarray:
     """KINDS for every part of x, in a row, of ranked curves (m, S) and draws (m, D)."""
-    distance = wasserstein(curves, draws)
+    distance = wasserstein(curves, draws) / reference.unit
     sd = np.maximum(draws.std(axis=1), 1e-300)
     shift = (curves.mean(axis=1) - draws.mean(axis=1)) / sd
-    widths = [np.diff(quantiles(c, BAND), axis=0)[0] for c in (curves, draws)]
+    widths = [np.diff(quantiles(c, BAND), axis=0)[0] / reference.unit for c in (curves, draws)]
     return np.array(
         [
             number

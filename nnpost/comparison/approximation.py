@@ -30,7 +30,8 @@ class Approximation:
     """An approximation of the posterior against the MCMC draws of it.
 
     ``numbers`` has, for "inside" and "outside" the data's range, averages over the inputs x of the
-    comparison: ``w1_*``, the Wasserstein-1 distance of f(x), in units of y; ``floor_*``, the same
+    comparison: ``w1_*``, the Wasserstein-1 distance of f(x), in units of y, or of several
+    targets each in units of its standard deviation in the fitted data; ``floor_*``, the same
     between two independent ensembles, with as many draws; ``mean_*``, the root mean square
     distance of the predictive means in posterior standard deviations of f(x); ``width_*``, the
     mean width of the 90 % band over that of the posterior. ``log_z`` is None for what has none.

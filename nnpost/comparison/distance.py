@@ -46,7 +46,9 @@ class Reference:
     ``x`` (m, d) the inputs at which curves are compared (a grid over twice the data's range for
     one input, data points for several), ``inside`` (m·C,) whether what is said of them, C numbers
     each, is within the data's range, ``curves`` (D, m·C) what some draws say. ``groups``,
-    ``near_groups`` and ``curve_groups`` are the batches of all draws, and of those.
+    ``near_groups`` and ``curve_groups`` are the batches of all draws, and of those. ``unit``
+    (m·C,) is what distances of curves are measured in: y itself, or of several targets each one's
+    standard deviation in the fitted data.
     """
 
     post: Posterior
@@ -57,6 +59,7 @@ class Reference:
     near_groups: np.ndarray
     x: np.ndarray
     inside: np.ndarray
+    unit: np.ndarray
     curves: np.ndarray
     curve_groups: np.ndarray
     effective: float
@@ -75,6 +78,7 @@ class Reference:
         own = post.data.raw.x
         x, low, high = grid(own), own.min(axis=0), own.max(axis=0)
         known = run.verdict.ess["log_prob"]
+        one = post.data.spreads if post.data.y_names else np.ones(post.components)
         return cls(
             post=post,
             top=top,
@@ -86,6 +90,7 @@ class Reference:
             inside=np.repeat(
                 ((x >= low - 1e-12) & (x <= high + 1e-12)).all(axis=1), post.components
             ),
+            unit=np.tile(one, len(x)),
             curves=post.curves(run.samples[some], x),
             curve_groups=groups[some],
             effective=min(float(known or np.inf), float(len(run.samples))),
@@ -166,7 +171,7 @@ def _curves(reference: Reference, theta: np.ndarray) -> dict[str, Measured]:
         low, high = quantiles(curves, (0.05, 0.95))
         rows = []
         for part in parts.values():
-            for unit in (1.0, sd):
+            for unit in (reference.unit, sd):
                 rows += [_rms(((f - centre) / unit)[:, part]) for centre in (mean, top)]
             rows.append(((f >= low) & (f <= high))[:, part].mean(axis=1))
         return np.array(rows)

@@ -19,7 +19,7 @@ from .distance import Measured, Reference, measure, shifts
 from .effort import FULL, Detail
 from .find_modes import find_modes
 from .result import Comparison
-from .scorecard import QUANTILES, Profile, ScoreCard, Spread
+from .scorecard import OF_Y, QUANTILES, Profile, ScoreCard, Spread
 
 __all__ = ["profile_between", "score"]
 
@@ -55,6 +55,7 @@ def score(
         inside=reference.inside,
         misfit=post.loss_name,
         converged=run.verdict.converged,
+        curve_unit="each target's standard deviation" if post.data.y_names else OF_Y,
     )
 
 

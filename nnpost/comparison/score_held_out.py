@@ -10,7 +10,6 @@ import numpy as np
 
 from ..common.errors import RequestError
 from ..data.dataset import Dataset
-from ..data.scaling import Scaling
 from ..numerics.monte_carlo import Estimate, binomial
 from ..posterior.posterior import Posterior
 from ..prediction.predict import networks_of
@@ -122,8 +121,7 @@ def _residual(post: Posterior, theta: np.ndarray, part: Dataset) -> np.ndarray:
     if post.components == 1:
         return np.asarray(part.y - mean)
     if part.y.ndim == 2:
-        spread = Scaling.of(post.data, "standard").y_scale
-        return np.asarray(np.sqrt(np.mean(((part.y - mean) / spread) ** 2, axis=1)))
+        return np.asarray(np.sqrt(np.mean(((part.y - mean) / post.data.spreads) ** 2, axis=1)))
     return np.asarray(1 - mean[np.arange(part.n), part.y.astype(int)])
 
 

@@ -15,11 +15,12 @@ from ..numerics.monte_carlo import Estimate
 from .approximation import Approximation
 from .modes import Modes
 
-__all__ = ["MEASURES", "QUANTILES", "Profile", "ScoreCard", "Spread"]
+__all__ = ["MEASURES", "OF_Y", "QUANTILES", "Profile", "ScoreCard", "Spread"]
 
 LEAST_DIP = 1e-9  # relative; a smaller dip is of the arithmetic
 QUANTILES = {"q05": 0.05, "median": 0.5, "q95": 0.95}
 
+OF_Y = "y"  # what distances of curves are in units of, but those of several targets
 MEASURES = {
     "gap": "log posterior below the MAP, nats",
     "hpd_level": "share of posterior draws above it",
@@ -103,6 +104,7 @@ class ScoreCard(Tabled):
     inside: np.ndarray
     misfit: str  # what tables call mse, as the data set says
     converged: bool
+    curve_unit: str = OF_Y  # what distances of curves are in units of
 
     # -- as tables -----------------------------------------------------------------------------
 
@@ -167,6 +169,8 @@ class ScoreCard(Tabled):
             yield "too few draws in the MAP's basin for a covariance, so no Mahalanobis distance"
         if "rms_mean_outside" not in self.best:
             yield "no places beyond the data to compare curves at"
+        if self.curve_unit != OF_Y:
+            yield f"distances of curves and W1 are in units of {self.curve_unit}"
         for one in self.approximations:
             if one.note:
                 yield f"{one.name}: {one.note}"
@@ -189,12 +193,14 @@ class ScoreCard(Tabled):
     def to_tree(self) -> dict[str, Any]:
         """A plain nested dict of arrays, numbers and strings."""
         listed = {str(k): one.to_tree() for k, one in enumerate(self.approximations)}
-        kept = {k: v for k, v in asdict(self).items() if k not in ("modes", "misfit")}
+        told = ("modes", "misfit", "curve_unit")
+        kept = {k: v for k, v in asdict(self).items() if k not in told}
         return kept | {
             "valleys": self.modes.to_tree(),  # files and JSON keep the keys they always had
             "approximations": listed,
             "weighted": self.misfit == MISFITS[True],
             **({} if self.misfit in MISFITS.values() else {"misfit": self.misfit}),
+            **({} if self.curve_unit == OF_Y else {"curve_unit": self.curve_unit}),
         }
 
     @classmethod

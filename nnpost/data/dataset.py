@@ -143,6 +143,11 @@ class Dataset(Tabled):
         return [*zip(self.y_names, self.y.T, strict=True)]
 
     @property
+    def spreads(self) -> np.ndarray:
+        """The standard deviation of each target in units of the file, 1 of a constant: (k,)."""
+        return np.atleast_1d(Scaling.of(self, "standard").y_scale)
+
+    @property
     def misfit(self) -> str:
         """What the mean of the squared residuals is called: each is over yerr² where they are."""
         return MISFITS[self.yerr is not None]

@@ -140,7 +140,8 @@ def best_approximation(card: ScoreCard) -> Iterator[Answer]:
         return
     found = sorted(found, key=lambda a: a.numbers["w1_inside"].value)
     best = found[0].numbers
-    why = f"Within the data its predictions are off by a W1 of {best['w1_inside']}, in units of y"
+    off = f"{best['w1_inside']}, in units of {card.curve_unit}"
+    why = f"Within the data its predictions are off by a W1 of {off}"
     if "floor_inside" in best and best["floor_inside"].value > 0:
         times = best["w1_inside"].value / best["floor_inside"].value
         why += f": {times:.2g} times the noise floor of as many MCMC draws"

@@ -115,7 +115,7 @@ GLOSSARY = (
         "W1",
         r"W1",
         "The Wasserstein-1 distance of two sets of predictions: how far one has to be moved, on "
-        "average, to become the other; in the units of y.",
+        "average, to become the other; in the units of y, or of each target's spread.",
     ),
 )
 

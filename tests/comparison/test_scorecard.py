@@ -6,8 +6,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from scipy.stats import chi2, norm
+from scipy.stats import chi2, norm, wasserstein_distance
 
+from nnpost.comparison.against import against
+from nnpost.comparison.approximation import Curves
 from nnpost.comparison.compare import compare
 from nnpost.comparison.distance import Reference, measure
 from nnpost.comparison.effort import ConstantSGDDetail, Detail, ModesDetail
@@ -15,12 +17,15 @@ from nnpost.comparison.find_modes import find_modes
 from nnpost.comparison.score import profile_between, score
 from nnpost.comparison.scorecard import ScoreCard
 from nnpost.data.dataset import Dataset
+from nnpost.data.scaling import Scaling
 from nnpost.network.align import align
 from nnpost.network.mlp import MLP
 from nnpost.network.symmetry import jump
 from nnpost.posterior.likelihood import Gaussian
+from nnpost.posterior.pointwise import GaussianTargets
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
+from nnpost.report.answers import answers
 from nnpost.report.info import json_ready
 from nnpost.sampling.run import Run
 from nnpost.sampling.sample import sample
@@ -242,3 +247,43 @@ def test_flips_of_a_sigmoid_unit_are_one_basin_although_each_has_a_maximum():
     modes, _ = find_modes(post, fits, run, one.theta, post.predict(run.samples).std(axis=0))
     assert len(modes.modes) == 1
     assert (modes.modes[0].restarts.value, modes.modes[0].mass.value) == (1, 1)
+
+
+# -- several targets ------------------------------------------------------------------------------
+
+
+def test_curves_of_several_targets_are_apart_in_units_of_each_ones_spread():
+    """Two targets in units a thousand times apart: every distance by hand, target by target."""
+    rng = np.random.default_rng(3)
+    x = np.linspace(-1, 1, 30)
+    y = np.column_stack([x + 0.3 * rng.normal(size=30), 1000 * (2 - x + rng.normal(size=30))])
+    raw = Dataset(x, y, y_names=("u", "v"))
+    data = raw.scaled(Scaling.of(raw, "standard"))
+    post = Posterior(MLP(1, outputs=2), data, GaussianTargets(2), GaussianPrior(2.0))
+    run = sample(post, nsteps=100, nwalkers=16, start="prior", moves="stretch", discard=50)
+    found = Reference.of(run, run.samples[0], None)
+    theta = run.samples[1:4]
+    draws = found.curves[:: found.detail.every].reshape(-1, len(found.x), 2)
+    off = post.expected(theta, found.x) - draws.mean(axis=0)
+    inside = np.abs(found.x[:, 0]) <= 1 + 1e-12
+    by_hand = np.sqrt(np.mean((off / y.std(axis=0))[:, inside] ** 2, axis=(1, 2)))
+    np.testing.assert_allclose(measure(found, theta)["rms_mean_inside"].value, by_hand, rtol=1e-9)
+
+    some = found.curves[:: -(-len(found.curves) // found.detail.approximation)]
+    other = post.curves(run.samples[:40], found.x)
+    spread = np.tile(y.std(axis=0), len(found.x))
+    apart = [wasserstein_distance(a, b) for a, b in zip(other.T, some.T, strict=True)]
+    numbers = against(found, Curves("some", other)).numbers
+    w1 = (apart / spread)[np.repeat(inside, 2)].mean()
+    assert numbers["w1_inside"].value == pytest.approx(w1, rel=1e-9)
+    assert 0 < numbers["floor_inside"].value < 1
+
+
+def test_the_unit_of_curves_is_told_and_kept(linear, card):
+    assert "curve_unit" not in card.to_tree()
+    other = replace(card, curve_unit="each target's standard deviation")
+    assert "W1 are in units of each target's standard deviation" in str(other)
+    assert ScoreCard.from_tree(other.to_tree()).curve_unit == other.curve_unit
+    verdict, found = linear.run.verdict, compare(linear.post, linear.fits, linear.run)
+    assert "in units of y" in answers(verdict, card, found)[-1].why
+    assert "in units of each target's standard deviation" in answers(verdict, other, found)[-1].why
