@@ -160,7 +160,7 @@ class FoldedWhole(Domain):
             return self.log_prior(h), density.grad(h)
         terms, every = self._terms(h)
         share = np.exp(terms - logsumexp(terms, axis=1, keepdims=True))  # (B, 2^U)
-        slopes = share[:, :, None] * density.grad(every).reshape(*share.shape, -1)
+        slopes = share[:, :, None] * density.grad(every).reshape(*share.shape, every.shape[1])
         grad, bias = slopes.sum(axis=1), slopes[:, :, self.layer.output_bias].swapaxes(1, 2)
         grad[:, self.layer.output_weights] -= bias @ self._signs.T
         return self.log_prior(h), grad
@@ -170,8 +170,8 @@ class FoldedWhole(Domain):
         vectors with that c (B 2^U, P)."""
         c = h[:, self.layer.output_bias][..., None] - h[:, self.layer.output_weights] @ self._signs
         every = np.repeat(h, c.shape[2], axis=0)
-        every[:, self.layer.output_bias] = c.swapaxes(1, 2).reshape(len(every), -1)
-        return self.layer.post.prior_density.log_prob(every).reshape(len(h), -1), every
+        every[:, self.layer.output_bias] = c.swapaxes(1, 2).reshape(len(every), c.shape[1])
+        return self.layer.post.prior_density.log_prob(every).reshape(len(h), c.shape[2]), every
 
     # -- the density ----------------------------------------------------------------------------
 

@@ -349,7 +349,7 @@ def test_command_refuses_in_one_line(options, told, tmp_path, monkeypatch, capsy
 
 def spoken_of(likelihood, y, hidden=1):
     x = np.linspace(-3, 3, 40)
-    net = MLP(1, (hidden,), "tanh", outputs=likelihood.outputs)
+    net = MLP(1, (hidden,), outputs=likelihood.outputs)
     return Posterior(net, Dataset(x, y), likelihood)
 
 

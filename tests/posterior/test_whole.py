@@ -113,3 +113,12 @@ def test_draws_of_the_prior_have_its_density():
 
 def _narrower(post):
     return GaussianPrior({k: 0.8 * v for k, v in post.prior.std.items()}, 2.4)
+
+
+@shapes
+def test_no_vectors_have_no_densities(shape):
+    """As where a search begins at draws of a chain, and there is none."""
+    folded = folded_space(space_of(make(*shape)))
+    none = np.empty((0, folded.ndim))
+    value, grad = folded.log_prob_and_grad(none)
+    assert (value.shape, grad.shape, folded.log_prob(none).shape) == ((0,), none.shape, (0,))
