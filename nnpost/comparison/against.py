@@ -73,6 +73,7 @@ def noise_floor(reference: Reference, size: int) -> dict[str, Estimate]:
     return found
 
 
+@np.errstate(over="ignore")  # of rates that floats hardly hold
 def _numbers(reference: Reference, curves: np.ndarray, draws: np.ndarray) -> np.ndarray:
     """KINDS for every part of x, in a row, of ranked curves (m, S) and draws (m, D)."""
     distance = wasserstein(curves, draws) / reference.unit

@@ -34,6 +34,7 @@ __all__ = [
 BATCHES = 20  # at least, of all ensembles together
 LEAST_ERROR = 1e-12  # relative errors below this are of the arithmetic, not of the draws
 LONG = 5  # at least, of every ensemble
+LONGEST = 1e15  # values from which on digits are not written out
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class Estimate:
         """The value to the digit that the error's first two leave certain."""
         if not math.isfinite(self.error) or self.error == 0 or not math.isfinite(self.value):
             return f"{self.value:.4g}"
+        if abs(self.value) >= LONGEST:
+            return f"{self.value:.4g} ± {self.error:.1g}"
         decimals = max(0, 1 - math.floor(math.log10(self.error)))
         if decimals > 4 and abs(self.value) < 1e-3:
             return f"{self.value:.2g} ± {self.error:.1g}"

@@ -129,3 +129,9 @@ def test_mahalanobis_is_the_quadratic_form():
     np.testing.assert_allclose(mahalanobis(x, cov), by_hand)
     flat = np.diag([4.0, 0.0])
     np.testing.assert_allclose(mahalanobis(np.array([[2.0, 0.0]]), flat), 1)
+
+
+def test_values_too_long_to_write_out_are_rounded():
+    assert str(Estimate(4.16667e115, 2.2338e115)) == "4.167e+115 ± 2e+115"
+    assert str(Estimate(-2.5e15, 3.0)) == "-2.5e+15 ± 3"
+    assert str(Estimate(123456.0, 3.0)) == "123456.0 ± 3.0"
