@@ -22,6 +22,8 @@ from .result import Comparison, Predictions, Summary
 
 __all__ = ["compare"]
 
+HELD = 2**23  # predictions at once: all of 40,000 draws at 200 places, of one number each
+
 
 def compare(post: Posterior, fits: Fits, run: Run, *, detail: Detail = FULL) -> Comparison:
     """Put SGD, MAP, MLE, best sample and posterior side by side.
@@ -58,10 +60,13 @@ def compare(post: Posterior, fits: Fits, run: Run, *, detail: Detail = FULL) -> 
 def predict(post: Posterior, draws: np.ndarray, most: int) -> Predictions:
     """Summarise what y is on average at x over about ``most`` of the draws (D, P), on a grid over
     twice the data's range (one input), or at up to 200 of the data's points (several)."""
-    x = grid(post.data.raw.x)
-    f = post.expected(draws[:: max(1, len(draws) // most)], x)
-    q05, q95 = np.quantile(f, [0.05, 0.95], axis=0)
-    return Predictions(x, f.mean(axis=0), f.std(axis=0), q05, q95)
+    x, some = grid(post.data.raw.x), draws[:: max(1, len(draws) // most)]
+    places = max(1, HELD // (len(some) * post.components))
+    parts = []
+    for k in range(0, len(x), places):
+        f = post.expected(some, x[k : k + places])
+        parts.append((f.mean(axis=0), f.std(axis=0), *np.quantile(f, [0.05, 0.95], axis=0)))
+    return Predictions(x, *(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def _maxima(post: Posterior, fits: Fits, run: Run, polished: int) -> tuple[Optimum, Optimum]:

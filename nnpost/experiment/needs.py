@@ -29,6 +29,10 @@ OVERHEAD = 10.0  # seconds that do not depend on sizes
 RUNG = 35  # gradients for every sweep of a particle, all rungs of a ladder and its pilots together
 TRAJECTORY = 15  # gradients of a step along them
 COMPARED = 2000  # numbers of each restart that are held while all are compared with the draws
+HELD = 2**23  # predictions of several outputs that a comparison holds at once, or those of
+SCORED = 4000 * 500  # draws and points that are scored at once,
+COPIES = 6  # so many times
+JUDGED = 800_000  # draws whose predictions at 16 places a verdict holds, or 400 of each walker
 CLIMB = 100  # steps of a climb to a maximum
 LONGEST = 30 * 86_400  # seconds: more is taken for a mistake
 
@@ -94,9 +98,12 @@ def needs(experiment: Experiment, points: int, inputs: int, classes: int = 2) ->
         + tempered * RUNG * max(2, experiment.temper.steps // 4) * one
         + float(sample.steps) * walkers * (TRAJECTORY if gradients else 1.5) * one
     )
+    judged = 16 * outputs * min(sample.rows * walkers, max(JUDGED, 400 * walkers))
+    several = COPIES * max(HELD, outputs * SCORED * min(1.0, n / 500)) + 4 * judged
     climbs = 3 * starts * CLIMB * (n * p**2 + p**3)
     return Needs(
         memory=LIBRARIES + 8 * data + 8 * fits + 8 * COMPARED * train.restarts
+        + 8 * several * (outputs > 1)
         + 8 * 4 * (starts + sample.ensembles) * p**2 + 8 * 30 * tempered * p + 5 * chain,
         disk=1e5 + data + fits + 8 * tempered * p + 1.1 * chain,
         seconds=OVERHEAD + steps / SPEED + climbs / DENSE,

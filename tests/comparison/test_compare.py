@@ -1,5 +1,6 @@
 """The comparison: known copies, known levels, and predictions against the closed form."""
 
+import importlib
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from nnpost.data.grids import grid
 from nnpost.network.mlp import MLP
 from nnpost.network.symmetry import copies, fold, jump
 from nnpost.posterior.likelihood import Gaussian
+from nnpost.posterior.pointwise import Categorical
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
 from nnpost.sampling.sample import sample
@@ -204,3 +206,27 @@ def test_the_grid_around_a_single_place_has_a_width(place):
     x = grid(np.full((4, 1), place))[:, 0]
     assert (np.diff(x) > 0).all()
     assert x.mean() == pytest.approx(place)
+
+
+def test_predictions_of_some_places_at_a_time_are_those_of_all(monkeypatch):
+    """However few are held at once, and told of each class at each place."""
+    module = importlib.import_module("nnpost.comparison.compare")
+    x = np.linspace(-1, 1, 30)
+    post = Posterior(MLP(1, (2,), outputs=3), Dataset(x, np.arange(30) % 3), Categorical(3))
+    draws = np.random.default_rng(0).normal(size=(50, post.ndim))
+    whole = post.expected(draws, grid(x[:, None]))
+    sizes = []
+    expected = Posterior.expected
+
+    def told(post, theta, x=None):
+        found = expected(post, theta, x)
+        sizes.append(found.size)
+        return found
+
+    monkeypatch.setattr(Posterior, "expected", told)
+    monkeypatch.setattr(module, "HELD", 50 * 3 * 7)
+    found = module.predict(post, draws, 50)
+    assert max(sizes) == 50 * 3 * 7
+    np.testing.assert_allclose(found.mean, whole.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(found.sd, whole.std(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(found.q95, np.quantile(whole, 0.95, axis=0), rtol=1e-12)
