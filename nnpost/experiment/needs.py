@@ -32,6 +32,7 @@ COMPARED = 2000  # numbers of each restart that are held while all are compared 
 HELD = 2**23  # predictions of several outputs that a comparison holds at once, or those of
 SCORED = 4000 * 500  # draws and points that are scored at once,
 COPIES = 6  # so many times
+RESULTS = 1e6  # bytes in the file of what is made of fits and chain
 JUDGED = 800_000  # draws whose predictions at 16 places a verdict holds, or 400 of each walker
 CLIMB = 100  # steps of a climb to a maximum
 LONGEST = 30 * 86_400  # seconds: more is taken for a mistake
@@ -105,7 +106,7 @@ def needs(experiment: Experiment, points: int, inputs: int, classes: int = 2) ->
         memory=LIBRARIES + 8 * data + 8 * fits + 8 * COMPARED * train.restarts
         + 8 * several * (outputs > 1)
         + 8 * 4 * (starts + sample.ensembles) * p**2 + 8 * 30 * tempered * p + 5 * chain,
-        disk=1e5 + data + fits + 8 * tempered * p + 1.1 * chain,
+        disk=RESULTS + data + fits + 8 * tempered * p + 1.1 * chain,
         seconds=OVERHEAD + steps / SPEED + climbs / DENSE,
     )  # fmt: skip
 
