@@ -151,7 +151,7 @@ def main() -> int:
     random = {n: all(e.error > 0 for e in many) for n, many in found.items()}
     rows = {n: judge(true[n], many) for n, many in found.items() if random[n]}
     expected = [1 - 2 * student.sf(b, FREEDOM) for b in BOUNDS]
-    head = ("number", "truth", "mean of z", "sd", *(f"|z| < {b}" for b in BOUNDS))
+    head = ("number", "truth", "mean of z", "sd", *(f"size of z < {b}" for b in BOUNDS))
     cells = [
         (name, f"{true[name].value:.4g}", *(f"{value:.2f}" for value in row.values()))
         for name, row in rows.items()

@@ -328,3 +328,9 @@ def test_version_is_that_of_the_project():
 
     project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["version"] == nnpost.__version__
+
+
+def test_modules_of_tests_have_names_of_their_own():
+    """pytest imports them by their names alone."""
+    names = [file.name for file in Path(__file__).parent.rglob("test_*.py")]
+    assert len(set(names)) == len(names)

@@ -330,7 +330,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, str], int]] = {
     "corner": corner,
     "report": report,
     "list": list_,
-    "completion": completion,
     "settings": settings,
     "info": info,
     "units": units,
@@ -339,6 +338,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, str], int]] = {
     "export": export,
     "predict": predict,
     "thin": thin,
+    "completion": completion,
 }
 
 

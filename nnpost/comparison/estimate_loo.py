@@ -12,7 +12,7 @@ from ..sampling.run import Run
 from .effort import FULL, Detail
 from .leave_one_out import LeaveOneOut
 
-__all__ = ["leave_one_out"]
+__all__ = ["leave_one_out", "smoothed"]
 
 POINTS = 500  # whose densities are held at once
 LARGEST_K = 0.7  # that is good with any number of draws
@@ -20,8 +20,6 @@ LARGEST_K = 0.7  # that is good with any number of draws
 
 def leave_one_out(run: Run, *, detail: Detail = FULL) -> LeaveOneOut:
     """Estimate how well the posterior would predict each of its points without it."""
-    from arviz_stats.base import array_stats
-
     data, (theta, _) = run.post.data, run.some(detail.targets)
     size, known = len(theta), run.verdict.ess["log_prob"]
     effective = min(1.0, float(known or size) / size)
@@ -30,10 +28,7 @@ def leave_one_out(run: Run, *, detail: Detail = FULL) -> LeaveOneOut:
         some = data.part(slice(k, k + POINTS))
         density = run.post.pointwise_log_likelihood(theta, some)
         density = data.scaling.log_density_to_file(density)
-        with np.errstate(all="ignore"):  # weights too uneven for floats have a k that says so
-            elpd, pareto_k, _ = array_stats.loo(
-                density.T, chain_axis=None, draw_axis=-1, r_eff=effective
-            )
+        elpd, pareto_k = smoothed(density, effective)
         known_too = log_mean_density(density)
         parts.append((elpd, pareto_k, known_too, density.var(axis=0, ddof=1)))
     elpd, pareto_k, lppd, variance = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -48,6 +43,28 @@ def leave_one_out(run: Run, *, detail: Detail = FULL) -> LeaveOneOut:
         pareto_k=pareto_k,
         variance=variance,
     )
+
+
+def smoothed(density: np.ndarray, effective: float) -> tuple[np.ndarray, np.ndarray]:
+    """elpd and Pareto's k of points (n,) from their log densities (draws, n).
+
+    Where the largest weights of a point are all the same there is no tail to smooth: the plain
+    harmonic mean is taken, whose weights are bounded, and k is 0.
+    """
+    from arviz_stats.base import array_stats
+
+    try:
+        with np.errstate(all="ignore"):  # weights too uneven for floats have a k that says so
+            elpd, pareto_k, _ = array_stats.loo(
+                density.T, chain_axis=None, draw_axis=-1, r_eff=effective
+            )
+        return np.asarray(elpd), np.asarray(pareto_k)
+    except ValueError:
+        if density.shape[1] > 1:
+            each = [smoothed(density[:, k : k + 1], effective) for k in range(density.shape[1])]
+            elpds, ks = zip(*each, strict=True)
+            return np.concatenate(elpds), np.concatenate(ks)
+        return -log_mean_density(-density), np.zeros(1)
 
 
 def total(values: np.ndarray) -> Estimate:

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import norm
 
 from nnpost.comparison.effort import Detail
-from nnpost.comparison.estimate_loo import leave_one_out
+from nnpost.comparison.estimate_loo import leave_one_out, smoothed
 from nnpost.comparison.leave_one_out import LeaveOneOut
 from nnpost.data.dataset import Dataset
 from nnpost.data.scaling import Scaling
@@ -95,3 +95,15 @@ def test_they_are_in_units_of_the_file_and_kept_in_it(tmp_path):
     assert repr(again) == repr(found)
     assert again.as_dict()["trusted"] is True
     np.testing.assert_array_equal(again.pareto_k, found.pareto_k)
+
+
+def test_points_whose_largest_weights_are_all_the_same_are_left_out_exactly():
+    """Densities that no draw changes leave nothing to smooth; other points are as ever."""
+    rng = np.random.default_rng(0)
+    density = rng.normal(size=(400, 3))
+    density[:, 1] = -2.5
+    elpd, pareto_k = smoothed(density, 1.0)
+    assert (elpd[1], pareto_k[1]) == (pytest.approx(-2.5), 0.0)
+    others, ks = smoothed(density[:, [0, 2]], 1.0)
+    np.testing.assert_array_equal(elpd[[0, 2]], others)
+    np.testing.assert_array_equal(pareto_k[[0, 2]], ks)

@@ -206,7 +206,6 @@ def test_settings(refused, setting, words):
             ["thin", "a.h5", "--every", "0", "--to", "b.h5"],
             "every: found 0, expected a whole number of at least 1",
         ),
-        ([], "COMMAND"),
     ],
 )
 def test_command_lines(refused, argv, words):
