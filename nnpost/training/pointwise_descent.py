@@ -12,7 +12,7 @@ from ..data.dataset import Dataset
 from ..posterior.pointwise_sums import PointwiseData, PointwiseSums
 from ..posterior.posterior import Posterior
 from .settings import TrainSettings
-from .torch_descent import DTYPES, optimizer_of
+from .torch_descent import DTYPES, batches_in, optimizer_of
 
 __all__ = ["PointwiseDescent"]
 
@@ -38,13 +38,8 @@ class PointwiseDescent:
         self.optimizer = optimizer_of(settings, self.theta)
 
     def advance(self, epochs: int, orders: np.ndarray | None) -> None:
-        for epoch in range(epochs):
-            if orders is None:
-                self._step(None)
-                continue
-            order = torch.from_numpy(orders[:, epoch])
-            for index in order.split(self.settings.batch_size or len(order), dim=1):
-                self._step(index.to(self.theta.device))
+        for index in batches_in(epochs, orders, self.settings.batch_size, self.theta.device):
+            self._step(index)
 
     def _step(self, index: Tensor | None) -> None:
         log_density = self.sets[0].of_batches(self.theta, index)

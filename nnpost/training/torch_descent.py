@@ -7,7 +7,7 @@ itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from .batches import Batches
 from .descent import Portion
 from .settings import TrainSettings
 
-__all__ = ["DTYPES", "TorchDescent", "optimizer_of"]
+__all__ = ["DTYPES", "TorchDescent", "batches_in", "optimizer_of"]
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -52,13 +52,8 @@ class TorchDescent:
         return Portion(rows, max(1, 8 * block // (rows * batches.points)))
 
     def advance(self, epochs: int, orders: np.ndarray | None) -> None:
-        for epoch in range(epochs):
-            if orders is None:
-                self._step(None)
-                continue
-            order = torch.from_numpy(orders[:, epoch])
-            for index in order.split(self.settings.batch_size or len(order), dim=1):
-                self._step(index.to(self.theta.device))
+        for index in batches_in(epochs, orders, self.settings.batch_size, self.theta.device):
+            self._step(index)
 
     def _step(self, index: Tensor | None) -> None:
         outputs, r = self.sets[0].residuals(self.net, self.theta, index)
@@ -104,6 +99,20 @@ class _Points:
             total += r.square().sum(1)
         mean: np.ndarray = (total / len(self.y)).numpy(force=True)
         return mean
+
+
+def batches_in(
+    epochs: int, orders: np.ndarray | None, size: int | None, device: torch.device
+) -> Iterator[Tensor | None]:
+    """The points of every step, (R, size) on ``device``, from orders (R, epochs, n); None stands
+    for all points, once an epoch, where there are no ``orders``."""
+    for epoch in range(epochs):
+        if orders is None:
+            yield None
+            continue
+        order = torch.from_numpy(orders[:, epoch])
+        for index in order.split(size or len(order), dim=1):
+            yield index.to(device)
 
 
 def optimizer_of(settings: TrainSettings, theta: Tensor) -> torch.optim.Optimizer:
