@@ -123,13 +123,12 @@ def _ordinary(sds: float) -> str:
 def restarts_agree(card: ScoreCard, comparison: Comparison) -> Answer:
     top, ended = card.modes.top.restarts.value, card.restarts["gap"].median.value
     word = "Yes" if top >= AGREE else "Mostly" if top > 0.5 else "No"
+    others = "" if top == 1 else ", the others to lower maxima"
     why = (
         f"Going on uphill from where they ended, {_percent(top)} of the {comparison.restarts} "
-        "training runs lead to the MAP, the others to lower maxima; without that, half of them "
+        f"training runs lead to the MAP{others}; without that, half of them "
         f"end within {ended:.2g} nats of it"
     )
-    if top == 1:
-        why = why.replace(", the others to lower maxima", "")
     return Answer("Do restarts agree?", word, why, "basins")
 
 
