@@ -63,7 +63,7 @@ def fits_and_residuals(post: Posterior, comparison: Comparison, run: Run) -> Fig
         handles.append(Line2D([], [], color=GREY, ls=":", lw=0.9, label="90 % of new targets"))
     for ax, name in zip(axes[0], models, strict=True):
         below = max(models["MAP"].log_prob - models[name].log_prob, 0.0)
-        height = "the highest" if name == "MAP" else f"{number(below, '.2g')} nats below"
+        height = "the highest" if name == "MAP" else f"{number(below, '.3g')} nats below"
         loss = f"{misfit(post.loss_name)} {models[name].mse:.3g}"
         ax.set_title(f"{name}\n{height}\n{loss}", fontsize=8.5)
     legend_below(fig, handles, columns=len(handles) if len(handles) < 5 else 3)

@@ -266,7 +266,7 @@ def test_fits_reach_twice_as_far_as_the_data(parabola):
     assert tuple(ax.get_title().split("\n")[0].split(",")[0] for ax in top) == names
     models = parabola.comparison.models
     below = models["MAP"].log_prob - models["SGD"].log_prob
-    assert f"{below:.2g} nats below" in top[0].get_title()
+    assert f"{below:.3g} nats below" in top[0].get_title()
     for ax, name in zip(top, names, strict=True):
         assert ax.get_xlim() == (-10, 10)
         beyond, inside = lines_of(ax, name)
