@@ -1,13 +1,18 @@
-"""What the tests of the commands share: a small run of the parabola, made once."""
+"""What tests share: a small run of the parabola, made once, and cases of hypothesis that are the
+same every time (`make fuzz` looks for new ones)."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from small import main, quick
 
 from nnpost.diagnostics.mixing import effective_size
+
+settings.register_profile("same", derandomize=True, database=None, deadline=None)
+settings.load_profile("same")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

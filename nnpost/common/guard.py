@@ -2,7 +2,7 @@
 
 HDF5 trusts the bytes of a file: a few that are wrong make it loop for minutes, ask for all memory
 or end the process. So a child of this process reads the file first, with little time and memory,
-and says what it found. What has passed, or was written here, is not looked at again.
+and says what it found. What has been looked at, or was written here, is not looked at again.
 """
 
 from __future__ import annotations
@@ -22,22 +22,25 @@ __all__ = ["looked_at", "trust"]
 
 MEMORY, SECONDS, WAIT = 2**30, 4, 60  # bytes more than now, of the processor, and by the clock
 FIT = b"+"
-_passed: dict[tuple[object, ...], None] = {}  # the files that have passed, oldest first
+_known: dict[tuple[object, ...], str] = {}  # why a file is refused or "", that seen first is first
 REMEMBERED = 256
 
 
 def trust(path: str | os.PathLike[str], of: str = "") -> None:
     """The file as it is now was written by this process, or has passed; ``of`` it, a part."""
-    with_key = *_key(path), of
-    _passed.pop(with_key, None)
-    _passed[with_key] = None
-    while len(_passed) > REMEMBERED:
-        del _passed[next(iter(_passed))]
+    _remember((*_key(path), of), "")
 
 
-def _key(path: str | os.PathLike[str]) -> tuple[int, ...]:
+def _remember(key: tuple[object, ...], refusal: str) -> None:
+    _known.pop(key, None)
+    _known[key] = refusal
+    while len(_known) > REMEMBERED:
+        del _known[next(iter(_known))]
+
+
+def _key(path: str | os.PathLike[str]) -> tuple[object, ...]:
     about = os.stat(path)
-    return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns
+    return os.path.abspath(path), about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns
 
 
 def looked_at(path: str | os.PathLike[str], look: Callable[[], None], of: str = "") -> None:
@@ -47,15 +50,20 @@ def looked_at(path: str | os.PathLike[str], look: Callable[[], None], of: str = 
         RequestError: as ``look`` raised it; or it crashed, or needed more than 4 seconds of the
             processor or 1 GiB.
     """
-    if (*_key(path), of) in _passed:
-        return
-    if hasattr(os, "fork"):
-        said = _said_by_child(look)
-        if said != FIT.decode():
-            raise RequestError(said or _unreadable(path))
-    else:
+    key = (*_key(path), of)
+    if key not in _known:
+        _remember(key, _refusal(path, look))
+    if _known[key]:
+        raise RequestError(_known[key])
+
+
+def _refusal(path: str | os.PathLike[str], look: Callable[[], None]) -> str:
+    """Why the file is refused, or "" where nothing speaks against it."""
+    if not hasattr(os, "fork"):
         look()
-    trust(path, of)
+        return ""
+    said = _said_by_child(look)
+    return "" if said == FIT.decode() else said or _unreadable(path)
 
 
 def _unreadable(path: str | os.PathLike[str]) -> str:

@@ -21,6 +21,9 @@ from .names import SCALES
 
 __all__ = ["UNSCALED", "Scaling"]
 
+SMALLEST = float(
+    np.finfo(float).tiny
+)  # numbers below it have fewer digits, and inverses beyond all
 NORMAL_IQR = 1.3489795003921634  # the interquartile range of a standard normal distribution
 
 
@@ -150,16 +153,18 @@ UNSCALED = Scaling.none(0)  # stands for the identity before the number of input
 
 
 def _standard(values: np.ndarray) -> tuple[float, float]:
-    """Mean and standard deviation, without overflow; (mean, 1) of a constant."""
+    """Mean and standard deviation, without overflow; (mean, 1) of what has no spread that a number
+    in double precision holds."""
     low, high = float(values.min()), float(values.max())
     if low == high:
         return low, 1.0
-    unit = max(abs(low), abs(high))
-    return float((values / unit).mean()) * unit, float((values / unit).std()) * unit
+    unit = max(abs(low), abs(high), SMALLEST)
+    spread = float((values / unit).std()) * unit
+    return float((values / unit).mean()) * unit, spread if spread >= SMALLEST else 1.0
 
 
 def _robust(values: np.ndarray) -> tuple[float, float]:
     """Median and interquartile range over NORMAL_IQR."""
     low, middle, high = (float(q) for q in np.quantile(values, [0.25, 0.5, 0.75]))
     spread = (high - low) / NORMAL_IQR
-    return middle, spread if spread > 0 else _standard(values)[1]
+    return middle, spread if spread >= SMALLEST else _standard(values)[1]

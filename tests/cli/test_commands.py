@@ -220,7 +220,12 @@ def undisturbed(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("how", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+    ("how", "status"),
+    [
+        (signal.SIGINT, 130),
+        (signal.SIGTERM, 143),
+        pytest.param(signal.SIGHUP, 129, marks=pytest.mark.long),
+    ],
 )
 def test_interrupted_run_says_how_to_go_on_and_does(undisturbed, tmp_path, capsys, how, status):
     """Ctrl-C, as a terminal sends it, and its like, to a process that samples."""

@@ -15,8 +15,6 @@ from nnpost.experiment.experiment import Experiment
 
 FEW = settings(
     max_examples=60,
-    deadline=None,
-    derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)

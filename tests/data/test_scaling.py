@@ -102,6 +102,20 @@ def test_there_and_back_again(values, kind):
     assert np.abs(scaling.y_to_file(scaling.y_to_network(y)) - y).max() <= error
 
 
+@pytest.mark.parametrize("kind", ["standard", "robust"])
+@pytest.mark.parametrize("small", [5e-324, 1e-310, 1e-307, 1e-16])
+@pytest.mark.parametrize("around", [0.0, 1.0, -1e12])
+def test_a_spread_that_no_number_holds_is_that_of_a_constant(kind, small, around):
+    """Subnormal numbers (and steps lost beside a large mean) once gave a scale of zero."""
+    y = around + np.array([0.0, 0.0, small, small, small])
+    scaling = Scaling.of(Dataset(np.r_[y[:3], y[3:]], y), kind)
+    for scale in (scaling.x_scale[0], scaling.y_scale):
+        assert (
+            scale == 1 if y.max() - y.min() < 2.2250738585072014e-308 else 0.4 < scale / small < 1
+        )
+    assert np.abs(scaling.y_to_file(scaling.y_to_network(y)) - y).max() <= 1e-15 * abs(y).max()
+
+
 def test_densities_of_the_same_points_differ_by_the_scale():
     from scipy.stats import norm
 

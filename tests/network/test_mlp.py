@@ -55,7 +55,7 @@ def test_flat_vectors_are_torchs_parameters_to_vector_both_ways(net):
     assert not net.hidden or again == net
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     inputs=st.integers(1, 4),
     hidden=st.lists(st.integers(1, 4), max_size=3),

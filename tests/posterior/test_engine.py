@@ -34,7 +34,7 @@ pytest.importorskip("numba")
 from nnpost.posterior import kernel_engine
 from nnpost.posterior.kernel_engine import KernelEngine
 
-quick = settings(max_examples=40, deadline=None, derandomize=True, database=None)
+quick = settings(max_examples=40)
 
 
 def make(inputs=1, hidden=(2,), activation="sigmoid", sigma=0.5, yerr=False, n=40, seed=0):

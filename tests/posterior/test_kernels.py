@@ -33,7 +33,7 @@ from nnpost.posterior.kernels.shape import ACTIVATIONS, Shape
 EPS = float(np.finfo(float).eps)
 SIZES = [(1, 2, 1), (3, 4, 1), (1, 1), (3, 1), (2, 3, 2, 1), (1, 2, 1, 3, 1), (5, 7, 1)]
 COUNTS = [1, 2, 31, 32, 33, 100, 513, 1100]
-quick = settings(max_examples=60, deadline=None, derandomize=True, database=None)
+quick = settings(max_examples=60)
 
 
 class Case:

@@ -18,7 +18,10 @@ def adversary():
     return adversary
 
 
-@pytest.mark.parametrize("name", ["bump 3.0 1.5", "funnel 4 0 0.3", "hidden_mode", "dead 1 1 1.0"])
+SLOWER = [pytest.param(name, marks=pytest.mark.long) for name in ("bump 3.0 1.5", "dead 1 1 1.0")]
+
+
+@pytest.mark.parametrize("name", ["hidden_mode", "funnel 4 0 0.3", *SLOWER])
 def test_what_is_called_converged_is_right(adversary, name):
     """At five inputs and four errors: by chance in one of 1,000 suites."""
     (case,) = [case for case in adversary.CASES if case.name == name]

@@ -25,7 +25,7 @@ pytest.importorskip("numba")
 from nnpost.posterior.kernels import climb as kernel
 from nnpost.training.kernel_climb import climb_by_kernels
 
-quick = settings(max_examples=60, deadline=None, derandomize=True, database=None)
+quick = settings(max_examples=60)
 
 
 def make(inputs=1, hidden=(2,), activation="sigmoid", likelihood=None, yerr=False, n=40, seed=0):

@@ -25,7 +25,7 @@ from nnpost.posterior.kernels.points import Points
 from nnpost.posterior.kernels.shape import Shape
 from nnpost.training.kernel_descent import KernelDescent
 
-quick = settings(max_examples=40, deadline=None, derandomize=True, database=None)
+quick = settings(max_examples=40)
 
 RULES = [
     {"optimizer": "adam", "lr": 0.03},
