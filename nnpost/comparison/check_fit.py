@@ -26,6 +26,7 @@ from ..posterior.pointwise import Bernoulli, Poisson, StudentT
 from ..posterior.posterior import Posterior
 from ..posterior.prior_check import prior_check
 from ..sampling.run import Run
+from .constant import constant_misfit
 
 __all__ = ["check_fit"]
 
@@ -65,10 +66,8 @@ def _of_residuals(run: Run, criteria: FitCriteria) -> Iterator[Check]:
     if run.fits is not None:
         fitted = post.expected(run.fits.sgd.theta)
         networks["SGD"] = float(np.mean(((raw.y - fitted) * root) ** 2))
-    middle = np.average(raw.y, weights=root**2)
-    alone = float(np.mean(((raw.y - middle) * root) ** 2))
     if post.gaussian or isinstance(post.likelihood, (Bernoulli, Poisson)):
-        yield constant(networks, alone, raw.misfit)
+        yield constant(networks, constant_misfit(raw), raw.misfit)
     if post.gaussian and not isinstance(post.likelihood, MSE):
         yield from gaussian(residuals, criteria)
         if post.infers_noise:

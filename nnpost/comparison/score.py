@@ -15,6 +15,7 @@ from ..posterior.posterior import Posterior
 from ..sampling.run import Run
 from ..training.fits import Fits
 from .approximations import approximations
+from .constant import left_at_constant
 from .distance import Measured, Reference, measure, shifts
 from .effort import FULL, Detail
 from .find_modes import find_modes
@@ -55,6 +56,7 @@ def score(
         inside=reference.inside,
         misfit=post.loss_name,
         converged=run.verdict.converged,
+        at_constant=left_at_constant(post, fits.mse),
         curve_unit="each target's standard deviation" if post.data.y_names else OF_Y,
     )
 

@@ -84,7 +84,8 @@ class ScoreCard(Tabled):
     diverge, ``draws`` what draws of the posterior themselves come to, to read the others by.
     ``shift`` (P,) is (SGD − MAP)/sd for every parameter after alignment, sd that of the draws in
     the MAP's basin, ``shift_error`` its error. ``above_all`` is the share of restarts that lie
-    above every draw.
+    above every draw, ``at_constant`` that of those which training left no better than the best
+    constant network (None where nobody has asked, and where that is not the mean of y).
     """
 
     group: ClassVar[str] = "scorecard"
@@ -104,6 +105,7 @@ class ScoreCard(Tabled):
     inside: np.ndarray
     misfit: str  # what tables call mse, as the data set says
     converged: bool
+    at_constant: Estimate | None = None
     curve_unit: str = OF_Y  # what distances of curves are in units of
 
     # -- as tables -----------------------------------------------------------------------------
@@ -127,6 +129,8 @@ class ScoreCard(Tabled):
                 "",
             ]
         yield ["restarts above every draw", "", str(self.above_all), ""]
+        if self.at_constant is not None:
+            yield ["restarts left at a constant network", "", str(self.at_constant), ""]
         yield ["barrier on the line to the MAP, nats", f"{self.profile.barrier:.4g}", "", ""]
 
     def basin_rows(self) -> Iterator[list[str]]:
@@ -193,7 +197,7 @@ class ScoreCard(Tabled):
     def to_tree(self) -> dict[str, Any]:
         """A plain nested dict of arrays, numbers and strings."""
         listed = {str(k): one.to_tree() for k, one in enumerate(self.approximations)}
-        told = ("modes", "misfit", "curve_unit")
+        told = ("modes", "misfit", "curve_unit", *("at_constant",) * (self.at_constant is None))
         kept = {k: v for k, v in asdict(self).items() if k not in told}
         return kept | {
             "valleys": self.modes.to_tree(),  # files and JSON keep the keys they always had
@@ -211,7 +215,7 @@ class ScoreCard(Tabled):
         read = {
             "best": {k: Estimate.from_tree(v) for k, v in tree["best"].items()},
             **{n: {k: Spread.from_tree(v) for k, v in tree[n].items()} for n in spreads},
-            "above_all": Estimate.from_tree(tree["above_all"]),
+            **{k: Estimate.from_tree(tree[k]) for k in ("above_all", "at_constant") if k in tree},
             "labels": tuple(tree["labels"]),
             "profile": Profile(**tree["profile"]),
             "modes": Modes.from_tree(tree["valleys"]),

@@ -26,6 +26,7 @@ import numpy as np
 from ..common.tables import TabledPairs
 
 __all__ = [
+    "AT_END",
     "FIT_CRITERIA",
     "Check",
     "FitCriteria",
@@ -51,6 +52,7 @@ class FitCriteria:
 
 
 FIT_CRITERIA = FitCriteria()
+AT_END = "SGD at its end"
 LEAN, BULK_LEAN = 0.5, 0.15  # skewness, and Kelly's, from which a lean is spoken of
 
 
@@ -89,6 +91,11 @@ class FitVerdict(TabledPairs):
     def reasons(self) -> list[str]:
         """What the tests that fired say."""
         return [check.text for check in self.checks if check.fired]
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether SGD was still going down when it stopped."""
+        return any(check.fired and check.name == AT_END for check in self.checks)
 
     def rows(self) -> list[tuple[str, str]]:
         """The verdict, and every test with what it found; what fired comes first."""
@@ -276,14 +283,13 @@ def descending(
         gain = 0.5 * np.log(before / after) if after > 0 else np.inf
     p = float(spearmanr(epochs[late:], loss[late:], alternative="less").pvalue)
     told = (
-        f"{gain:.2g} nats a point in the last {len(loss) - last} of {len(loss)} records, from "
-        f"{before:.4g} to {after:.4g}"
+        f"{gain:.2g} nats a point in the last tenth of the epochs, from {before:.4g} to {after:.4g}"
     )
     if gain <= criteria.descent or p >= criteria.p_value:
-        yield Check("SGD at its end", False, f"had come to rest ({told})", p)
+        yield Check(AT_END, False, f"had come to rest ({told})", p)
         return
     yield Check(
-        "SGD at its end",
+        AT_END,
         True,
         f"SGD was still going down when it stopped ({told}): more epochs bring it further "
         f"(--set train.epochs={4 * int(epochs[-1])})",

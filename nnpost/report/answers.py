@@ -8,6 +8,7 @@ from typing import Literal
 
 from ..comparison.result import Comparison
 from ..comparison.scorecard import ScoreCard
+from ..diagnostics.fit import FitVerdict
 from ..diagnostics.verdict import Verdict
 
 __all__ = ["answers", "in_short"]
@@ -59,12 +60,17 @@ def in_short(card: ScoreCard, comparison: Comparison) -> str:
 
 
 def answers(
-    verdict: Verdict, card: ScoreCard | None, comparison: Comparison | None
+    verdict: Verdict,
+    fit: FitVerdict | None,
+    card: ScoreCard | None,
+    comparison: Comparison | None,
 ) -> list[Answer]:
     """All that a run can answer; without fits there is only the first."""
     found = [trusted(verdict)]
     if card is not None and comparison is not None:
-        found += [is_maximum(card), is_typical(card), restarts_agree(card, comparison)]
+        unfinished = fit is not None and fit.unfinished
+        found += [is_maximum(card, unfinished), is_typical(card)]
+        found += [restarts_agree(card, comparison)]
         found += list(best_approximation(card))
     return found
 
@@ -84,16 +90,21 @@ def trusted(verdict: Verdict) -> Answer:
     return Answer(question, "Yes: converged", why, anchor, "good")
 
 
-def is_maximum(card: ScoreCard) -> Answer:
+def is_maximum(card: ScoreCard, unfinished: bool) -> Answer:
     gap = card.best["gap"]
     word = "Yes" if gap.value < CLOSE else "Nearly" if gap.value < NEAR else "No"
     same = card.modes.sgd == card.modes.map
     climbed = "leads to the MAP" if same else "leads to another, lower maximum"
     height = card.profile.barrier
-    barrier = "no barrier" if height == 0 else f"a barrier of {height:.3g} nats"
+    barrier = (
+        "and there is no barrier on the straight line between the two" if height == 0
+        else f"though the straight line between the two has a barrier of {height:.3g} nats" if same
+        else f"and the straight line to the MAP has a barrier of {height:.3g} nats"
+    )  # fmt: skip
+    falling = ". Its loss was still falling when training stopped: more epochs bring it further"
     why = (
         f"{gap.value:.2g} nats below the MAP, prior and likelihood together; going on uphill from "
-        f"it {climbed}, and there is {barrier} on the straight line between the two"
+        f"it {climbed}, {barrier}{falling * unfinished}"
     )
     return Answer("Is SGD the maximum?", word, why, "place")
 
@@ -108,9 +119,10 @@ def is_typical(card: ScoreCard) -> Answer:
     )  # fmt: skip
     lie = "lie" if level else "lies"
     inside = card.best["sd_mean_inside"].value
+    top = f": with {len(card.labels)} parameters, hardly any of the posterior lies near its top"
     why = (
-        f"{above} {lie} above it, and half of them more than {typical:.2g} nats below the MAP, as "
-        f"{len(card.labels)} parameters bring about; as a curve it is {_ordinary(inside)}"
+        f"{above} {lie} above it, and half of them lie more than {typical:.2g} nats below the MAP"
+        f"{top * (level < RARE)}. As a curve it is {_ordinary(inside)}"
     )
     return Answer("Is it typical?", word, why, "place")
 
@@ -122,12 +134,15 @@ def _ordinary(sds: float) -> str:
 
 def restarts_agree(card: ScoreCard, comparison: Comparison) -> Answer:
     top, ended = card.modes.top.restarts.value, card.restarts["gap"].median.value
+    stuck = 0.0 if card.at_constant is None else card.at_constant.value
     word = "Yes" if top >= AGREE else "Mostly" if top > 0.5 else "No"
+    if word != "No" and stuck > 1 - AGREE:
+        word += " when climbed on, not as they ended"
     others = "" if top == 1 else ", the others to lower maxima"
+    flat = f" and {_percent(stuck)} are no better than a constant network" if stuck else ""
     why = (
-        f"Going on uphill from where they ended, {_percent(top)} of the {comparison.restarts} "
-        f"training runs lead to the MAP{others}; without that, half of them "
-        f"end within {ended:.2g} nats of it"
+        f"As training left the {comparison.restarts} of them, half are within {ended:.2g} nats of "
+        f"the MAP{flat}; going on uphill from there, {_percent(top)} lead to the MAP{others}"
     )
     return Answer("Do restarts agree?", word, why, "basins")
 

@@ -38,13 +38,13 @@ CAPTIONS = {
     "Gaussian posterior of as many parameters would show.",
     "fits": "The networks as curves, with the band that holds 90 % of the posterior, and their "
     "residuals.",
-    "basins": "Which basins the restarts lead to when climbed on, and where the posterior's mass "
-    "is.",
+    "basins": "Which basins the restarts lead to when climbed on from where training left them, "
+    "and where the posterior's mass is.",
     "profile": "The straight line from SGD to the MAP, in one copy of the network.",
     "approximations": "The 90 % band of every approximation over that of the posterior.",
     "pit": "Where held-out points lie in each predictive distribution. Flat: calibrated; with "
     "heaps at both ends: too narrow. Grey: what as many points scatter by.",
-    "losses": "The losses of all restarts, and where they ended.",
+    "losses": "The losses of all restarts, and where training left them, before any climb.",
     "traces": "The chain, one colour an independent ensemble.",
     "ranks": "Ranks of the draws in each ensemble: even where the ensembles agree.",
     "ladder": "The tempered runs that started the chain and gave the evidence.",
@@ -69,10 +69,11 @@ class Link(NamedTuple):
 
 
 class Badge(NamedTuple):
-    """A verdict in a few words; "good" or "bad"."""
+    """A verdict in a few words; "good" or "bad"; and the section that has its reasons."""
 
     text: str
     mood: str
+    anchor: str
 
 
 class Picture(NamedTuple):
@@ -135,11 +136,12 @@ class Report:
             if self.card is None or self.comparison is None
             else in_short(self.card, self.comparison),
             badges=badges(self.run.verdict, self.run.fit),
-            answers=answers(self.run.verdict, self.card, self.comparison),
+            answers=answers(self.run.verdict, self.run.fit, self.card, self.comparison),
             hero=hero,
-            contents=list(contents(parts, bool(toml))),
+            contents=list(contents(parts, self.run.fit is not None, bool(toml))),
             links=self.links,
-            judged=list(judged(self.run.verdict, self.run.fit)),
+            chain=list(judged(self.run.verdict)),
+            model=[] if self.run.fit is None else [judged_model(self.run.fit)],
             mixing=self._mixing(),
             tables=parts,
             figures=list(shown.values()),
@@ -250,16 +252,18 @@ def part_of(name: str) -> Markup:
 
 def badges(verdict: Verdict, fit: FitVerdict | None) -> list[Badge]:
     """What a reader has to know before anything else."""
-    found = {"chain converged" if verdict.converged else "chain not converged": verdict.converged}
+    found = [("chain converged", "chain not converged", verdict.converged, "chain")]
     if (trusted := verdict.evidence_trusted) is not None:
-        found["evidence trusted" if trusted else "evidence not trusted"] = trusted
+        found.append(("evidence trusted", "evidence not trusted", trusted, "chain"))
     if fit is not None:
-        found[f"model {fit.word}"] = fit.holds
-    return [Badge(text, "good" if good else "bad") for text, good in found.items()]
+        found.append((f"model {fit.word}", f"model {fit.word}", fit.holds, "model"))
+    return [
+        Badge(yes if good else no, "good" if good else "bad", at) for yes, no, good, at in found
+    ]
 
 
-def judged(verdict: Verdict, fit: FitVerdict | None) -> Iterator[Judged]:
-    """The verdicts on the chain, on the evidence where it is in doubt, and on the model."""
+def judged(verdict: Verdict) -> Iterator[Judged]:
+    """The verdict on the chain, and on the evidence where it is in doubt."""
     told = [*verdict.reasons, *verdict.notes]
     if verdict.converged:
         yield Judged("Converged.", "good", told)
@@ -267,10 +271,13 @@ def judged(verdict: Verdict, fit: FitVerdict | None) -> Iterator[Judged]:
         yield Judged("Not converged.", "bad", told)
     if verdict.evidence_trusted is False:
         yield Judged("log Z is not to be trusted.", "bad", list(verdict.evidence_reasons))
-    if fit is not None:
-        told = [f"{name.strip()}: {text}" for name, text in fit.rows()[1:]]
-        yield Judged(f"The model {fit.word}.".replace("The model in", "The model is in"),
-                     "good" if fit.holds else "bad", told)  # fmt: skip
+
+
+def judged_model(fit: FitVerdict) -> Judged:
+    """The verdict on the model, with what every test found."""
+    word = "The model describes the data." if fit.holds else "The model is in doubt."
+    told = [f"{name.strip()}: {text}" for name, text in fit.rows()[1:]]
+    return Judged(word, "good" if fit.holds else "bad", told)
 
 
 def tables(
@@ -296,9 +303,11 @@ class Entry(NamedTuple):
     title: str
 
 
-def contents(parts: list[Part], experiment: bool) -> Iterator[Entry]:
+def contents(parts: list[Part], model: bool, experiment: bool) -> Iterator[Entry]:
     """Where everything is."""
     yield Entry("chain", "Can the chain be trusted?")
+    if model:
+        yield Entry("model", "Does the model describe the data?")
     yield from (Entry(part.anchor, part.table.title) for part in parts)
     yield Entry("pictures", "Pictures")
     yield Entry("made", "How this was made")

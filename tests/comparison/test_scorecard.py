@@ -11,6 +11,7 @@ from scipy.stats import chi2, norm, wasserstein_distance
 from nnpost.comparison.against import against
 from nnpost.comparison.approximation import Curves
 from nnpost.comparison.compare import compare
+from nnpost.comparison.constant import constant_misfit, left_at_constant
 from nnpost.comparison.distance import Reference, measure
 from nnpost.comparison.effort import ConstantSGDDetail, Detail, ModesDetail
 from nnpost.comparison.find_modes import find_modes
@@ -22,7 +23,7 @@ from nnpost.network.align import align
 from nnpost.network.mlp import MLP
 from nnpost.network.symmetry import jump
 from nnpost.posterior.likelihood import Gaussian
-from nnpost.posterior.pointwise import GaussianTargets
+from nnpost.posterior.pointwise import GaussianTargets, StudentT
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
 from nnpost.report.answers import answers
@@ -285,5 +286,37 @@ def test_the_unit_of_curves_is_told_and_kept(linear, card):
     assert "W1 are in units of each target's standard deviation" in str(other)
     assert ScoreCard.from_tree(other.to_tree()).curve_unit == other.curve_unit
     verdict, found = linear.run.verdict, compare(linear.post, linear.fits, linear.run)
-    assert "in units of y" in answers(verdict, card, found)[-1].why
-    assert "in units of each target's standard deviation" in answers(verdict, other, found)[-1].why
+    assert "in units of y" in answers(verdict, None, card, found)[-1].why
+    assert (
+        "in units of each target's standard deviation"
+        in answers(verdict, None, other, found)[-1].why
+    )
+
+
+@pytest.mark.parametrize("errors", [False, True])
+def test_the_best_constant_is_the_best_of_networks_without_weights(errors):
+    rng = np.random.default_rng(0)
+    x, y, yerr = rng.normal(size=40), rng.normal(3.0, 5.0, 40), rng.uniform(0.5, 2.0, 40)
+    raw = Dataset(x[:, None], y, yerr if errors else None)
+    data = raw.scaled(Scaling.of(raw, "standard"))
+    post = Posterior(MLP(1, (2,), "tanh"), data, Gaussian(1.0), GaussianPrior(10.0))
+    theta = np.zeros((4001, post.ndim))
+    theta[:, -1] = np.linspace(-1, 1, 4001)  # the output bias, and nothing else
+    mse = post.mse(theta)
+    assert constant_misfit(data) == pytest.approx(mse.min(), rel=1e-6)
+    assert constant_misfit(data) <= mse.min() * (1 + 1e-12)
+    ends = mse.min() * np.array([0.1, 0.9, 1.0, 1.5, np.inf])
+    assert left_at_constant(post, ends).value == 0.6
+    other = Posterior(MLP(1, (2,), "tanh"), raw, StudentT(4.0, 1.0), GaussianPrior(10.0))
+    assert left_at_constant(other, ends) is None
+
+
+def test_restarts_left_at_a_constant_are_told_and_kept(card):
+    assert card.at_constant.value == 0
+    other = replace(card, at_constant=None)  # as of files that were written before
+    assert "at_constant" not in other.to_tree()
+    assert ScoreCard.from_tree(other.to_tree()).at_constant is None
+    assert ScoreCard.from_tree(card.to_tree()).at_constant == card.at_constant
+    row = "restarts left at a constant network"
+    assert row in str(card)
+    assert row not in str(other)

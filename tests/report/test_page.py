@@ -13,7 +13,8 @@ from small import main
 import nnpost
 from nnpost import figures
 from nnpost.comparison.laplace import laplace
-from nnpost.comparison.scorecard import ScoreCard
+from nnpost.comparison.scorecard import Profile, ScoreCard
+from nnpost.diagnostics.fit import AT_END, Check, FitVerdict
 from nnpost.figures.corner import marked_networks
 from nnpost.figures.style import MARKS
 from nnpost.numerics.monte_carlo import Estimate
@@ -120,7 +121,7 @@ def test_files_beside_the_page_are_there_and_hold_its_numbers(written, made, car
 def test_five_questions_are_answered_by_the_numbers_of_the_card(made, card):
     run = nnpost.load(made)
     comparison = nnpost.compare(run.post, run.fits, run)
-    asked = {one.question: one for one in answers(run.verdict, card, comparison)}
+    asked = {one.question: one for one in answers(run.verdict, run.fit, card, comparison)}
     assert list(asked) == [
         "Is the chain to be trusted?",
         "Is SGD the maximum?",
@@ -132,7 +133,47 @@ def test_five_questions_are_answered_by_the_numbers_of_the_card(made, card):
     assert f"{card.best['gap'].value:.2g} nats" in asked["Is SGD the maximum?"].why
     closest = min(card.approximations, key=lambda a: a.numbers["w1_inside"].value)
     assert asked["Which approximation is best?"].word == closest.name
-    assert [a.question for a in answers(run.verdict, None, None)] == ["Is the chain to be trusted?"]
+    alone = answers(run.verdict, None, None, None)
+    assert [a.question for a in alone] == ["Is the chain to be trusted?"]
+
+
+def test_where_restarts_ended_is_told_beside_where_climbing_leads(made, card):
+    run = nnpost.load(made)
+    comparison = nnpost.compare(run.post, run.fits, run)
+    for stuck, word in ((0.5, "Mostly when climbed on, not as they ended"), (0.0, "Mostly")):
+        top = dataclasses.replace(card.modes.top, restarts=Estimate(0.8, 0.0))
+        modes = dataclasses.replace(card.modes, modes=(top,), map=0)
+        other = dataclasses.replace(card, modes=modes, at_constant=Estimate(stuck, 0.0))
+        asked = {a.question: a for a in answers(run.verdict, None, other, comparison)}
+        found = asked["Do restarts agree?"]
+        assert found.word == word
+        assert "going on uphill from there, 80 % lead to the MAP" in found.why
+        assert ("50 % are no better than a constant network" in found.why) == (stuck > 0)
+
+
+@pytest.mark.parametrize("fired", [False, True])
+def test_a_loss_that_still_fell_is_told_with_the_maximum(made, card, fired):
+    run = nnpost.load(made)
+    comparison = nnpost.compare(run.post, run.fits, run)
+    fit = FitVerdict((Check(AT_END, fired, "…"), Check("prior", True, "…")))
+    asked = {a.question: a for a in answers(run.verdict, fit, card, comparison)}
+    why = asked["Is SGD the maximum?"].why
+    assert ("Its loss was still falling when training stopped" in why) == fired
+
+
+@pytest.mark.parametrize("height", [0.0, 197.0])
+def test_a_barrier_on_the_way_to_the_same_maximum_is_no_contradiction(made, card, height):
+    run = nnpost.load(made)
+    comparison = nnpost.compare(run.post, run.fits, run)
+    profile = Profile(np.arange(3.0), np.array([0.0, -height, 0.0]), np.ones(3))
+    modes = dataclasses.replace(card.modes, sgd=card.modes.map)
+    other = dataclasses.replace(card, profile=profile, modes=modes)
+    asked = {a.question: a for a in answers(run.verdict, None, other, comparison)}
+    why = asked["Is SGD the maximum?"].why
+    assert "going on uphill from it leads to the MAP, " in why
+    assert ("though the straight line between the two has a barrier of 197 nats" in why) == (
+        height > 0
+    )
 
 
 @pytest.mark.parametrize(
@@ -149,7 +190,7 @@ def test_words_follow_height_and_rank(made, card, gap, level, maximum, typical, 
     comparison = nnpost.compare(run.post, run.fits, run)
     numbers = {"gap": Estimate(gap, 0.0), "hpd_level": Estimate(level, 1e-4)}
     other = dataclasses.replace(card, best={**card.best, **numbers})
-    asked = {one.question: one.word for one in answers(run.verdict, other, comparison)}
+    asked = {one.question: one.word for one in answers(run.verdict, None, other, comparison)}
     assert asked["Is SGD the maximum?"] == maximum
     assert asked["Is it typical?"].startswith(typical)
     said = in_short(other, comparison)
@@ -176,6 +217,10 @@ def test_the_pages_numbers_are_those_of_the_run(page, card, made):
     assert f"{card.best['gap'].value:.2g} nats below the MAP" in text
     run = nnpost.load(made)
     assert "Not converged." in text
+    assert rows["restarts left at a constant network"][1] == str(card.at_constant)
+    model = text.partition("Does the model describe the data?")[2]
+    for check in run.fit.checks:  # in its own section, and not in that of the chain
+        assert f"{check.name}: {check.text}" in model
     for reason in run.verdict.reasons:
         assert reason in text
     about = read_group(made, "experiment")
