@@ -33,17 +33,17 @@ if TYPE_CHECKING:
     from .network.mlp import MLP as MLP
     from .network.mlp import from_torch as from_torch
     from .network.module import from_module as from_module
-    from .posterior.likelihood import MSE as MSE
-    from .posterior.likelihood import Gaussian as Gaussian
+    from .posterior.likelihoods.bernoulli import Bernoulli as Bernoulli
+    from .posterior.likelihoods.categorical import Categorical as Categorical
+    from .posterior.likelihoods.gaussian import MSE as MSE
+    from .posterior.likelihoods.gaussian import Gaussian as Gaussian
+    from .posterior.likelihoods.gaussian_targets import GaussianTargets as GaussianTargets
+    from .posterior.likelihoods.heteroscedastic import Heteroscedastic as Heteroscedastic
+    from .posterior.likelihoods.own import OwnLikelihood as OwnLikelihood
+    from .posterior.likelihoods.poisson import Poisson as Poisson
+    from .posterior.likelihoods.student_t import StudentT as StudentT
     from .posterior.linear import ClosedForm as ClosedForm
     from .posterior.linear import closed_form as closed_form
-    from .posterior.own_likelihood import OwnLikelihood as OwnLikelihood
-    from .posterior.pointwise import Bernoulli as Bernoulli
-    from .posterior.pointwise import Categorical as Categorical
-    from .posterior.pointwise import GaussianTargets as GaussianTargets
-    from .posterior.pointwise import Heteroscedastic as Heteroscedastic
-    from .posterior.pointwise import Poisson as Poisson
-    from .posterior.pointwise import StudentT as StudentT
     from .posterior.posterior import Posterior as Posterior
     from .posterior.prior import GaussianPrior as GaussianPrior
     from .posterior.prior import LaplacePrior as LaplacePrior
@@ -61,32 +61,32 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 
 _HOMES = {  # where each public name is defined
-    "Bernoulli": "posterior.pointwise",
-    "Categorical": "posterior.pointwise",
+    "Bernoulli": "posterior.likelihoods.bernoulli",
+    "Categorical": "posterior.likelihoods.categorical",
     "ClosedForm": "posterior.linear",
     "Comparison": "comparison.result",
     "Dataset": "data.dataset",
     "Experiment": "experiment.experiment",
     "Fits": "training.fits",
-    "Gaussian": "posterior.likelihood",
+    "Gaussian": "posterior.likelihoods.gaussian",
     "GaussianPrior": "posterior.prior",
     "LaplacePrior": "posterior.prior",
-    "GaussianTargets": "posterior.pointwise",
+    "GaussianTargets": "posterior.likelihoods.gaussian_targets",
     "HeldOut": "comparison.held_out",
     "LeaveOneOut": "comparison.leave_one_out",
-    "Heteroscedastic": "posterior.pointwise",
+    "Heteroscedastic": "posterior.likelihoods.heteroscedastic",
     "MLP": "network.mlp",
-    "MSE": "posterior.likelihood",
+    "MSE": "posterior.likelihoods.gaussian",
     "Optimum": "training.optimum",
-    "OwnLikelihood": "posterior.own_likelihood",
-    "Poisson": "posterior.pointwise",
+    "OwnLikelihood": "posterior.likelihoods.own",
+    "Poisson": "posterior.likelihoods.poisson",
     "Posterior": "posterior.posterior",
     "Prediction": "prediction.prediction",
     "RequestError": "common.errors",
     "Run": "sampling.run",
     "Scan": "model_selection.result",
     "ScoreCard": "comparison.scorecard",
-    "StudentT": "posterior.pointwise",
+    "StudentT": "posterior.likelihoods.student_t",
     "StudentTPrior": "posterior.prior",
     "Tempering": "tempering.result",
     "closed_form": "posterior.linear",

@@ -6,7 +6,7 @@ from small import main, quick
 
 from nnpost.data.dataset import Dataset
 from nnpost.network.mlp import MLP
-from nnpost.posterior.likelihood import MSE, Gaussian
+from nnpost.posterior.likelihoods.gaussian import MSE, Gaussian
 from nnpost.posterior.output_layer import OutputLayer
 from nnpost.posterior.posterior import Posterior
 from nnpost.sampling.load import load

@@ -21,8 +21,10 @@ from ..diagnostics.fit import (
 )
 from ..diagnostics.reasons import vanishing_noise
 from ..numerics.monte_carlo import spread_out
-from ..posterior.likelihood import MSE
-from ..posterior.pointwise import Bernoulli, Poisson, StudentT
+from ..posterior.likelihoods.bernoulli import Bernoulli
+from ..posterior.likelihoods.gaussian import MSE
+from ..posterior.likelihoods.poisson import Poisson
+from ..posterior.likelihoods.student_t import StudentT
 from ..posterior.posterior import Posterior
 from ..posterior.prior_check import prior_check
 from ..sampling.run import Run

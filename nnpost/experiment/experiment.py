@@ -156,8 +156,8 @@ class Experiment(Section):
         Raises RequestError where nothing tells the noise that is to be inferred.
         """
         from ..network.mlp import MLP
-        from ..posterior.likelihood import likelihood_from_tree, with_noise_times
-        from ..posterior.pointwise import Pointwise
+        from ..posterior.likelihoods.by_kind import likelihood_from_tree, with_noise_times
+        from ..posterior.likelihoods.pointwise import Pointwise
         from ..posterior.posterior import Posterior
         from ..posterior.prior import prior_from_tree
         from .extremes import refuse_apart

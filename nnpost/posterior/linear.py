@@ -22,7 +22,7 @@ import numpy as np
 from ..common.errors import RequestError
 from ..common.tables import TabledPairs, plain_label
 from ..data.scaling import Scaling
-from .likelihood import LOG_2PI
+from .likelihoods.gaussian import LOG_2PI
 from .posterior import Posterior
 
 __all__ = ["ClosedForm", "closed_form"]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..common.tensors import BLOCK, as_tensor
 from ..network.mlp import MLP
-from .pointwise import Pointwise
+from .likelihoods.pointwise import Pointwise
 
 __all__ = ["PointwiseData", "PointwiseSums"]
 

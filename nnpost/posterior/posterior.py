@@ -3,7 +3,7 @@
 ``Posterior.log_prob`` is a plain function of flat vectors, vectorised over any leading shape. Most
 likelihoods are Gaussian in the residuals, log L = −τ/2 · SSE + constant(τ), and differ in the
 precision τ and in the constants that they keep; that is what lets ``output_layer`` integrate the
-output layer out exactly. Those of any other form (pointwise.py) are summed by torch, and all
+output layer out exactly. Those of any other form (likelihoods/) are summed by torch, and all
 parameters are sampled.
 """
 
@@ -28,18 +28,11 @@ from ..network.mlp import MLP
 from .density import Drawn
 from .description import LOG_SIGMA
 from .engine import Engine, engine_for
-from .likelihood import (
-    LOG_2PI,
-    MSE,
-    Likelihood,
-    check_inferred_noise,
-    likelihood_from_tree,
-    likelihood_to_tree,
-    with_noise_times,
-)
-from .own_likelihood import OwnLikelihood
+from .likelihoods.by_kind import likelihood_from_tree, likelihood_to_tree, with_noise_times
+from .likelihoods.gaussian import LOG_2PI, MSE, Likelihood, check_inferred_noise
+from .likelihoods.own import OwnLikelihood
+from .likelihoods.pointwise import Extra, Pointwise
 from .points import Points, WeightedPoints
-from .pointwise import Extra, Pointwise
 from .pointwise_sums import PointwiseData, PointwiseSums
 from .prior import GaussianPrior, Prior, ShapedPrior, StudentTPrior, prior_from_tree, prior_to_tree
 from .prior_density import Normals, PriorDensity, draw_scales, gaussian_at
@@ -66,8 +59,7 @@ class Posterior:
     torch does (engine.py): in blocks, so that memory stays within a few times ``block`` numbers (or
     of the data's own size, if that is larger).
 
-    ``likelihood`` and ``prior`` may be of classes of one's own (likelihood.py, pointwise.py,
-    prior.py).
+    ``likelihood`` and ``prior`` may be of classes of one's own (likelihoods/, prior.py).
     """
 
     net: MLP
@@ -377,8 +369,8 @@ class Posterior:
         ``data``, by default that of the posterior, may be on any scale, and brings errors where
         that does. Densities are on the network's scale (``data.scaling.log_density_to_file`` makes
         them those of y in units of the file). They are normalised, whatever constants the
-        likelihood leaves out, so that those of :class:`~nnpost.posterior.likelihood.Gaussian` sum
-        to ``log_likelihood``, and those of ``MSE`` to that less n/2 · log πn + Σ log yerr.
+        likelihood leaves out, so that those of ``Gaussian`` sum to ``log_likelihood``, and those of
+        ``MSE`` to that less n/2 · log πn + Σ log yerr.
         """
         at = self.data if data is None else data.scaled(self.data.scaling)
         spread = self._spread(len(at.y), at.yerr)

@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .likelihood import LOG_2PI
+from .likelihoods.gaussian import LOG_2PI
 
 __all__ = [
     "Laplaces",

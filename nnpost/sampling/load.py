@@ -16,8 +16,8 @@ from ..common.errors import RequestError
 from ..diagnostics.fit import FitVerdict
 from ..diagnostics.verdict import Verdict
 from ..network.mlp import MLP
-from ..posterior.likelihood import Likelihood
-from ..posterior.pointwise import Pointwise
+from ..posterior.likelihoods.gaussian import Likelihood
+from ..posterior.likelihoods.pointwise import Pointwise
 from ..posterior.posterior import Posterior
 from ..storage.read_chain import read_chain
 from ..storage.results import read_stage, understood

@@ -17,7 +17,7 @@ from ..diagnostics.survey import Evidence
 from ..diagnostics.verdict import Verdict, judge
 from ..moves.names import uses_gradients
 from ..numerics.monte_carlo import chain_batches, spread_out
-from ..posterior.likelihood import MSE
+from ..posterior.likelihoods.gaussian import MSE
 from ..posterior.posterior import Posterior
 from ..prediction.predict import LEVELS, networks_of, predict
 from ..prediction.prediction import Prediction

@@ -12,7 +12,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ..data.dataset import Dataset
 from ..data.scaling import Scaling
 from ..network.mlp import MLP
-from ..posterior.pointwise import Bernoulli, Categorical
+from ..posterior.likelihoods.bernoulli import Bernoulli
+from ..posterior.likelihoods.categorical import Categorical
 from ..posterior.posterior import Posterior
 from ..posterior.prior import GaussianPrior
 from .sampled import SampledEstimator

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ..data.dataset import Dataset
 from ..data.scaling import Scaling
 from ..network.mlp import MLP
-from ..posterior.likelihood import Gaussian
+from ..posterior.likelihoods.gaussian import Gaussian
 from ..posterior.posterior import Posterior
 from ..posterior.prior import GaussianPrior
 from .sampled import SampledEstimator

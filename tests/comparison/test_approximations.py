@@ -18,7 +18,7 @@ from nnpost.data.dataset import Dataset
 from nnpost.network.jacobian import jacobian
 from nnpost.network.mlp import MLP
 from nnpost.numerics.ranked import wasserstein
-from nnpost.posterior.likelihood import MSE, Gaussian
+from nnpost.posterior.likelihoods.gaussian import MSE, Gaussian
 from nnpost.posterior.output_layer import OutputLayer
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior

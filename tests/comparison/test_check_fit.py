@@ -14,7 +14,10 @@ from nnpost import MLP, Dataset, Gaussian, GaussianPrior, OwnLikelihood, Posteri
 from nnpost.cli.commands import main as command
 from nnpost.comparison.check_fit import check_fit
 from nnpost.data.scaling import Scaling
-from nnpost.posterior.pointwise import Bernoulli, Heteroscedastic, Poisson, StudentT
+from nnpost.posterior.likelihoods.bernoulli import Bernoulli
+from nnpost.posterior.likelihoods.heteroscedastic import Heteroscedastic
+from nnpost.posterior.likelihoods.poisson import Poisson
+from nnpost.posterior.likelihoods.student_t import StudentT
 
 CASES = Path(__file__).parents[1] / "cases"
 

@@ -14,8 +14,8 @@ from nnpost.data.dataset import Dataset
 from nnpost.data.grids import grid
 from nnpost.network.mlp import MLP
 from nnpost.network.symmetry import copies, fold, jump
-from nnpost.posterior.likelihood import Gaussian
-from nnpost.posterior.pointwise import Categorical
+from nnpost.posterior.likelihoods.categorical import Categorical
+from nnpost.posterior.likelihoods.gaussian import Gaussian
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
 from nnpost.sampling.sample import sample

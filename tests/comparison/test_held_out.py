@@ -11,9 +11,11 @@ from nnpost.comparison.score_held_out import score_held_out
 from nnpost.data.dataset import Dataset
 from nnpost.data.scaling import Scaling
 from nnpost.network.mlp import MLP
-from nnpost.posterior.likelihood import MSE, Gaussian
+from nnpost.posterior.likelihoods.categorical import Categorical
+from nnpost.posterior.likelihoods.gaussian import MSE, Gaussian
+from nnpost.posterior.likelihoods.gaussian_targets import GaussianTargets
+from nnpost.posterior.likelihoods.poisson import Poisson
 from nnpost.posterior.linear import closed_form
-from nnpost.posterior.pointwise import Categorical, GaussianTargets, Poisson
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
 from nnpost.sampling.sample import sample

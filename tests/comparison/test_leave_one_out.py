@@ -12,7 +12,7 @@ from nnpost.comparison.leave_one_out import LeaveOneOut
 from nnpost.data.dataset import Dataset
 from nnpost.data.scaling import Scaling
 from nnpost.network.mlp import MLP
-from nnpost.posterior.likelihood import Gaussian
+from nnpost.posterior.likelihoods.gaussian import Gaussian
 from nnpost.posterior.linear import closed_form
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior

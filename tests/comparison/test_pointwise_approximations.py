@@ -9,7 +9,9 @@ from nnpost.comparison.constant_sgd import rates
 from nnpost.comparison.laplace import Laplace, laplace
 from nnpost.data.dataset import Dataset
 from nnpost.network.mlp import MLP
-from nnpost.posterior.pointwise import Bernoulli, Categorical, StudentT
+from nnpost.posterior.likelihoods.bernoulli import Bernoulli
+from nnpost.posterior.likelihoods.categorical import Categorical
+from nnpost.posterior.likelihoods.student_t import StudentT
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
 from nnpost.training.train import train

@@ -22,8 +22,9 @@ from nnpost.data.scaling import Scaling
 from nnpost.network.align import align
 from nnpost.network.mlp import MLP
 from nnpost.network.symmetry import jump
-from nnpost.posterior.likelihood import Gaussian
-from nnpost.posterior.pointwise import GaussianTargets, StudentT
+from nnpost.posterior.likelihoods.gaussian import Gaussian
+from nnpost.posterior.likelihoods.gaussian_targets import GaussianTargets
+from nnpost.posterior.likelihoods.student_t import StudentT
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
 from nnpost.report.answers import answers

@@ -20,7 +20,7 @@ from nnpost.moves.differential_evolution import DifferentialEvolution
 from nnpost.moves.ensemble import EnsembleMove
 from nnpost.moves.stretch import Stretch
 from nnpost.network.mlp import MLP
-from nnpost.posterior.likelihood import Gaussian
+from nnpost.posterior.likelihoods.gaussian import Gaussian
 from nnpost.posterior.posterior import Posterior
 from nnpost.sampling.run import Run
 from nnpost.storage.runfile import read_group, write_groups

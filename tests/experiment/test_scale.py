@@ -15,8 +15,8 @@ from nnpost.comparison.score_held_out import score_held_out
 from nnpost.data.scaling import Scaling
 from nnpost.experiment.experiment import Experiment, builtins, load_experiment
 from nnpost.experiment.request import make_request, stored_experiment
-from nnpost.posterior.likelihood import MSE, Gaussian
-from nnpost.posterior.pointwise import StudentT
+from nnpost.posterior.likelihoods.gaussian import MSE, Gaussian
+from nnpost.posterior.likelihoods.student_t import StudentT
 from nnpost.report.info import overview
 from nnpost.storage.runfile import new_file
 from nnpost.sweep.cell import Cell, finished

@@ -12,7 +12,7 @@ from nnpost.data.datasets import GENERATORS
 from nnpost.experiment.experiment import SECTIONS, builtin_text, builtins, load_experiment
 from nnpost.experiment.settings_pages import json_schema, markdown_page
 from nnpost.network.mlp import ACTIVATIONS, MLP
-from nnpost.posterior.likelihood import LIKELIHOODS
+from nnpost.posterior.likelihoods.by_kind import LIKELIHOODS
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 ACCEPTS = jsonschema.Draft202012Validator(json_schema())

@@ -19,7 +19,7 @@ from nnpost.figures.style import MARKS
 from nnpost.network.align import align
 from nnpost.network.mlp import MLP
 from nnpost.network.symmetry import fold, jump
-from nnpost.posterior.likelihood import Gaussian
+from nnpost.posterior.likelihoods.gaussian import Gaussian
 from nnpost.posterior.posterior import Posterior
 from nnpost.sampling.run import Run
 from nnpost.tempering.result import Tempering

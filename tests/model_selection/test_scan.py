@@ -15,13 +15,11 @@ from nnpost.cli.commands import main
 from nnpost.diagnostics.survey import Survey
 from nnpost.model_selection.result import Scan, Size
 from nnpost.model_selection.scan import inner_half
-from nnpost.posterior.pointwise import (
-    Bernoulli,
-    Categorical,
-    GaussianTargets,
-    Heteroscedastic,
-    Poisson,
-)
+from nnpost.posterior.likelihoods.bernoulli import Bernoulli
+from nnpost.posterior.likelihoods.categorical import Categorical
+from nnpost.posterior.likelihoods.gaussian_targets import GaussianTargets
+from nnpost.posterior.likelihoods.heteroscedastic import Heteroscedastic
+from nnpost.posterior.likelihoods.poisson import Poisson
 from nnpost.tempering.basin_hopping import Search
 from nnpost.tempering.from_basins import FromBasins
 from nnpost.tempering.temper import TemperDetail

@@ -28,7 +28,7 @@ from nnpost.network.neurons import exchangeable
 from nnpost.network.symmetry import jump
 from nnpost.posterior.density import Drawn
 from nnpost.posterior.folded import FoldedPosterior
-from nnpost.posterior.likelihood import Gaussian
+from nnpost.posterior.likelihoods.gaussian import Gaussian
 from nnpost.posterior.output_layer import OutputLayer
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior

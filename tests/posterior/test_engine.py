@@ -22,7 +22,7 @@ from nnpost.posterior import engine as choice
 from nnpost.posterior.engine import engine_for, without_kernels
 from nnpost.posterior.folded import FoldedPosterior
 from nnpost.posterior.kernels.shape import ACTIVATIONS as COMPILED
-from nnpost.posterior.likelihood import MSE, Gaussian
+from nnpost.posterior.likelihoods.gaussian import MSE, Gaussian
 from nnpost.posterior.output_layer import OutputLayer
 from nnpost.posterior.points import Points, WeightedPoints
 from nnpost.posterior.posterior import Posterior

@@ -7,7 +7,7 @@ from scipy.stats import kstest, multivariate_normal
 
 from nnpost.data.dataset import Dataset
 from nnpost.network.mlp import MLP
-from nnpost.posterior.likelihood import MSE, Gaussian
+from nnpost.posterior.likelihoods.gaussian import MSE, Gaussian
 from nnpost.posterior.output_layer import OutputLayer
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior

@@ -9,7 +9,11 @@ from nnpost.common.errors import RequestError
 from nnpost.data.dataset import Dataset
 from nnpost.network.mlp import MLP
 from nnpost.posterior.description import Description
-from nnpost.posterior.pointwise import Bernoulli, Categorical, Heteroscedastic, Poisson, StudentT
+from nnpost.posterior.likelihoods.bernoulli import Bernoulli
+from nnpost.posterior.likelihoods.categorical import Categorical
+from nnpost.posterior.likelihoods.heteroscedastic import Heteroscedastic
+from nnpost.posterior.likelihoods.poisson import Poisson
+from nnpost.posterior.likelihoods.student_t import StudentT
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
 

@@ -12,8 +12,8 @@ from nnpost.data.dataset import Dataset
 from nnpost.data.scaling import Scaling
 from nnpost.network.mlp import ACTIVATIONS, MLP
 from nnpost.posterior.description import Description
-from nnpost.posterior.likelihood import LIKELIHOODS as LIKELIHOOD_KINDS
-from nnpost.posterior.likelihood import MSE, Gaussian
+from nnpost.posterior.likelihoods.by_kind import LIKELIHOODS as LIKELIHOOD_KINDS
+from nnpost.posterior.likelihoods.gaussian import MSE, Gaussian
 from nnpost.posterior.output_layer import OutputLayer
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import PRIORS, GaussianPrior

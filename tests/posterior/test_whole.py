@@ -6,7 +6,8 @@ import pytest
 from nnpost.data.dataset import Dataset
 from nnpost.network.mlp import MLP
 from nnpost.network.symmetry import copies
-from nnpost.posterior.pointwise import Categorical, StudentT
+from nnpost.posterior.likelihoods.categorical import Categorical
+from nnpost.posterior.likelihoods.student_t import StudentT
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
 from nnpost.posterior.spaces import folded_space, space_of

@@ -8,9 +8,9 @@ from scipy.stats import norm
 from nnpost.common.errors import RequestError
 from nnpost.data.dataset import Dataset
 from nnpost.network.mlp import MLP
-from nnpost.posterior.likelihood import Gaussian
+from nnpost.posterior.likelihoods.gaussian import Gaussian
+from nnpost.posterior.likelihoods.poisson import Poisson
 from nnpost.posterior.linear import closed_form
-from nnpost.posterior.pointwise import Poisson
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
 from nnpost.prediction.predict import networks_of, predict

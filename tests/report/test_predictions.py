@@ -8,7 +8,7 @@ from small import main
 
 from nnpost.data.dataset import Dataset
 from nnpost.network.mlp import MLP
-from nnpost.posterior.likelihood import Gaussian
+from nnpost.posterior.likelihoods.gaussian import Gaussian
 from nnpost.posterior.posterior import Posterior
 from nnpost.prediction.prediction import Prediction
 from nnpost.sampling.sample import sample

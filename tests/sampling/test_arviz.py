@@ -12,7 +12,7 @@ from nnpost.data.dataset import Dataset
 from nnpost.data.scaling import Scaling
 from nnpost.network.mlp import MLP
 from nnpost.network.symmetry import fold
-from nnpost.posterior.likelihood import Gaussian
+from nnpost.posterior.likelihoods.gaussian import Gaussian
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
 from nnpost.sampling.arviz_groups import arviz_groups

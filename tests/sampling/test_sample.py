@@ -9,7 +9,7 @@ from nnpost.data.dataset import Dataset
 from nnpost.diagnostics.mixing import effective_size
 from nnpost.moves.names import MOVES
 from nnpost.network.mlp import MLP
-from nnpost.posterior.likelihood import MSE, Gaussian
+from nnpost.posterior.likelihoods.gaussian import MSE, Gaussian
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
 from nnpost.sampling.load import load

@@ -7,7 +7,8 @@ import pytest
 
 import nnpost
 from nnpost.common.errors import RequestError
-from nnpost.posterior.pointwise import Poisson, StudentT
+from nnpost.posterior.likelihoods.poisson import Poisson
+from nnpost.posterior.likelihoods.student_t import StudentT
 
 CASE = Path(__file__).parents[1] / "cases" / "line_outliers.csv"
 

@@ -8,7 +8,7 @@ from scipy.stats import multivariate_normal
 from nnpost.data.dataset import Dataset
 from nnpost.moves.names import MOVES
 from nnpost.network.mlp import MLP
-from nnpost.posterior.likelihood import MSE, Gaussian
+from nnpost.posterior.likelihoods.gaussian import MSE, Gaussian
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
 from nnpost.sampling.sample import sample

@@ -10,7 +10,7 @@ from scipy.stats import norm
 from nnpost.data.dataset import Dataset
 from nnpost.diagnostics.mixing import effective_size
 from nnpost.network.mlp import ACTIVATIONS, MLP
-from nnpost.posterior.likelihood import Gaussian
+from nnpost.posterior.likelihoods.gaussian import Gaussian
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
 from nnpost.sampling.sample import sample

@@ -6,7 +6,7 @@ import pytest
 from nnpost import datasets
 from nnpost.diagnostics.mixing import effective_size
 from nnpost.network.mlp import MLP
-from nnpost.posterior.likelihood import MSE, Gaussian
+from nnpost.posterior.likelihoods.gaussian import MSE, Gaussian
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
 from nnpost.sampling.sample import sample

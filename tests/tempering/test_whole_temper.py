@@ -10,7 +10,11 @@ from scipy.stats import norm
 from nnpost.common.errors import RequestError
 from nnpost.data.dataset import Dataset
 from nnpost.network.mlp import MLP
-from nnpost.posterior.pointwise import Bernoulli, Categorical, Heteroscedastic, Poisson, StudentT
+from nnpost.posterior.likelihoods.bernoulli import Bernoulli
+from nnpost.posterior.likelihoods.categorical import Categorical
+from nnpost.posterior.likelihoods.heteroscedastic import Heteroscedastic
+from nnpost.posterior.likelihoods.poisson import Poisson
+from nnpost.posterior.likelihoods.student_t import StudentT
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
 from nnpost.tempering.around_maxima import around_maxima

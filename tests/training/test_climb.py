@@ -10,7 +10,7 @@ from nnpost.data.dataset import Dataset
 from nnpost.network.mlp import MLP
 from nnpost.posterior.kernels import rows
 from nnpost.posterior.kernels.shape import ACTIVATIONS as COMPILED
-from nnpost.posterior.likelihood import MSE, Gaussian
+from nnpost.posterior.likelihoods.gaussian import MSE, Gaussian
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
 from nnpost.training import climb as choice

@@ -11,7 +11,7 @@ from nnpost.common.errors import RequestError
 from nnpost.data.dataset import Dataset
 from nnpost.network.jacobian import hidden_jacobian, jacobian
 from nnpost.network.mlp import ACTIVATIONS, MLP
-from nnpost.posterior.likelihood import MSE, Gaussian
+from nnpost.posterior.likelihoods.gaussian import MSE, Gaussian
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
 from nnpost.training.maximise import evaluate, maximise

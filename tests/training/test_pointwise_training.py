@@ -10,8 +10,11 @@ from nnpost.common.errors import RequestError
 from nnpost.data.dataset import Dataset
 from nnpost.data.scaling import Scaling
 from nnpost.network.mlp import MLP
-from nnpost.posterior.likelihood import Gaussian
-from nnpost.posterior.pointwise import Bernoulli, Heteroscedastic, Poisson, StudentT
+from nnpost.posterior.likelihoods.bernoulli import Bernoulli
+from nnpost.posterior.likelihoods.gaussian import Gaussian
+from nnpost.posterior.likelihoods.heteroscedastic import Heteroscedastic
+from nnpost.posterior.likelihoods.poisson import Poisson
+from nnpost.posterior.likelihoods.student_t import StudentT
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
 from nnpost.training.maximise import tops_from

@@ -10,7 +10,7 @@ from torch import nn
 from nnpost.common.errors import RequestError
 from nnpost.data.dataset import Dataset
 from nnpost.network.mlp import ACTIVATIONS, MLP
-from nnpost.posterior.likelihood import MSE, Gaussian
+from nnpost.posterior.likelihoods.gaussian import MSE, Gaussian
 from nnpost.posterior.posterior import Posterior
 from nnpost.posterior.prior import GaussianPrior
 from nnpost.training.batches import Batches

@@ -1,47 +1,25 @@
 """Gaussian likelihoods: what they make of the misfit, and which constants they keep.
 
-Those of any other form are in pointwise.py. A new one is a class with the members of
-:class:`Likelihood`, and works as it is. With ``to_tree`` and ``from_tree`` and an entry in
-``LIKELIHOODS`` run files keep it too; the kind is written from that table, and no class needs to
-know its own.
+Those of any other form have the members of :class:`~.pointwise.Pointwise`. A new Gaussian one is a
+class with the members of :class:`Likelihood`, and works as it is; by_kind.py has those that run
+files keep.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
 
-from ..common.errors import RequestError, choose
-from ..common.settings import checked
-from .kept import kind_kept
-from .own_likelihood import OwnLikelihood, the_one_handed_in
-from .pointwise import (
-    Bernoulli,
-    Categorical,
-    GaussianTargets,
-    Heteroscedastic,
-    Pointwise,
-    Poisson,
-    StudentT,
-)
-from .rules import NOISE
+from ...common.errors import RequestError
+from ...common.settings import checked
+from ..rules import NOISE
 
-__all__ = [
-    "LIKELIHOODS",
-    "LOG_2PI",
-    "MSE",
-    "Gaussian",
-    "Likelihood",
-    "check_inferred_noise",
-    "likelihood_from_tree",
-    "likelihood_to_tree",
-    "with_noise_times",
-]
+__all__ = ["LOG_2PI", "MSE", "Gaussian", "Likelihood", "check_inferred_noise"]
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -136,59 +114,6 @@ class Gaussian:
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> Gaussian:
         return cls(tree["sigma"])
-
-
-# Those that run files keep, by kind.
-LIKELIHOODS: dict[str, Any] = {
-    "mse": MSE,
-    "gaussian": Gaussian,
-    "student": StudentT,
-    "heteroscedastic": Heteroscedastic,
-    "bernoulli": Bernoulli,
-    "categorical": Categorical,
-    "poisson": Poisson,
-    "gaussians": GaussianTargets,
-    "own": OwnLikelihood,
-}
-
-
-def with_noise_times(likelihood: Any, factor: float) -> Any:
-    """The likelihood whose given ``sigma``, if it has one, is ``factor`` times as large: the same
-    noise where y is in other units. Of one's own class ``sigma`` may mean anything, and stays."""
-    sigma = getattr(likelihood, "sigma", None)
-    known = type(likelihood) in LIKELIHOODS.values()
-    if factor == 1 or not known or not isinstance(sigma, (int, float)):
-        return likelihood
-    return replace(likelihood, sigma=sigma * factor)
-
-
-def likelihood_to_tree(likelihood: Any) -> dict[str, Any]:
-    """``to_tree`` of one in ``LIKELIHOODS``, with its kind and the parameters that it adds.
-
-    The sigma of the first two says both. Raises RequestError for any other class.
-    """
-    kind, tree = kind_kept("likelihood", likelihood, LIKELIHOODS), dict(likelihood.to_tree())
-    if kind in ("mse", "gaussian"):
-        return tree
-    extras = [extra.label for extra in getattr(likelihood, "extras", ())]
-    infers_noise = bool(getattr(likelihood, "infers_noise", False))
-    return tree | {
-        "likelihood": kind, "infers_noise": infers_noise, **({"extras": extras} if extras else {})
-    }  # fmt: skip
-
-
-def likelihood_from_tree(tree: Mapping[str, Any], own: Any = None) -> Likelihood | Pointwise:
-    """What :func:`likelihood_to_tree` described. ``own`` is the likelihood where that is one of
-    one's own, which no tree can hold.
-
-    Raises RequestError for an unknown kind, and where ``own`` is missing or another.
-    """
-    if own is not None and "own" in tree:
-        return the_one_handed_in(tree, own)
-    kind = tree.get("likelihood", "mse" if tree.get("sigma") == "mse" else "gaussian")
-    found = LIKELIHOODS[choose("likelihood", kind, LIKELIHOODS)].from_tree(tree)
-    likelihood: Likelihood | Pointwise = found
-    return likelihood
 
 
 def check_inferred_noise(likelihood: Likelihood, n: int) -> None:
