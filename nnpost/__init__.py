@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .comparison.scorecard import ScoreCard as ScoreCard
     from .data import datasets as datasets
     from .data.dataset import Dataset as Dataset
-    from .data.dataset import read_data as read_data
+    from .data.read_data import read_data as read_data
     from .experiment.experiment import Experiment as Experiment
     from .experiment.stages import run as run
     from .model_selection.result import Scan as Scan
@@ -95,7 +95,7 @@ _HOMES = {  # where each public name is defined
     "from_torch": "network.mlp",
     "leave_one_out": "comparison.estimate_loo",
     "load": "sampling.load",
-    "read_data": "data.dataset",
+    "read_data": "data.read_data",
     "run": "experiment.stages",
     "sample": "sampling.sample",
     "scan": "model_selection.scan",

@@ -1,8 +1,5 @@
-"""Data: x, y and optional errors, checked once so that nothing later can go wrong by shape.
-
-The checks answer one accident above all: outputs of shape (n, 1) minus labels of shape (n,)
-broadcast to an (n, n) matrix, no error is raised, and the network learns the mean.
-"""
+"""Data: x, y and optional errors, checked once (arrays.py) so that nothing later can go wrong by
+shape."""
 
 from __future__ import annotations
 
@@ -11,19 +8,27 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..common.errors import RequestError
 from ..common.tables import Table, Tabled
-from .columns import Columns, complete_rows
+from .arrays import (
+    as_column,
+    as_inputs,
+    as_targets,
+    called,
+    check_finite,
+    check_positive,
+    check_text,
+    input_names,
+)
 from .remarks import remarks
+from .roles import Roles
 from .scaling import UNSCALED, Scaling
 
-__all__ = ["MISFITS", "Dataset", "read_data"]
+__all__ = ["MISFITS", "Dataset"]
 
 MISFITS = {False: "mse", True: "χ²/n"}  # by whether the squared residuals are over yerr²
 
@@ -68,13 +73,13 @@ class Dataset(Tabled):
         if self.y_names:
             object.__setattr__(self, "y_name", ", ".join(self.y_names))
         for field in ("name", "y_name", "yerr_name"):
-            _check_text(field, getattr(self, field))
-        x = _inputs("x", self.x)
-        names = _input_names(self.x_names, x.shape[1])
+            check_text(field, getattr(self, field))
+        x = as_inputs("x", self.x)
+        names = input_names(self.x_names, x.shape[1])
         if self.y_names:
-            y = _targets(self.y_names, self.y, len(x))
+            y = as_targets(self.y_names, self.y, len(x))
         else:
-            y = _column(_called("y", self.y_name), self.y, len(x))
+            y = as_column(called("y", self.y_name), self.y, len(x))
         yerr = None
         if self.yerr is not None and self.y_names:
             raise RequestError(
@@ -82,11 +87,11 @@ class Dataset(Tabled):
                 "each is inferred"
             )
         if self.yerr is not None:
-            yerr = _column(_called("yerr", self.yerr_name), self.yerr, len(x))
-            _check_positive(_called("yerr", self.yerr_name), yerr)
+            yerr = as_column(called("yerr", self.yerr_name), self.yerr, len(x))
+            check_positive(called("yerr", self.yerr_name), yerr)
         for field, value in (("x", x), ("y", y), ("yerr", yerr)):
             if value is not None:
-                _check_finite(_called(field, getattr(self, f"{field}_name", field)), value)
+                check_finite(called(field, getattr(self, f"{field}_name", field)), value)
                 value.setflags(write=False)
             object.__setattr__(self, field, value)
         object.__setattr__(self, "x_names", names)
@@ -120,10 +125,9 @@ class Dataset(Tabled):
         """
         from .frames import frame_columns  # narwhals
 
-        wanted = _wanted(x, y, yerr)
-        every = [column for part in wanted for column in part]
-        return _dataset(frame_columns("table", table, every, drop_missing), wanted, name,
-                        drop_missing)  # fmt: skip
+        roles = Roles.of(x, y, yerr)
+        found = frame_columns("table", table, roles.every, drop_missing)
+        return cls(name=name, **roles.parts(found, drop_missing))
 
     @property
     def n(self) -> int:
@@ -290,219 +294,3 @@ def _shifted(name: str, centre: float, scale: float) -> str:
     """``(year − 1920) / 29``."""
     sign = "+" if centre < 0 else "−"
     return f"({name} {sign} {abs(centre):.5g}) / {scale:.5g}"
-
-
-def _targets(names: tuple[str, ...], value: Any, n: int) -> np.ndarray:
-    """y as (n, k), k at least 2, one for each name."""
-    for name in names:
-        _check_text("y_names", name)
-    y = _numbers("y", value)
-    if len(set(names)) != len(names) or len(names) < 2 or y.shape != (n, len(names)):
-        raise RequestError(
-            f"y has shape {y.shape} and the names {', '.join(names)}, expected ({n}, "
-            f"{max(2, len(names))}) and as many different names"
-        )
-    return y
-
-
-def _called(role: str, name: str) -> str:
-    return role if name == role else f"{role} ('{name}')"
-
-
-def _check_text(what: str, value: Any) -> None:
-    if not isinstance(value, str) or not value:
-        raise RequestError(f"{what}: found {value!r}, expected a name in quotes")
-
-
-def _numbers(what: str, value: Any) -> np.ndarray:
-    """A float64 copy of any array of real numbers."""
-    if hasattr(value, "mask") and np.ma.is_masked(value):  # numpy.ma takes long to import
-        raise RequestError(f"{what} has masked values, expected numbers only; remove those points")
-    try:
-        found = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).partition("\n")[0].rstrip(".")
-        raise RequestError(
-            f"{what} is no array of numbers ({reason}); give an array of float64"
-        ) from None
-    if found.dtype.kind not in "iuf":
-        raise RequestError(
-            f"{what} has dtype {found.dtype}, expected real numbers; give an array of float64"
-        )
-    with np.errstate(over="ignore"):  # what float64 cannot hold becomes infinite, and is refused
-        return np.array(found, dtype=np.float64, order="C")
-
-
-def _inputs(what: str, value: Any) -> np.ndarray:
-    """x as (n, d)."""
-    x = _numbers(what, value)
-    if x.ndim not in (1, 2):
-        raise RequestError(
-            f"{what} has shape {x.shape}, expected (n,) or (n, d): a row for each point "
-            "and a column for each input; reshape it with .reshape(n, d)"
-        )
-    x = x.reshape(len(x), -1) if x.size else x
-    if x.size == 0:
-        raise RequestError(
-            f"{what} has shape {x.shape}: no points or no inputs, expected at least one of each"
-        )
-    return x
-
-
-def _input_names(names: Any, count: int) -> tuple[str, ...]:
-    names = (names,) if isinstance(names, str) else tuple(names or ())
-    names = names or (("x",) if count == 1 else tuple(f"x[{i}]" for i in range(count)))
-    for name in names:
-        _check_text("x_names", name)
-    if len(names) != count or len(set(names)) != count:
-        raise RequestError(
-            f"x_names: found {', '.join(names)}, expected {count} different name(s), "
-            "one for each column of x"
-        )
-    return names
-
-
-def _column(what: str, value: Any, n: int) -> np.ndarray:
-    """y or yerr as (n,); (n, 1) is squeezed where n > 1 shows that it is a column."""
-    column = _numbers(what, value)
-    if n > 1 and column.shape == (n, 1):
-        return np.ascontiguousarray(column[:, 0])
-    if column.ndim != 1:
-        raise RequestError(f"{what} has shape {column.shape}, expected ({n},){_advice(column, n)}")
-    if len(column) != n:
-        turned = "; x looks transposed, give x.T" if n == 1 else ""
-        raise RequestError(
-            f"x has {n} row(s) and {what} has shape {column.shape}, expected ({n},); give x and "
-            f"{what} of the same points{turned}"
-        )
-    return column
-
-
-def _advice(column: np.ndarray, n: int) -> str:
-    """Why a shape is refused and what to give instead."""
-    if column.ndim == 0:
-        return f", a value for each point; for one value everywhere give np.full({n}, value)"
-    if column.ndim == 2 and 1 not in column.shape:
-        return "; there is one output, so choose one column, for instance [:, 0]"
-    return (
-        ": against predictions it would broadcast to a matrix and compare every point with every "
-        "other; if it is one value for each point in order, give .ravel() of it"
-    )
-
-
-def _check_positive(what: str, values: np.ndarray) -> None:
-    bad = np.flatnonzero(values <= 0)
-    if len(bad):
-        raise RequestError(
-            f"{what} is {values[bad[0]]:g} at index {bad[0]} ({len(bad)} of {len(values)} values "
-            "are not above zero), expected standard deviations > 0; remove those points or give "
-            "no yerr"
-        )
-
-
-def _check_finite(what: str, values: np.ndarray) -> None:
-    bad = np.argwhere(~np.isfinite(values))
-    if len(bad):
-        where = tuple(int(i) for i in bad[0])
-        raise RequestError(
-            f"{what} is {values[where]} at index {where[0] if len(where) == 1 else where} "
-            f"({len(bad)} of {values.size} values are NaN or infinite), expected finite numbers; "
-            "remove or repair those points"
-        )
-
-
-def read_data(
-    path: str | PathLike[str],
-    x: str | Sequence[str],
-    y: str | Sequence[str],
-    yerr: str | None = None,
-    name: str | None = None,
-    drop_missing: bool = False,
-) -> Dataset:
-    """Read a Dataset from columns of a text table or a Parquet file, or arrays of NPZ or HDF5.
-
-    Args:
-        path: .csv (also .txt, .tsv, .dat, .data, and each of them with .gz: separated by commas,
-            semicolons, tabs or blanks, decimal commas where commas do not separate; lines that
-            start with # are comments), .parquet, .npz, .h5 or .hdf5.
-        x: name or names of the inputs; in NPZ and HDF5 files (n, k) arrays give k inputs.
-        y, yerr: name of the target and of its standard deviations. HDF5 names are paths. Columns
-            may be called by number from 1; those of a text without a line of names have to be.
-            ISO dates become days since the first.
-        name: what to call the data; the name of the file if not given.
-        drop_missing: leave rows out in which a cell is missing.
-
-    Raises RequestError naming the file, and in a text the line and the column.
-    """
-    from .readers import read_columns  # zip and HDF5, which data that are there already do not need
-
-    source = Path(path)
-    wanted = _wanted(x, y, yerr)
-    found = read_columns(source, [column for part in wanted for column in part], drop_missing)
-    try:
-        return _dataset(found, wanted, name or source.name.partition(".")[0], drop_missing)
-    except RequestError as error:
-        raise RequestError(f"{source}: {error}") from None
-
-
-def _wanted(
-    x: str | Sequence[str], y: str | Sequence[str], yerr: str | None
-) -> tuple[list[str], list[str], list[str]]:
-    """Columns of x, y and yerr, each asked for once."""
-    inputs = [x] if isinstance(x, str) else list(x)
-    targets = [y] if isinstance(y, str) else list(y)
-    wanted = inputs, targets, [] if yerr is None else [yerr]
-    every = [column for part in wanted for column in part]
-    for column in every:
-        _check_text("column", column)
-    if not inputs or not targets or len(set(every)) != len(every):
-        raise RequestError(
-            f"columns: found x = {', '.join(inputs)}, y = {', '.join(targets)}, yerr = {yerr}, "
-            "expected at least one input, a target, and every column once"
-        )
-    return wanted
-
-
-def _dataset(
-    found: Columns,
-    wanted: tuple[list[str], list[str], list[str]],
-    name: str,
-    drop_missing: bool,
-) -> Dataset:
-    """The data set of columns that have been read, without incomplete rows if asked."""
-    inputs, targets, errors = wanted
-    values, labels, dropped = found.values, found.labels, 0
-    if drop_missing:
-        values, dropped = complete_rows(values)
-    x, names = _stack(values, labels, inputs)
-    yerr = values[errors[0]] if errors else None
-    yerr_name = labels[errors[0]] if errors else "yerr"
-    called = tuple(labels[y] for y in targets)
-    y = values[targets[0]]
-    if len(targets) > 1:
-        columns = zip(called, targets, strict=True)
-        y = np.column_stack([_column(_called("y", c), values[t], len(x)) for c, t in columns])
-    several = called if len(targets) > 1 else ()
-    return Dataset(
-        x, y, yerr, name, names, called[0], yerr_name, dropped=dropped, y_names=several
-    )  # fmt: skip
-
-
-def _stack(
-    found: Mapping[str, np.ndarray], labels: Mapping[str, str], inputs: Sequence[str]
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Input arrays (n,) and (n, k) side by side, and a name for each column."""
-    blocks: list[np.ndarray] = []
-    names: list[str] = []
-    for column in inputs:
-        label = labels[column]
-        block = _inputs(_called("x", label), found[column])
-        if blocks and len(block) != len(blocks[0]):
-            raise RequestError(
-                f"x ('{labels[inputs[0]]}') has {len(blocks[0])} points and x ('{label}') has "
-                f"{len(block)}, expected as many of one as of the other"
-            )
-        blocks.append(block)
-        wide = block.shape[1]
-        names += [label] if wide == 1 else [f"{label}[{i}]" for i in range(wide)]
-    return (blocks[0] if len(blocks) == 1 else np.hstack(blocks)), tuple(names)

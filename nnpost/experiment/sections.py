@@ -173,7 +173,7 @@ class DataSettings(Section):
     def _read(
         self, file: str, x: Sequence[str], y: str | Sequence[str], yerr: str | None
     ) -> Dataset:
-        from ..data.dataset import read_data
+        from ..data.read_data import read_data
 
         return read_data(file, x, y, yerr, self.name, self.drop_missing)
 

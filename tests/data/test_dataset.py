@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from nnpost.common.errors import RequestError
-from nnpost.data.dataset import Dataset, read_data
+from nnpost.data.dataset import Dataset
+from nnpost.data.read_data import read_data
 
 X, Y, ERR = np.linspace(0, 1, 5), np.arange(5.0), np.full(5, 0.1)
 
