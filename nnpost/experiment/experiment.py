@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from ..common.errors import RequestError
 from ..common.files import refuse_streams
-from ..common.settings import SEED, TEXT, Section, briefly, hint, section, setting, to_toml
+from ..common.rules import SEED, TEXT
+from ..common.settings import Section, hint, section, setting
+from ..common.toml import briefly, to_toml
 from ..sampling.settings import SampleSettings
 from ..tempering.settings import TemperSettings
 from ..training.settings import TrainSettings

@@ -8,22 +8,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from ..common.settings import (
+from ..common.rules import (
     POSITIVE,
     SEED,
     TEXT,
     TEXTS,
     TRUTH,
-    Section,
     checked,
     either,
     number,
     one_of,
-    setting,
     table_of,
     whole,
     wholes,
 )
+from ..common.settings import Section, setting
 from ..data.names import DATASET_NAMES, SCALES
 from ..network.names import ACTIVATION_NAMES
 from ..posterior.rules import (

@@ -21,7 +21,7 @@ import numpy as np
 
 from ..common.errors import RequestError
 from ..common.progress import Progress, open_progress
-from ..common.settings import COUNT, SEED, checked
+from ..common.rules import COUNT, SEED, checked
 from ..data.dataset import Dataset
 from ..data.grids import grid
 from ..diagnostics.survey import Survey

@@ -14,7 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from ..common.errors import RequestError, choose, nearest
-from ..common.settings import checked
+from ..common.rules import checked
 from .kept import kind_kept
 from .prior_density import Laplaces, Normals, PriorDensity, StudentGroups, Together
 from .rules import SCALE, SHARED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..common.settings import either, number, one_of, whole
+from ..common.rules import either, number, one_of, whole
 
 __all__ = [
     "CLASSES",

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..common.errors import NoColumn, RequestError, choose
 from ..common.files import asked_for
-from ..common.settings import checked, whole
+from ..common.rules import checked, whole
 from ..data.readers import read_columns
 from ..posterior.posterior import Posterior
 from ..prediction.predict import LEVELS

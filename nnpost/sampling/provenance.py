@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Self
 
-from ..common.settings import COUNT, SEED, checked
+from ..common.rules import COUNT, SEED, checked
 
 __all__ = ["Sampled", "burnin"]
 

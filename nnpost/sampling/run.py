@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..common.settings import SEED, checked, whole
+from ..common.rules import SEED, checked, whole
 from ..common.tables import TabledPairs
 from ..diagnostics.fit import FitVerdict
 from ..diagnostics.survey import Evidence

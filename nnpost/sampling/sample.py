@@ -21,7 +21,7 @@ import numpy as np
 from ..common.errors import RequestError
 from ..common.parallel import threads_for
 from ..common.progress import Progress, open_progress
-from ..common.settings import SEED, checked
+from ..common.rules import SEED, checked
 from ..moves.hmc import HamiltonianMove
 from ..moves.names import WARMUP
 from ..moves.registry import make_move

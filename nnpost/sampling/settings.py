@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
-from ..common.settings import Section, one_of, setting, whole
+from ..common.rules import one_of, whole
+from ..common.settings import Section, setting
 from ..moves.names import MOVES, chosen_moves, uses_gradients
 
 if TYPE_CHECKING:

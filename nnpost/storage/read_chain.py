@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 
 from ..common.errors import RequestError
-from ..common.settings import COUNT, checked
+from ..common.rules import COUNT, checked
 from .commit import newest_record
 from .rows import read_rows
 from .runfile import lock, open_run, replacing, telling_damage

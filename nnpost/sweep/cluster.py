@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from ..common.errors import RequestError
 from ..common.progress import Progress
-from ..common.settings import COUNT, checked
+from ..common.rules import COUNT, checked
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from ..common.errors import RequestError
-from ..common.settings import briefly, hint, shown
+from ..common.settings import hint
+from ..common.toml import briefly, shown
 from ..experiment.experiment import SECTIONS, Experiment, read_toml
 from .cell import Cell, cell_name
 

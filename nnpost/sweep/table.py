@@ -18,8 +18,8 @@ from typing import Any
 
 from ..common.errors import RequestError, choose
 from ..common.files import asked_for
-from ..common.settings import shown
 from ..common.tables import Table, Tabled
+from ..common.toml import shown
 from ..comparison.result import Comparison
 from ..comparison.scorecard import ScoreCard
 from ..diagnostics.verdict import Verdict

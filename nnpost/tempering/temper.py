@@ -30,7 +30,7 @@ import numpy as np
 
 from ..common.parallel import SideBySide, threads_for
 from ..common.progress import Progress, open_progress
-from ..common.settings import COUNT, SEED, checked
+from ..common.rules import COUNT, SEED, checked
 from ..posterior.output_layer import OutputLayer
 from ..posterior.posterior import Posterior
 from ..posterior.sharpness import gain_of_a_perfect_fit

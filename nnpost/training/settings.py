@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from ..common.settings import POSITIVE, Section, number, one_of, setting, whole
+from ..common.rules import POSITIVE, number, one_of, whole
+from ..common.settings import Section, setting
 
 if TYPE_CHECKING:
     from ..posterior.posterior import Posterior

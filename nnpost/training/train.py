@@ -14,7 +14,7 @@ import torch
 
 from ..common.errors import RequestError
 from ..common.progress import Progress
-from ..common.settings import SEED, checked
+from ..common.rules import SEED, checked
 from ..data.dataset import Dataset
 from ..posterior.posterior import Posterior
 from .fits import Fits

@@ -9,24 +9,22 @@ import numpy as np
 import pytest
 
 from nnpost.common.errors import RequestError
-from nnpost.common.settings import (
+from nnpost.common.rules import (
     POSITIVE,
     TEXT,
     TEXTS,
     TRUTH,
     Refused,
-    Section,
     checked,
     either,
     number,
     one_of,
-    section,
-    setting,
     table_of,
-    to_toml,
     whole,
     wholes,
 )
+from nnpost.common.settings import Section, section, setting
+from nnpost.common.toml import to_toml
 
 RULES = {
     "whole": whole(1),

@@ -11,7 +11,7 @@ import torch
 from scipy.special import softmax
 from torch import Tensor
 
-from ...common.settings import checked
+from ...common.rules import checked
 from ..rules import CLASSES
 from .pointwise import WithoutExtras, no_errors, only
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ...common.errors import RequestError
-from ...common.settings import checked
+from ...common.rules import checked
 from ..rules import NOISE
 
 __all__ = ["LOG_2PI", "MSE", "Gaussian", "Likelihood", "check_inferred_noise"]

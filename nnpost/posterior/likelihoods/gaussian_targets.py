@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ...common.errors import RequestError
-from ...common.settings import checked
+from ...common.rules import checked
 from ..rules import CLASSES
 from .pointwise import Extra, no_errors
 

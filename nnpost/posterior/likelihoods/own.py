@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from ...common.errors import RequestError
-from ...common.settings import TEXT, checked, whole
+from ...common.rules import TEXT, checked, whole
 from .pointwise import Extra
 
 __all__ = ["OwnLikelihood", "the_one_handed_in"]

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...common.settings import checked
+from ...common.rules import checked
 from ..description import LOG_NU, LOG_SIGMA
 from ..rules import NOISE
 from .pointwise import Extra
