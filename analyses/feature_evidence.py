@@ -15,7 +15,7 @@ import numpy as np
 
 import nnpost
 from nnpost import datasets, figures
-from nnpost.figures.corner import unit_by_unit
+from nnpost.figures.parameters import unit_by_unit
 
 NAME, NOISE = "feature-evidence", 0.5
 INFER, PRIOR = nnpost.Gaussian("infer"), nnpost.GaussianPrior(3.0)

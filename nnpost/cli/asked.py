@@ -119,7 +119,9 @@ def budget(args: argparse.Namespace, usual: Budget | None = None) -> Budget | No
 
 
 def levels(args: argparse.Namespace) -> list[float]:
-    """What ``--quantiles`` lists."""
+    """What ``--quantiles`` lists; none where it is not given."""
+    if args.quantiles is None:
+        return []
     try:
         return [float(level) for level in args.quantiles.split(",")]
     except ValueError:

@@ -165,7 +165,14 @@ def compare(args: argparse.Namespace, line: str) -> int:
 def corner(args: argparse.Namespace, line: str) -> int:
     from ..experiment import pictures
 
-    files = pictures.write_corner(args.file, args.out, args.unfolded)
+    files = pictures.write_corner(
+        args.file,
+        args.out,
+        args.parameters,
+        unfolded=args.unfolded,
+        quantiles=levels(args),
+        titles=args.titles,
+    )
     print_unless_quiet(args, "\n".join(map(str, files)))
     return DONE
 

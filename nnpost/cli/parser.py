@@ -178,9 +178,25 @@ def compare(parser: Parser) -> None:
     "draw the corner plot of a run file, with the fit and the maximum marked",
     "corner chains/reference/parabola.h5",
     "corner chains/parabola.h5 --unfolded --out raw.pdf",
+    "corner chains/parabola.h5 --parameters w1,b1,a1 --quantiles 0.16,0.5,0.84 --titles",
 )
 def corner(parser: Parser) -> None:
     add_file(parser)
+    parser.add_argument(
+        "--parameters",
+        metavar="NAME,...",
+        help="which to draw, by name (w1, b1, a1, c) or by number from 0 (default: all, or as many "
+        "whole units as make at most 12)",
+    )
+    parser.add_argument(
+        "--quantiles", metavar="P,P,...", help="dashed lines in the histograms (default: none)"
+    )
+    parser.add_argument(
+        "--titles",
+        action="store_true",
+        help="write median and 16 and 84 %% quantiles (or the three quantiles asked for) above "
+        "the histograms",
+    )
     parser.add_argument("--unfolded", action="store_true", help="the chain as it was sampled")
     parser.add_argument(
         "-o",

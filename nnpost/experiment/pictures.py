@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..common.errors import RequestError, choose
 from ..common.progress import Progress, silent
@@ -95,16 +95,18 @@ def figure_makers(
     return makers
 
 
-def corner_with_all(result: Run, comparison: Comparison | None, unfolded: bool = False) -> Figure:
-    """The corner plot with all restarts, and Laplace's approximation at SGD and at the MAP."""
+def corner_with_all(result: Run, comparison: Comparison | None, **options: Any) -> Figure:
+    """The corner plot with all restarts, and Laplace's approximation at SGD and at the MAP.
+
+    ``options`` are those of :func:`nnpost.figures.corner`.
+    """
     from .. import figures
     from ..figures.corner import marked_networks
 
+    unfolded = options.get("unfolded", False)
     marks = marked_networks(result, result.fits, comparison, unfolded)
     around = {n: laplace(result.post, at) for n, at in marks.items() if n in ("SGD", "MAP")}
-    return figures.corner(
-        result, comparison=comparison, unfolded=unfolded, population=True, laplace=around
-    )
+    return figures.corner(result, comparison=comparison, population=True, laplace=around, **options)
 
 
 def write_report(
@@ -176,14 +178,24 @@ def write_report_of(
 
 
 def write_corner(
-    path: str | os.PathLike[str], out: str | os.PathLike[str] | None, unfolded: bool
+    path: str | os.PathLike[str],
+    out: str | os.PathLike[str] | None,
+    parameters: str | None = None,
+    **options: Any,
 ) -> list[Path]:
-    """Write the corner plot of a run file: as ``out``, or as figures/NAME/corner.png and .pdf."""
+    """Write the corner plot of a run file: as ``out``, or as figures/NAME/corner.png and .pdf.
+
+    ``parameters`` are names and numbers with commas between; ``options``, those of
+    :func:`nnpost.figures.corner`.
+    """
     from .. import figures
+    from ..figures.parameters import listed
 
     target = Path("figures", Path(path).stem, "corner") if out is None else Path(out)
     if out is not None:
         choose("kind of figure", target.suffix, FIGURES)
     formats = ("png", "pdf") if out is None else (target.suffix[1:],)
-    figure = corner_with_all(load(path), read_stage(path, Comparison), unfolded)
+    result = load(path)
+    named = None if parameters is None else listed(parameters, result.post.labels)
+    figure = corner_with_all(result, read_stage(path, Comparison), parameters=named, **options)
     return figures.save(figure, target.with_suffix(""), formats)

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from ..common.errors import RequestError, choose
+from ..common.errors import RequestError
+from ..common.levels import checked_levels
 from ..network.align import align
 from ..network.mlp import MLP
 from ..network.symmetry import fold, group_size
-from .style import GREY, MARKS, ON_TOP, ORANGE, new_figure, point_handle, styled
+from .limits import Range, asked_ranges, limits
+from .overlays import crowd, ellipses, ellipses_handle, hollow_handle, mark, truth_lines
+from .parameters import chosen, place
+from .style import ON_TOP, new_figure, number, point_handle, styled
 
 if TYPE_CHECKING:
     from ..comparison.laplace import Laplace
@@ -25,17 +29,16 @@ if TYPE_CHECKING:
     from ..sampling.run import Run
     from ..training.fits import Fits
 
-__all__ = ["corner", "marked_networks", "unit_by_unit"]
+__all__ = ["corner", "marked_networks"]
 
-MOST = 12  # parameters; the time and the size of a corner plot grow with their square
 CONTOUR_DRAWS = 50_000  # more do not change what is seen
-INSIDE = 0.98  # share of the draws, per parameter, that the axes must hold
-STRETCH = 0.5  # an axis grows by at most this part of itself to hold a mark
 CONTOURS = (0.393, 0.675, 0.865)  # of a Gaussian in two dimensions: 1, 1.5 and 2 sigma
+TOLD = (0.16, 0.5, 0.84)  # quantiles of a title, where no other three are asked for
+LEFT_OUT = 0.015  # share of the draws beyond one end of an axis from which on it is told
 PANEL = 1.25  # inches; a few parameters get larger panels and a legend beside them
+DRAWS = "#404040"
 
 NEAR_EDGE = 0.1  # of an axis, from either end
-Range = tuple[float, float]
 
 
 @styled
@@ -47,21 +50,39 @@ def corner(
     comparison: Comparison | None = None,
     population: bool = False,
     laplace: Mapping[str, Laplace] | None = None,
+    ranges: Mapping[int | str, tuple[float, float] | float] | None = None,
+    quantiles: Sequence[float] = (),
+    titles: bool = False,
+    truths: ArrayLike | Mapping[int | str, float] | None = None,
 ) -> Figure:
     """The posterior's pairs of parameters, with SGD, MAP, MLE and best sample marked.
 
     Samples are folded to one copy and the networks brought to that of the folded MAP (of the best
     sample without fits), unless ``unfolded``. ``fits`` are those of the run where not given;
     ``comparison`` brings a MAP that was searched from the samples as well; ``population`` adds the
-    end points of all restarts as light points; ``laplace``, by the names of the networks that
-    :func:`marked_networks` gives and at their places, the 39 % contours of Laplace's approximations
-    (the innermost contour of the draws holds as many).
+    end points of all restarts, as dots or, above a hundred, as a density; ``laplace``, by the names
+    of the networks that :func:`marked_networks` gives and at their places, the 39 % contours of
+    Laplace's approximations (the innermost contour of the draws holds as many).
 
-    ``parameters`` are indices into theta or labels. Without it all are drawn, unit by unit, or
-    as many whole units as make at most 12 panels a side, and the output bias.
+    ``parameters`` are names (w1, b1, a1, c; LaTeX labels, too) or indices into theta. Without it
+    all are drawn, unit by unit, or as many whole units as make at most 12 panels a side, and the
+    output bias.
 
-    Axes hold 98 % of the draws. A mark beyond them is drawn hollow at the border. It is said
-    where a run has not converged, and where nobody has asked (``run.verdict``) so far.
+    Axes hold 98 % of the draws; where tails are long, the 90 % in the middle
+    (``nnpost/figures/limits.py`` says when, and why it is a zoom), and the share of the draws
+    beyond an end stands there. Contours are of the draws within the axes. ``ranges``, by parameter,
+    sets other limits (low, high), or the central share of the draws that an axis shall hold. A mark
+    beyond the axes is drawn hollow at the border.
+
+    As in the package corner: ``quantiles`` draws the levels as dashed lines; ``titles`` writes the
+    median above each histogram, with the distances to the 16 and 84 % quantiles, or to the outer
+    two where three ``quantiles`` are given; ``truths`` draws lines at known values: one network as
+    a whole vector theta (P,), brought to the copy of the others, or values by parameter, drawn as
+    they are. Quantiles are those of what is drawn: at most 50,000 draws, every k-th of more.
+
+    It is said where a run has not converged, and where nobody has asked (``run.verdict``) so far.
+
+    Raises RequestError for names, ranges, levels or truths that cannot be drawn.
     """
     if laplace is not None and not isinstance(laplace, Mapping):
         raise RequestError(
@@ -70,24 +91,34 @@ def corner(
         )
     net, labels = run.post.net, run.post.labels
     fits = fits if fits is not None else run.fits
-    chosen = _choose(net, labels, parameters)
+    levels, drawn = checked_levels(quantiles), chosen(net, labels, parameters)
+    asked = asked_ranges(labels, drawn, ranges)
     marks = marked_networks(run, fits, comparison, unfolded)
-    crowd = _all_restarts(fits) if population and fits is not None else np.empty((0, len(labels)))
+    truth = _truth(net, labels, truths, None if unfolded else marks)[drawn]
+    ends = _all_restarts(fits) if population and fits is not None else np.empty((0, len(labels)))
     draws = run.samples[:: -(-len(run.samples) // CONTOUR_DRAWS)]
     if not unfolded:
-        draws, crowd = fold(net, draws), fold(net, crowd)
-    points = {name: theta[chosen] for name, theta in marks.items()}
-    ranges = _ranges(draws[:, chosen], points)
-    fig = _panels(draws[:, chosen], ranges, [labels[i] for i in chosen])
-    axes = np.array(fig.axes).reshape(len(chosen), len(chosen))
-    _scatter(axes, crowd[:, chosen], ranges)
+        draws, ends = fold(net, draws), fold(net, ends)
+    draws, points = draws[:, drawn], {name: theta[drawn] for name, theta in marks.items()}
+    names = [labels[i] for i in drawn]
+    axis_limits = limits(names, draws, [*points.values(), truth], asked)
+    fig = _panels(draws, axis_limits, names)
+    axes = np.array(fig.axes).reshape(len(drawn), len(drawn))
+    handles = _quantile_lines(axes, draws, levels)
+    handles += crowd(axes, ends[:, drawn], axis_limits)
     for name, found in (laplace or {}).items():
-        _ellipses(axes, found.theta[chosen], found.covariance[np.ix_(chosen, chosen)], name)
-    beyond = [_mark(axes, points[name], ranges, name) for name in ON_TOP if name in points]
-    copies = None if unfolded else group_size(net)
-    lines = [_ellipse_handle(name) for name in laplace or {}]
-    crowded = [Line2D([], [], ls="none", marker=".", color=ORANGE, label="all restarts")]
-    _explain(fig, run, points, [*crowded[: len(crowd)], *lines], any(beyond), copies, len(chosen))
+        ellipses(axes, found.theta[drawn], found.covariance[np.ix_(drawn, drawn)], name)
+        handles.append(ellipses_handle(name))
+    handles += truth_lines(axes, truth, axis_limits)
+    beyond = [mark(axes, points[name], axis_limits, name) for name in ON_TOP if name in points]
+    if any(beyond) and len(drawn) > 1:
+        handles.append(hollow_handle())
+    facts = _facts(run, len(drawn), None if unfolded else group_size(net))
+    if _tell_left_out(axes, draws, axis_limits):
+        facts.append("arrows: share of the draws beyond")
+    if titles:
+        facts.append(_write_titles(axes, draws, names, levels))
+    _explain(fig, [*(point_handle(name) for name in points), *handles], facts)
     return fig
 
 
@@ -107,42 +138,6 @@ def marked_networks(
     return found if unfolded else _one_copy(run.post.net, found)
 
 
-def unit_by_unit(net: MLP, ndim: int) -> list[list[int]]:
-    """Indices of theta as they are shown: one group (w, b, a) a unit, then what is left.
-
-    Networks without a hidden layer, or with several, keep theta's own order in one group.
-    """
-    if len(net.hidden) != 1:
-        return [list(range(ndim))]
-    (w, b), (a, _) = net.layers(np.arange(net.ndim))
-    groups = [[*w[u].tolist(), *b[u : u + 1].tolist(), int(a[0, u])] for u in range(len(w))]
-    shown = {i for group in groups for i in group}
-    return [*groups, [i for i in range(ndim) if i not in shown]]
-
-
-def _choose(net: MLP, labels: list[str], parameters: Sequence[int | str] | None) -> list[int]:
-    """Which entries of theta to draw, in order."""
-    if parameters is not None:
-        return _named(labels, parameters)
-    *units, rest = unit_by_unit(net, len(labels))
-    if not units or len(units[0]) + len(rest) > MOST:
-        return [i for group in (*units, rest) for i in group][:MOST]
-    whole = (MOST - len(rest)) // len(units[0])
-    return [i for group in (*units[:whole], rest) for i in group]
-
-
-def _named(labels: list[str], parameters: Sequence[int | str]) -> list[int]:
-    found = []
-    for p in parameters:
-        index = labels.index(choose("parameter", p, labels)) if isinstance(p, str) else int(p)
-        if not -len(labels) <= index < len(labels):
-            raise RequestError(f"parameter {p}: expected an index below {len(labels)} or a label")
-        found.append(index % len(labels))
-    if not found:
-        raise RequestError("parameters is empty: name at least one, or leave it out")
-    return found
-
-
 def _all_restarts(fits: Fits) -> NDArray[Any]:
     """Where they ended, (R, P), without those that diverged."""
     return fits.theta[np.isfinite(fits.theta).all(axis=1)]
@@ -151,24 +146,6 @@ def _all_restarts(fits: Fits) -> NDArray[Any]:
 def _one_copy(net: MLP, marks: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     reference = fold(net, marks.get("MAP", marks["best sample"]))
     return {name: align(net, theta, reference) for name, theta in marks.items()}
-
-
-def _ranges(draws: NDArray[Any], points: Mapping[str, NDArray[Any]]) -> list[Range]:
-    """Axis limits: the central 98 % of the draws, widened for marks that are not far away."""
-    tail = (1 - INSIDE) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail], axis=0)
-    # A column that does not vary still needs an axis with a width.
-    flat = high - low <= 1e-9 * np.maximum(1, np.abs(low))
-    pad = np.where(flat, 0.5 * np.maximum(1, np.abs(low)), 0.04 * (high - low))
-    low, high = low - pad, high + pad
-    room = STRETCH * (high - low)
-    ranges = []
-    for i, (a, b) in enumerate(zip(low, high, strict=True)):
-        near = [p[i] for p in points.values() if a - room[i] <= p[i] <= b + room[i]]
-        margin = 0.04 * (b - a)
-        left, right = min([a, *(p - margin for p in near)]), max([b, *(p + margin for p in near)])
-        ranges.append((float(left), float(right)))
-    return ranges
 
 
 def _panels(draws: NDArray[Any], ranges: list[Range], labels: list[str]) -> Figure:
@@ -188,7 +165,7 @@ def _panels(draws: NDArray[Any], ranges: list[Range], labels: list[str]) -> Figu
         bins=bins,
         range=ranges,
         labels=labels,
-        color="#404040",
+        color=DRAWS,
         smooth=1.0,
         levels=CONTOURS,
         plot_datapoints=False,
@@ -224,89 +201,92 @@ def _keep_inner_ticks(axis: Axis) -> None:
     axis.set_ticks([t for t in axis.get_ticklocs() if low + edge <= t <= high - edge])
 
 
-def _scatter(axes: NDArray[Any], crowd: NDArray[Any], ranges: list[Range]) -> None:
-    """All restarts, light; what lies beyond the axes is left out by them."""
-    for row, column in _below_diagonal(len(ranges)):
-        axes[row, column].plot(
-            crowd[:, column], crowd[:, row], ".", color=ORANGE, markersize=2.5, alpha=0.6, zorder=3
+def _truth(
+    net: MLP,
+    labels: Sequence[str],
+    truths: ArrayLike | Mapping[int | str, float] | None,
+    marks: Mapping[str, NDArray[Any]] | None,
+) -> NDArray[np.float64]:
+    """The true values (P,), NaN where none is given; a whole vector in the copy of the marks."""
+    theta = np.full(len(labels), np.nan)
+    if truths is None:
+        return theta
+    if isinstance(truths, Mapping):
+        where = [place(labels, parameter) for parameter in truths]
+        theta[where] = _numbers(list(truths.values()))
+        return theta
+    whole = _numbers(truths)
+    if whole.shape != theta.shape or not np.isfinite(whole).all():
+        raise RequestError(
+            f"truths: found shape {whole.shape}, expected ({len(theta)},) finite numbers in the "
+            "order of theta, or values by parameter, as in truths={'w1': 1.5}"
         )
+    return whole if marks is None else align(net, whole, marks.get("MAP", marks["best sample"]))
 
 
-def _ellipses(
-    axes: NDArray[Any], centre: NDArray[Any], covariance: NDArray[Any], name: str
-) -> None:
-    """One standard deviation of a Gaussian in every panel, as an ellipse."""
-    angle = np.linspace(0, 2 * np.pi, 100)
-    circle = np.stack([np.cos(angle), np.sin(angle)])
-    color = MARKS[name].color
-    for row, column in _below_diagonal(len(centre)):
-        pair = np.ix_([column, row], [column, row])
-        values, vectors = np.linalg.eigh(covariance[pair])
-        x, y = vectors * np.sqrt(np.maximum(values, 0)) @ circle
-        axes[row, column].plot(
-            centre[column] + x, centre[row] + y, color=color, linewidth=1.0, zorder=4
-        )
+def _numbers(truths: Any) -> NDArray[np.float64]:
+    try:
+        return np.asarray(truths, dtype=float)
+    except (TypeError, ValueError):
+        raise RequestError(f"truths: found {truths!r}, expected numbers") from None
 
 
-def _ellipse_handle(name: str) -> Line2D:
-    return Line2D([], [], color=MARKS[name].color, linewidth=1.0, label=f"Laplace at {name}")
+def _tell_left_out(axes: NDArray[Any], draws: NDArray[Any], ranges: Sequence[Range]) -> bool:
+    """Write at both ends of a histogram which share lies beyond; whether there was any to tell."""
+    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.0}
+    style = {"color": DRAWS, "fontsize": 7.5, "va": "top", "zorder": 6, "bbox": box}
+    told = False
+    for ax, x, (low, high) in zip(np.diagonal(axes), draws.T, ranges, strict=True):
+        below, above = np.mean(x < low), np.mean(x > high)
+        if below > LEFT_OUT:
+            ax.text(0.05, 0.93, f"← {below:.0%}", transform=ax.transAxes, ha="left", **style)
+        if above > LEFT_OUT:
+            ax.text(0.95, 0.93, f"{above:.0%} →", transform=ax.transAxes, ha="right", **style)
+        told |= max(below, above) > LEFT_OUT
+    return told
 
 
-def _mark(axes: NDArray[Any], point: NDArray[Any], ranges: list[Range], name: str) -> bool:
-    """Mark one network in every panel; whether any of its coordinates lies beyond the axes."""
-    style = MARKS[name]
-    out = [not low <= value <= high for value, (low, high) in zip(point, ranges, strict=True)]
-    at = [_clip(value, bounds) for value, bounds in zip(point, ranges, strict=True)]
-    for k, ax in enumerate(np.diagonal(axes)):
-        if not out[k]:
-            ax.axvline(at[k], zorder=4, **style.stroke)
-    for row, column in _below_diagonal(len(ranges)):
-        hollow = _hollow(name) if out[row] or out[column] else {}
-        axes[row, column].plot(at[column], at[row], zorder=5, **(style.point | hollow))
-    return any(out)
+def _quantile_lines(
+    axes: NDArray[Any], draws: NDArray[Any], levels: Sequence[float]
+) -> list[Line2D]:
+    """Dashed lines in the histograms; their handle."""
+    style: dict[str, Any] = {"color": DRAWS, "linewidth": 0.9, "linestyle": "--"}
+    for ax, x in zip(np.diagonal(axes), draws.T, strict=True):
+        for at in np.quantile(x, levels):
+            ax.axvline(at, zorder=3, **style)
+    return [Line2D([], [], label=_percent(levels), **style)] if levels else []
 
 
-def _clip(value: float, bounds: Range, margin: float = 0.035) -> float:
-    low, high = bounds
-    inset = margin * (high - low)
-    if low <= value <= high:
-        return float(value)
-    return low + inset if value < low else high - inset
+def _write_titles(
+    axes: NDArray[Any], draws: NDArray[Any], labels: Sequence[str], levels: Sequence[float]
+) -> str:
+    """Median and distances to two quantiles above each histogram; what they are, in words."""
+    told = tuple(sorted(levels)) if len(levels) == 3 else TOLD
+    for ax, x, label in zip(np.diagonal(axes), draws.T, labels, strict=True):
+        low, middle, high = np.quantile(x, told)
+        minus, plus = middle - low, high - middle
+        form = f".{_digits(min(minus, plus))}f"
+        errors = f"_{{-{minus:{form}}}}^{{+{plus:{form}}}}"
+        ax.set_title(f"{label}$={number(middle, form)}{errors}$", fontsize=8.5, pad=5)
+    return f"titles: {_percent(told)}"
 
 
-def _hollow(name: str) -> dict[str, Any]:
-    color = MARKS[name].color
-    return {
-        "markerfacecolor": "white",
-        "markeredgecolor": color,
-        "markeredgewidth": 0.9,
-        "markersize": 5.5,
-    }
+def _percent(levels: Sequence[float]) -> str:
+    return ", ".join(f"{100 * level:g}" for level in levels) + " % quantiles"
 
 
-def _below_diagonal(size: int) -> Iterator[tuple[int, int]]:
-    return ((row, column) for row in range(size) for column in range(row))
+def _digits(error: float) -> int:
+    """Digits after the point that give two of the error's."""
+    return int(np.clip(1 - math.floor(math.log10(error)), 0, 6)) if error > 0 else 2
 
 
-def _explain(
-    fig: Figure,
-    run: Run,
-    names: Mapping[str, Any],
-    more: Sequence[Line2D],
-    beyond: bool,
-    copies: float | None,
-    shown: int,
-) -> None:
-    """Legend and facts, in the empty half above the diagonal."""
-    handles = [*(point_handle(name) for name in names), *more]
-    if beyond and shown > 1:
-        empty = {"markerfacecolor": "white", "markeredgecolor": GREY, "markersize": 5.5}
-        empty["markeredgewidth"] = 0.9
-        handles.append(point_handle("SGD", "hollow: beyond the axes", color=GREY, **empty))
+def _facts(run: Run, shown: int, copies: float | None) -> list[str]:
+    """What has to be known of the posterior and of the picture, a line each."""
     data, net = run.post.data, run.post.net
     facts = [f"{data.name}: {data.n} points", f"network {net.words}"]
     if shown > 1:
-        facts.append(f"contours: {', '.join(f'{level:.0%}' for level in CONTOURS)} of the draws")
+        levels = ", ".join(f"{level:.0%}" for level in CONTOURS)
+        facts += [f"contours: {levels} of the draws", "within the axes"]
     if copies is not None and copies > 1:
         facts.append("folded" if math.isinf(copies) else f"folded: one of {copies:,} copies")
     if shown < run.post.ndim:
@@ -317,6 +297,11 @@ def _explain(
         facts.append("convergence has not been judged")
     elif not run.known_verdict.converged:
         facts.append("the chain has NOT converged")
+    return facts
+
+
+def _explain(fig: Figure, handles: Sequence[Any], facts: Sequence[str]) -> None:
+    """Legend and facts, in the empty half above the diagonal."""
     legend = fig.legend(
         handles=handles,
         loc="upper right",

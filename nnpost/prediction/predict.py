@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..common.errors import RequestError
+from ..common.levels import checked_levels
 from ..numerics.monte_carlo import jackknife
 from ..numerics.ranked import quantiles_with_errors
 from ..posterior.posterior import Posterior
@@ -61,7 +62,7 @@ def predict(
         found: np.ndarray = post.expected(some, places)
         return found if post.components == 1 else found[..., k]
 
-    at = _checked_levels(levels)
+    at = checked_levels(levels)
     places = _checked_inputs(post, x)
     if yerr is not None and not noise:
         raise RequestError("yerr: without noise there is no use for it; leave it out")
@@ -122,20 +123,6 @@ def _checked_component(post: Posterior, component: int | None) -> int:
             f"({names}): give one of 0 … {count - 1}"
         )
     return component or 0
-
-
-def _checked_levels(levels: Sequence[float]) -> tuple[float, ...]:
-    try:
-        found = tuple(float(level) for level in levels)
-    except (TypeError, ValueError):
-        raise RequestError(
-            f"quantiles: found {', '.join(map(str, levels))}, expected levels such as 0.05, 0.5, "
-            "0.95"
-        ) from None
-    for level in found:
-        if not 0 < level < 1:
-            raise RequestError(f"quantiles: found {level!r}, expected levels between 0 and 1")
-    return tuple(dict.fromkeys(found))
 
 
 def _checked_inputs(post: Posterior, x: Any) -> np.ndarray:

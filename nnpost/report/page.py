@@ -32,7 +32,7 @@ from .glossary import GLOSSARY, with_links
 __all__ = ["CAPTIONS", "Link", "Report", "tables"]
 
 CAPTIONS = {
-    "corner": "All pairs of parameters, folded to one copy of the network. Light dots: where all "
+    "corner": "All pairs of parameters, folded to one copy of the network. Orange: where all "
     "restarts ended. Ellipses: one standard deviation of Laplace's approximation.",
     "log_posterior": "The log posterior of all draws, with the networks on it. Dashed: what a "
     "Gaussian posterior of as many parameters would show.",

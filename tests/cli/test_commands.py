@@ -14,6 +14,7 @@ import emcee
 import h5py
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from small import QUICK, main, quick
 
 import nnpost
@@ -465,6 +466,23 @@ def test_corner(made, tmp_path, capsys, more):
     assert main(["corner", str(made), "--out", str(out), *more]) == 0
     assert capsys.readouterr().out.strip() == str(out)
     assert out.read_bytes().startswith(b"\x89PNG")
+
+
+def test_corner_draws_what_is_asked_for(made, tmp_path, monkeypatch):
+    drawn = {}
+
+    def corner(run, **options):
+        drawn.update(options)
+        return Figure()
+
+    monkeypatch.setattr(nnpost.figures, "corner", corner)
+    out = str(tmp_path / "corner.svg")
+    more = ["--parameters", "w1, b1,6", "--quantiles", "0.1,0.9", "--titles", "--quiet"]
+    assert main(["corner", str(made), "--out", out, *more]) == 0
+    assert drawn["parameters"] == ["w1", "b1", 6]
+    assert (drawn["quantiles"], drawn["titles"], drawn["unfolded"]) == ([0.1, 0.9], True, False)
+    assert main(["corner", str(made), "--out", out]) == 0
+    assert (drawn["parameters"], drawn["quantiles"], drawn["titles"]) == (None, [], False)
 
 
 def test_thinned_copy_draws_its_corner(made, tmp_path):

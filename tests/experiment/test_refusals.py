@@ -368,6 +368,22 @@ def test_folders_that_cannot_be_written(refused, tmp_path, run_file):
     assert "cannot be" in refused("thin", run_file, "--every", "2", "--to", "note/small.h5")
 
 
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--parameters", "w1,b9"], "unknown parameter 'b9': expected one of w1, w2, b1, b2, a1,"),
+        (["--parameters", "7"], "parameter 7: expected a name such as w1, or a number below 7"),
+        (["--parameters", "9" * 5000], "unknown parameter '999"),
+        (["--parameters", ""], "unknown parameter ''"),
+        (["--parameters", "w1,c,w1"], "found w1 twice"),
+        (["--quantiles", "16,84"], "quantiles: found 16.0, expected levels between 0 and 1"),
+        (["--quantiles", "half"], "--quantiles: found half, expected levels such as"),
+    ],
+)
+def test_corners_that_cannot_be_drawn(refused, made, more, words):
+    assert words in refused("corner", made, *more)
+
+
 def test_what_cannot_be_exported(refused, run_file):
     assert "did you mean 'samples'?" in refused(
         "export", run_file, "--what", "sampels", "--to", "a.npy"

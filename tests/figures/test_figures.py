@@ -14,7 +14,7 @@ from nnpost import figures
 from nnpost.common.errors import RequestError
 from nnpost.data.dataset import Dataset
 from nnpost.diagnostics.verdict import Verdict
-from nnpost.figures.corner import unit_by_unit
+from nnpost.figures.parameters import unit_by_unit
 from nnpost.figures.style import MARKS
 from nnpost.network.align import align
 from nnpost.network.mlp import MLP
