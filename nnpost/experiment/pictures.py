@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -27,9 +28,24 @@ from ..storage.runfile import read_group
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["all_figures", "write_corner", "write_pictures", "write_report_of"]
+__all__ = ["all_figures", "make_folder", "write_corner", "write_pictures", "write_report_of"]
 
 FIGURES = (".png", ".pdf", ".svg")
+
+
+def make_folder(folder: Path | None) -> None:
+    """Make sure that files can be written into a folder, before time is spent on them."""
+    if folder is None:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise RequestError(
+            f"{folder} cannot be written ({error.strerror}): expected a folder for the figures; "
+            "choose another one with --figures"
+        ) from None
 
 
 def write_pictures(

@@ -13,8 +13,8 @@ from ..common.errors import RequestError
 from ..data.datasets import TRUTHS
 from ..model_selection.scan import scan
 from ..report.info import json_ready
+from .pictures import make_folder
 from .request import choose_device, parts_within
-from .stages import make_folder
 
 if TYPE_CHECKING:
     from ..model_selection.result import Scan

@@ -17,8 +17,10 @@ from distributed import get_worker
 
 from .. import __version__
 from ..common.errors import RequestError
-from ..experiment import stages
+from ..experiment.keep import keep
 from ..experiment.request import Request, make_request
+from ..experiment.stages import run_all
+from ..experiment.train_stage import train_stage
 from ..storage.results import read_stage
 from ..storage.runfile import lock
 from ..tempering.result import Tempering
@@ -37,7 +39,7 @@ def train(cell: Cell, version: str, topic: str) -> None:
     request = _request(cell, version, Report(topic, cell, "training"))
     with lock(cell.run_file, PATIENCE):
         if not cell.run_file.exists() or read_stage(cell.run_file, Fits) is None:
-            stages.train_stage(request, new=True)
+            train_stage(request, new=True)
 
 
 def temper(cell: Cell, version: str, topic: str, e: int) -> Apart | None:
@@ -60,8 +62,8 @@ def finish(
     apart = [run for run in runs if run is not None]
     with lock(cell.run_file, PATIENCE):
         if apart and read_stage(cell.run_file, Tempering) is None:
-            stages.keep(request, together(request.post, apart))
-        return stages.run_all(request).run.verdict.converged
+            keep(request, together(request.post, apart))
+        return run_all(request).run.verdict.converged
 
 
 def _request(cell: Cell, version: str, report: Report) -> Request:

@@ -25,6 +25,9 @@ from nnpost.common.errors import Interrupted
 from nnpost.experiment import stages
 from nnpost.experiment.experiment import load_experiment
 from nnpost.experiment.request import Request, make_request, reopen
+from nnpost.experiment.sample_stage import sample_stage
+from nnpost.experiment.temper_stage import temper_stage
+from nnpost.experiment.train_stage import train_stage
 from nnpost.storage.made_from import MADE_FROM
 from nnpost.storage.read_chain import committed_rows, read_chain
 from nnpost.storage.runfile import read_group
@@ -160,8 +163,8 @@ def test_same_seed_same_chain_other_seed_other_chain(made, tmp_path):
 def only_chain(out: Path, *more: str) -> None:
     """A quick run that is not judged."""
     asked = quick_request(out, *more)
-    fits = stages.train_stage(asked, new=True)
-    stages.sample_stage(asked, fits, stages.temper_stage(asked, resume=False), resume=False)
+    fits = train_stage(asked, new=True)
+    sample_stage(asked, fits, temper_stage(asked, resume=False), resume=False)
 
 
 def quick_request(out: Path, *more: str, **options) -> Request:
@@ -322,7 +325,7 @@ def test_interrupted_stages_alone(run_file, made, again, settings, resume, stage
 def test_interrupted_after_training_goes_on_from_the_fits(made, tmp_path):
     out = tmp_path / "parabola.h5"
     reports = Impatient(calls=10**6)
-    stages.train_stage(quick_request(out, progress=reports), new=True)
+    train_stage(quick_request(out, progress=reports), new=True)
     while_training = 10**6 - reports.left
     with pytest.raises(Interrupted) as caught:
         stages.run_all(quick_request(out, progress=Impatient(while_training)))

@@ -5,8 +5,8 @@ import pytest
 from small import SMALL, quick
 
 from nnpost.cli import commands
-from nnpost.experiment import stages
 from nnpost.experiment.experiment import load_experiment
+from nnpost.experiment.keep import in_words
 from nnpost.experiment.request import make_request
 from nnpost.storage.results import read_stage
 from nnpost.storage.runfile import read_group
@@ -96,7 +96,7 @@ def test_restarts_of_another_training_are_not_gone_on_with(tmp_path, monkeypatch
     kept = read_stage(path, KeptRestarts)
     asked = load_experiment("parabola").with_settings(["train.lr=0.1", "train.restarts=8"])
     request = make_request(asked, tmp_path / "other.h5", False, progress=False)
-    assert stages.in_words(request.experiment.train, request) != kept.asked
+    assert in_words(request.experiment.train, request) != kept.asked
 
 
 def test_nor_are_those_of_another_network_likelihood_prior_or_validation(tmp_path):
@@ -109,7 +109,7 @@ def test_nor_are_those_of_another_network_likelihood_prior_or_validation(tmp_pat
     for settings in asked:
         own = load_experiment("parabola").with_settings(settings)
         request = make_request(own, tmp_path / "other.h5", False, progress=False)
-        words.append(stages.in_words(request.experiment.temper, request))
+        words.append(in_words(request.experiment.temper, request))
     assert len({*words}) == len(asked)
 
 

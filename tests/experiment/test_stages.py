@@ -6,8 +6,9 @@ import h5py
 from small import QUICK
 
 from nnpost.experiment.experiment import load_experiment
+from nnpost.experiment.keep import keep
 from nnpost.experiment.request import make_request, reopen
-from nnpost.experiment.stages import keep, train_stage
+from nnpost.experiment.train_stage import train_stage
 from nnpost.storage.made_from import MADE_FROM
 from nnpost.storage.results import read_stage
 from nnpost.training.fits import Fits

@@ -16,7 +16,8 @@ import nnpost
 from nnpost import RequestError
 from nnpost.cli import commands
 from nnpost.experiment.request import reopen
-from nnpost.experiment.stages import sample_stage, temper_stage
+from nnpost.experiment.sample_stage import sample_stage
+from nnpost.experiment.temper_stage import temper_stage
 from nnpost.report.info import summarise
 from nnpost.storage import runfile
 from nnpost.storage.read_chain import read_chain

@@ -14,9 +14,11 @@ from small_sweep import written
 
 from nnpost import RequestError
 from nnpost.common.errors import Interrupted
-from nnpost.experiment import stages
 from nnpost.experiment.experiment import load_experiment
 from nnpost.experiment.request import make_request
+from nnpost.experiment.sample_stage import sample_stage
+from nnpost.experiment.temper_stage import temper_stage
+from nnpost.experiment.train_stage import train_stage
 from nnpost.storage.read_chain import committed_rows, read_chain
 from nnpost.storage.results import read_stage
 from nnpost.storage.runfile import lock
@@ -45,8 +47,8 @@ def assert_as_by_itself(cell: Cell, folder: Path) -> None:
     """Every bit of a cell is that of its experiment in one process that nobody disturbs."""
     alone = folder / "alone.h5"
     asked = make_request(load_experiment(cell.toml), alone, figures=False, progress=False)
-    fits = stages.train_stage(asked, new=True)
-    stages.sample_stage(asked, fits, stages.temper_stage(asked, resume=False), resume=False)
+    fits = train_stage(asked, new=True)
+    sample_stage(asked, fits, temper_stage(asked, resume=False), resume=False)
     one, other = read_chain(cell.run_file), read_chain(alone)
     assert np.array_equal(one.chain, other.chain)
     assert np.array_equal(one.log_prob, other.log_prob)
