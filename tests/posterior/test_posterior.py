@@ -75,7 +75,7 @@ def test_mse_likelihood_is_minus_torchs_loss_and_n_times_it_the_summed_loss(
 
 
 @pytest.mark.parametrize("yerr", [False, True])
-@pytest.mark.parametrize("sigma", [0.3, "infer"])
+@pytest.mark.parametrize("sigma", [0.3, np.float64(0.3), "infer"])
 def test_gaussian_likelihood_keeps_all_the_constants_of_scipys_normal(sigma, yerr):
     post = make(likelihood=Gaussian(sigma), yerr=yerr)
     for theta in draws(post, 5):

@@ -91,13 +91,13 @@ class Gaussian:
 
     @property
     def infers_noise(self) -> bool:
-        return self.sigma == "infer"
+        return isinstance(self.sigma, str)
 
     def precision(self, n: int, log_sigma: Tensor | None = None) -> float | Tensor:
         if log_sigma is not None:
             return torch.exp(-2 * log_sigma)
-        assert self.sigma != "infer"
-        return self.sigma**-2
+        assert not isinstance(self.sigma, str)
+        return float(self.sigma) ** -2
 
     def constant(self, n: int, tau: float | Tensor, log_yerr: float = 0.0) -> float | Tensor:
         log_tau = torch.log(tau) if isinstance(tau, Tensor) else math.log(tau)
