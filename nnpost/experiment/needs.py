@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ..common.errors import RequestError
 from ..common.machine import disk_room, duration, in_bytes, memory
 from ..moves.names import along_gradients
-from ..network.layout import ndim, shapes
+from ..network.layout import Layout
 from ..training.polish import POLISH
 from ..training.sgd import Work
 from .experiment import Experiment
@@ -78,9 +78,10 @@ def needs(experiment: Experiment, points: int, inputs: int, classes: int = 2) ->
     data, where the experiment does not say how many there are."""
     train, sample, net = experiment.train, experiment.sample, experiment.network
     n, outputs = float(points), outputs_of(experiment, classes)
-    fed, _ = shapes(inputs, net.hidden, net.skip)[-1]  # the output layer
+    laid_out = Layout(inputs, net.hidden, net.activation, net.bias, net.skip, outputs)
+    fed, _ = laid_out.shapes[-1]  # the output layer
     outer = outputs * (fed + net.bias)
-    every = ndim(inputs, net.hidden, net.bias, net.skip, outputs)
+    every = laid_out.ndim
     p = float(every + max(2, outputs))  # with those of the noise, whether there are any or not
     exact = integrated_out(experiment)
     auto = "collapsed" if exact else "hmc"

@@ -18,10 +18,9 @@ from itertools import permutations, product
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from ..common.errors import RequestError
-from .mlp import MLP
+from .layout import Layout
 from .neurons import (
     Layers,
     editable,
@@ -50,7 +49,7 @@ class Alignment:
 ALIGNMENT = Alignment()
 
 
-def align(net: MLP, theta: Any, reference: Any, how: Alignment = ALIGNMENT) -> np.ndarray:
+def align(net: Layout, theta: Any, reference: Any, how: Alignment = ALIGNMENT) -> np.ndarray:
     """The copy of each vector nearest to ``reference``: (..., ≥P), (≥P,) -> (..., ≥P).
 
     Near means the Euclidean distance of the P network parameters, over exchanges of units and,
@@ -79,12 +78,12 @@ def align(net: MLP, theta: Any, reference: Any, how: Alignment = ALIGNMENT) -> n
     return moved
 
 
-def _widths(net: MLP) -> list[tuple[int, int, int]]:
+def _widths(net: Layout) -> list[tuple[int, int, int]]:
     return list(zip(net.sizes, net.sizes[1:], net.sizes[2:], strict=False))
 
 
 def _align_block(
-    net: MLP, block: np.ndarray, target: np.ndarray, goal: Layers, how: Alignment
+    net: Layout, block: np.ndarray, target: np.ndarray, goal: Layers, how: Alignment
 ) -> np.ndarray:
     """Align (N, ≥P); deeper networks descend from theta and from a match of the inputs alone."""
     given, layers = editable(net, block)
@@ -101,7 +100,7 @@ def _align_block(
 
 
 def _descend(
-    net: MLP, vectors: np.ndarray, target: np.ndarray, goal: Layers, how: Alignment
+    net: Layout, vectors: np.ndarray, target: np.ndarray, goal: Layers, how: Alignment
 ) -> None:
     """Match layer after layer, in place, until no vector comes nearer."""
     layers, reached = net.layers(vectors), _distance(net, vectors, target)
@@ -113,7 +112,7 @@ def _descend(
             break
 
 
-def _distance(net: MLP, vectors: np.ndarray, target: np.ndarray) -> np.ndarray:
+def _distance(net: Layout, vectors: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Squared distance: (N, ≥P) -> (N,)."""
     return _square(vectors[:, : net.ndim] - target)
 
@@ -123,7 +122,7 @@ def _square(difference: np.ndarray) -> np.ndarray:
 
 
 def _match(
-    net: MLP, layers: Layers, layer: int, goal: Layers, how: Alignment, inputs_only: bool = False
+    net: Layout, layers: Layers, layer: int, goal: Layers, how: Alignment, inputs_only: bool = False
 ) -> None:
     """Bring the units of one hidden layer nearest to the goal's, in place, the rest held still."""
     u, a = inward(layers, layer), outward(layers, layer)  # (N, U, in + 1), (N, U, out)
@@ -159,10 +158,18 @@ def _assign(cost: np.ndarray, listed: int) -> np.ndarray:
     """The cheapest unit for each place, (N, unit, place) -> (N, place)."""
     units = cost.shape[-1]
     if units > listed:
-        return np.array([linear_sum_assignment(table.T)[1] for table in cost]).reshape(-1, units)
+        return np.array([_cheapest_pairs(table.T)[1] for table in cost]).reshape(-1, units)
     orders = np.array(list(permutations(range(units))))
     totals = cost[:, orders, np.arange(units)].sum(axis=-1)
     return orders[totals.argmin(axis=-1)]
+
+
+def _cheapest_pairs(cost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the cheapest assignment (R, C)."""
+    from scipy.optimize import linear_sum_assignment  # which networks of few units do without
+
+    rows, columns = linear_sum_assignment(cost)
+    return rows, columns
 
 
 def _assign_with_bias(
@@ -203,12 +210,12 @@ def _search(
 
     def cost(turned: np.ndarray) -> tuple[float, np.ndarray]:
         table = np.where(turned[:, None], turn, keep)
-        order = linear_sum_assignment(table.T)[1]
+        order = _cheapest_pairs(table.T)[1]
         total = table[order, np.arange(len(order))].sum() + _square(gap + a[turned].sum(axis=0))
         return float(total), order
 
     free = np.minimum(keep, turn)
-    units, places = linear_sum_assignment(free)
+    units, places = _cheapest_pairs(free)
     turned = turn[units, places] < keep[units, places]
     least, order = cost(turned)
     if len(keep) > searched:

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -20,11 +20,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..common.errors import RequestError, choose
-from . import layout
+from .layout import Layout
+from .names import SYMMETRIES, Symmetry
 
 __all__ = ["ACTIVATIONS", "MLP", "Activation", "SkipNetwork", "from_torch"]
-
-Symmetry = Literal["odd", "sigmoid", "relu", "linear", "none"]
 
 
 @dataclass(frozen=True)
@@ -45,22 +44,22 @@ class Activation:
 ACTIVATIONS = {
     a.name: a
     for a in (
-        Activation("sigmoid", torch.sigmoid, nn.Sigmoid, "sigmoid"),
-        Activation("tanh", torch.tanh, nn.Tanh, "odd"),
-        Activation("softsign", F.softsign, nn.Softsign, "odd"),
-        Activation("relu", torch.relu, nn.ReLU, "relu"),
-        Activation("identity", lambda z: z, nn.Identity, "linear"),
-        Activation("leaky_relu", F.leaky_relu, nn.LeakyReLU, "relu"),
-        Activation("elu", F.elu, nn.ELU, "none"),
-        Activation("softplus", F.softplus, nn.Softplus, "none"),
-        Activation("silu", F.silu, nn.SiLU, "none"),
-        Activation("gelu", F.gelu, nn.GELU, "none"),
+        Activation("sigmoid", torch.sigmoid, nn.Sigmoid, SYMMETRIES["sigmoid"]),
+        Activation("tanh", torch.tanh, nn.Tanh, SYMMETRIES["tanh"]),
+        Activation("softsign", F.softsign, nn.Softsign, SYMMETRIES["softsign"]),
+        Activation("relu", torch.relu, nn.ReLU, SYMMETRIES["relu"]),
+        Activation("identity", lambda z: z, nn.Identity, SYMMETRIES["identity"]),
+        Activation("leaky_relu", F.leaky_relu, nn.LeakyReLU, SYMMETRIES["leaky_relu"]),
+        Activation("elu", F.elu, nn.ELU, SYMMETRIES["elu"]),
+        Activation("softplus", F.softplus, nn.Softplus, SYMMETRIES["softplus"]),
+        Activation("silu", F.silu, nn.SiLU, SYMMETRIES["silu"]),
+        Activation("gelu", F.gelu, nn.GELU, SYMMETRIES["gelu"]),
     )
 }
 
 
 @dataclass(frozen=True)
-class MLP:
+class MLP(Layout):
     """A network ``inputs → hidden[0] → … → outputs`` with one activation and a linear output.
 
     ``hidden=()`` is a linear network. Without ``bias`` no layer has any. With ``skip`` the inputs
@@ -69,12 +68,6 @@ class MLP:
     a skip past no hidden layer.
     """
 
-    inputs: int = 1
-    hidden: tuple[int, ...] = ()
-    activation: str = "sigmoid"
-    bias: bool = True
-    skip: bool = False
-    outputs: int = 1
     linear_output: ClassVar[bool] = True  # in its last parameters, those of an output layer
 
     def __post_init__(self) -> None:
@@ -93,20 +86,10 @@ class MLP:
                 "inputs as it is; leave skip out"
             )
 
-    @cached_property
-    def sizes(self) -> tuple[int, ...]:
-        """Widths of all layers, the inputs first and the outputs last."""
-        return layout.sizes(self.inputs, self.hidden, self.outputs)
-
-    @cached_property
-    def ndim(self) -> int:
-        """P, the number of weights and biases."""
-        return layout.ndim(self.inputs, self.hidden, self.bias, self.skip, self.outputs)
-
-    @cached_property
-    def shapes(self) -> list[tuple[int, int]]:
-        """What goes in and what comes out of every layer."""
-        return layout.shapes(self.inputs, self.hidden, self.skip, self.outputs)
+    @property
+    def symmetry(self) -> Symmetry:
+        """That of its units, as :class:`Activation` says."""
+        return ACTIVATIONS[self.activation].symmetry
 
     @cached_property
     def n_output(self) -> int:
@@ -117,37 +100,6 @@ class MLP:
     def n_hidden(self) -> int:
         """The number of parameters in front of the output layer."""
         return self.ndim - self.n_output
-
-    @property
-    def words(self) -> str:
-        """Its sizes, its activation, and what is not usual."""
-        return layout.words(
-            self.inputs, self.hidden, self.activation, self.bias, self.skip, self.outputs
-        )
-
-    @cached_property
-    def labels(self) -> list[str]:
-        """LaTeX labels in the order of theta, units counted from 1."""
-        return layout.labels(self.inputs, self.hidden, self.bias, self.skip, self.outputs)
-
-    @cached_property
-    def kinds(self) -> tuple[str, ...]:
-        """What each parameter is; "hidden_weights" are those between two hidden layers."""
-        return layout.kinds(self.inputs, self.hidden, self.bias, self.skip, self.outputs)
-
-    def layers(self, theta: Any) -> list[tuple[Any, Any]]:
-        """Views of ``theta`` (..., ≥P) as [(W (..., out, in), b (..., out)), …], layer by layer.
-
-        W is what units are multiplied with, or inputs where there are none in front; not a skip's
-        weights. b is (..., 0) without biases.
-        """
-        views, at = [], 0
-        for (i, o), units in zip(self.shapes, self.sizes, strict=False):
-            w = theta[..., at : at + i * o].reshape(*theta.shape[:-1], o, i)[..., :units]
-            at += i * o
-            views.append((w, theta[..., at : at + o * self.bias]))
-            at += o * self.bias
-        return views
 
     def features(self, hidden: Tensor, x: Tensor) -> Tensor:
         """Inputs of the output layer: (B, ≥n_hidden), (n, d) -> (B, K, n).

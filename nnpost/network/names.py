@@ -1,8 +1,21 @@
-"""The names of the activations, for settings that must not import torch."""
+"""The activations by name, with their symmetries, for those who must not import torch."""
 
-__all__ = ["ACTIVATION_NAMES"]
+from typing import Literal
 
-ACTIVATION_NAMES = (
-    "sigmoid", "tanh", "softsign", "relu", "identity", "leaky_relu", "elu", "softplus", "silu",
-    "gelu",
-)  # fmt: skip
+__all__ = ["ACTIVATION_NAMES", "SYMMETRIES", "Symmetry"]
+
+Symmetry = Literal["odd", "sigmoid", "relu", "linear", "none"]
+
+SYMMETRIES: dict[str, Symmetry] = {
+    "sigmoid": "sigmoid",
+    "tanh": "odd",
+    "softsign": "odd",
+    "relu": "relu",
+    "identity": "linear",
+    "leaky_relu": "relu",
+    "elu": "none",
+    "softplus": "none",
+    "silu": "none",
+    "gelu": "none",
+}
+ACTIVATION_NAMES = tuple(SYMMETRIES)

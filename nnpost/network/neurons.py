@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..common.errors import RequestError
-from .mlp import ACTIVATIONS, MLP
+from .layout import Layout
+from .names import Symmetry
 
 __all__ = [
     "Layers",
@@ -33,21 +34,20 @@ __all__ = [
 Layers = list[tuple[np.ndarray, np.ndarray]]
 
 
-def symmetry_of(net: MLP) -> str:
+def symmetry_of(net: Layout) -> Symmetry:
     """The kind of symmetry of a network's units, as mlp.py names it.
 
     A sigmoid's flip needs the biases behind it: without them its units have none.
     """
-    symmetry = ACTIVATIONS[net.activation].symmetry
-    return "none" if symmetry == "sigmoid" and not net.bias else symmetry
+    return "none" if net.symmetry == "sigmoid" and not net.bias else net.symmetry
 
 
-def flippable(net: MLP) -> bool:
+def flippable(net: Layout) -> bool:
     """Whether (w, b, a) → −(w, b, a) leaves the function as it is, but for the bias behind it."""
     return symmetry_of(net) in ("odd", "sigmoid", "linear")
 
 
-def editable(net: MLP, theta: Any) -> tuple[np.ndarray, Layers]:
+def editable(net: Layout, theta: Any) -> tuple[np.ndarray, Layers]:
     """A contiguous float64 copy of theta (..., ≥P) and its layers as views to write to.
 
     Raises RequestError for vectors that are too short.
@@ -81,7 +81,7 @@ def outward(layers: Layers, layer: int) -> np.ndarray:
     return np.swapaxes(layers[layer + 1][0], -1, -2)
 
 
-def flip_units(net: MLP, layers: Layers, layer: int, flip: np.ndarray) -> None:
+def flip_units(net: Layout, layers: Layers, layer: int, flip: np.ndarray) -> None:
     """(w, b, a) → −(w, b, a) where ``flip`` (..., U) is true; for the sigmoid also c → c + a."""
     a, c = layers[layer + 1]
     if symmetry_of(net) == "sigmoid":
@@ -107,14 +107,14 @@ def order_units(layers: Layers, layer: int, order: np.ndarray) -> None:
     a[...] = np.take_along_axis(a, order[..., None, :], axis=-1)
 
 
-def neuron_blocks(net: MLP) -> tuple[tuple[int, ...], ...]:
+def neuron_blocks(net: Layout) -> tuple[tuple[int, ...], ...]:
     """Coordinates in h of every neuron of the last hidden layer: its weights and its bias, if
     any."""
     w, b = net.layers(np.arange(net.ndim))[-2]
     return tuple(map(tuple, np.concatenate([w, _rows(b, len(w))], axis=1).tolist()))
 
 
-def exchangeable(net: MLP, ndim: int) -> list[np.ndarray]:
+def exchangeable(net: Layout, ndim: int) -> list[np.ndarray]:
     """Coordinates of theta (ndim,) by what a permutation of neurons exchanges, as (n, k) arrays.
 
     Neurons of the first hidden layer share one covariance of their weights and bias. In later

@@ -20,6 +20,9 @@ their weights do not know. With a skip connection units for which φ(z) − φ(�
 leaky ReLU, softplus, SiLU, GELU) can be mirrored at the price of other skip weights and another
 output bias, which the likelihood alone does not notice; that is left alone, too.
 
+What people are shown of parameters, in tables, files and figures, is in one copy:
+draws and restarts by :func:`fold`, networks side by side by :func:`one_copy`.
+
 Everything takes ``theta`` of shape (..., ≥P) and returns a new float64 array. Entries after P, such
 as ``log_sigma``, are handed through untouched.
 """
@@ -34,7 +37,7 @@ import numpy as np
 
 from ..common.errors import RequestError
 from .align import align
-from .mlp import MLP
+from .layout import Layout
 from .neurons import (
     Layers,
     editable,
@@ -47,12 +50,12 @@ from .neurons import (
     symmetry_of,
 )
 
-__all__ = ["align", "copies", "fold", "group_size", "jump"]
+__all__ = ["align", "copies", "fold", "fold_like", "group_size", "jump", "one_copy"]
 
 MOST_COPIES = 50_000  # more than this is no longer something to list
 
 
-def group_size(net: MLP) -> int | float:
+def group_size(net: Layout) -> int | float:
     """Number of copies of a network in general position.
 
     The product over hidden layers of U! 2^U; ``math.inf`` where a continuous symmetry remains
@@ -63,7 +66,7 @@ def group_size(net: MLP) -> int | float:
     return _finite_size(net)
 
 
-def fold(net: MLP, theta: Any) -> np.ndarray:
+def fold(net: Layout, theta: Any) -> np.ndarray:
     """Map every vector to one agreed copy: (..., ≥P) -> (..., ≥P).
 
     Layer by layer from the inputs on: flip every unit so that its first input weight is positive,
@@ -77,16 +80,32 @@ def fold(net: MLP, theta: Any) -> np.ndarray:
     degenerate network therefore fold to one vector as well.
     """
     folded, layers = editable(net, theta)
-    for layer in range(len(net.hidden)):
-        if flippable(net):
-            flip_units(net, layers, layer, _first_sign(_entries(layers, layer)) < 0)
-        order_units(layers, layer, _sorted_order(layers, layer))
-    # A flipped zero is −0.0, equal but not the same bits.
-    folded[..., : net.ndim] += 0.0
-    return folded
+    _fold_layers(net, layers)
+    return _without_minus_zero(net, folded)
 
 
-def jump(net: MLP, theta: Any, rng: np.random.Generator | np.random.RandomState) -> np.ndarray:
+def fold_like(net: Layout, theta: Any, leader: Any) -> np.ndarray:
+    """What :func:`fold` does to ``leader`` done to theta: (..., ≥P), (≥P,) -> (..., ≥P).
+
+    Linear in theta: what is known of parameters in the copy of the leader, such as differences
+    from it and their covariance, goes with it to the copy that it is folded to.
+    """
+    folded, layers = editable(net, theta)
+    _, leading = editable(net, np.broadcast_to(leader, (*folded.shape[:-1], np.shape(leader)[-1])))
+    _fold_layers(net, leading, layers)
+    return _without_minus_zero(net, folded)
+
+
+def one_copy(net: Layout, theta: Any, reference: Any) -> np.ndarray:
+    """Networks that are shown side by side, in one copy: (..., ≥P), (≥P,) -> (..., ≥P).
+
+    The reference (the MAP, where there is one) is folded, the others are taken to the copy nearest
+    to that (:func:`align`), so that they differ from it by no more than they have to.
+    """
+    return align(net, fold(net, theta), fold(net, reference))
+
+
+def jump(net: Layout, theta: Any, rng: np.random.Generator | np.random.RandomState) -> np.ndarray:
     """Map each vector to a copy drawn uniformly from the finite group: (..., ≥P) -> (..., ≥P).
 
     Each vector draws its own exchange of units and its own flips. The map preserves volume and is
@@ -102,7 +121,7 @@ def jump(net: MLP, theta: Any, rng: np.random.Generator | np.random.RandomState)
     return moved
 
 
-def copies(net: MLP, theta: Any) -> np.ndarray:
+def copies(net: Layout, theta: Any) -> np.ndarray:
     """All members of the finite group applied to theta: (..., ≥P) -> (G, ..., ≥P), theta first.
 
     Raises RequestError where G is above 50,000.
@@ -125,6 +144,25 @@ def copies(net: MLP, theta: Any) -> np.ndarray:
             flip_units(net, layers, layer, np.broadcast_to(flips, whole))
         order_units(layers, layer, np.broadcast_to(orders, whole))
     return found
+
+
+def _fold_layers(net: Layout, leading: Layers, *following: Layers) -> None:
+    """Fold ``leading`` in place, and do the same to what follows."""
+    with np.errstate(invalid="ignore", over="ignore"):  # of restarts that diverged
+        for layer in range(len(net.hidden)):
+            if flippable(net):
+                turned = _first_sign(_entries(leading, layer)) < 0
+                for layers in (leading, *following):
+                    flip_units(net, layers, layer, turned)
+            order = _sorted_order(leading, layer)
+            for layers in (leading, *following):
+                order_units(layers, layer, order)
+
+
+def _without_minus_zero(net: Layout, vectors: np.ndarray) -> np.ndarray:
+    """A flipped zero is −0.0, equal but not the same bits."""
+    vectors[..., : net.ndim] += 0.0
+    return vectors
 
 
 def _entries(layers: Layers, layer: int) -> np.ndarray:
@@ -152,12 +190,12 @@ def _sorted_order(layers: Layers, layer: int) -> np.ndarray:
     return order
 
 
-def _layer_group(net: MLP, units: int) -> list[tuple[tuple[int, ...], tuple[bool, ...]]]:
+def _layer_group(net: Layout, units: int) -> list[tuple[tuple[int, ...], tuple[bool, ...]]]:
     """Every (order, flips) of one hidden layer, the identity first."""
     signs = (False, True) if flippable(net) else (False,)
     return list(product(permutations(range(units)), product(signs, repeat=units)))
 
 
-def _finite_size(net: MLP) -> int:
+def _finite_size(net: Layout) -> int:
     flips = 2 if flippable(net) else 1
     return math.prod(math.factorial(u) * flips**u for u in net.hidden)

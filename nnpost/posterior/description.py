@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..network import layout
+from ..network.layout import Layout
 
 __all__ = ["LOG_NU", "LOG_SIGMA", "Description"]
 
@@ -19,43 +19,37 @@ class Description:
     """A network, whether its noise is inferred, and the labels of what else its likelihood adds to
     theta; ``Posterior.to_tree`` says more than that."""
 
-    inputs: int
-    hidden: tuple[int, ...]
-    activation: str
+    net: Layout
     infers_noise: bool
-    bias: bool = True
-    skip: bool = False
     extras: tuple[str, ...] = ()
-    outputs: int = 1
     module: str | None = None
     module_labels: tuple[str, ...] = ()
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> Description:
         """From what :meth:`~nnpost.posterior.posterior.Posterior.to_tree` gave."""
-        hidden = tuple(int(units) for units in tree["hidden"])
         sigma = tree.get("sigma")
         noise = tree.get("infers_noise", isinstance(sigma, str) and sigma == "infer")
-        net = bool(tree.get("bias", True)), bool(tree.get("skip", False))
-        extras = tuple(tree.get("extras", ()))
-        module = tree.get("module")
-        return cls(
-            int(tree["inputs"]), hidden, str(tree["activation"]), bool(noise), *net, extras,
+        net = Layout(
+            int(tree["inputs"]), tuple(int(units) for units in tree["hidden"]),
+            str(tree["activation"]), bool(tree.get("bias", True)), bool(tree.get("skip", False)),
             int(tree.get("outputs", 1)),
-            None if module is None else str(module), tuple(tree.get("module_labels", ())),
+        )  # fmt: skip
+        module = None if tree.get("module") is None else str(tree["module"])
+        return cls(
+            net, bool(noise), tuple(tree.get("extras", ())),
+            module, tuple(tree.get("module_labels", ())),
         )  # fmt: skip
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """Widths of all layers, the inputs first and the outputs last."""
-        return layout.sizes(self.inputs, self.hidden, self.outputs)
+        return self.net.sizes
 
     @property
     def words(self) -> str:
         """The network in a few words."""
-        return self.module or layout.words(
-            self.inputs, self.hidden, self.activation, self.bias, self.skip, self.outputs
-        )
+        return self.module or self.net.words
 
     @property
     def ndim(self) -> int:
@@ -68,5 +62,4 @@ class Description:
         added = [*[LOG_SIGMA] * self.infers_noise, *self.extras]
         if self.module is not None:
             return [*self.module_labels, *added]
-        network = layout.labels(self.inputs, self.hidden, self.bias, self.skip, self.outputs)
-        return [*network, *added]
+        return [*self.net.labels, *added]

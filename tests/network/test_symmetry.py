@@ -11,7 +11,7 @@ from scipy import stats
 from nnpost.common.errors import RequestError
 from nnpost.network.align import Alignment, align
 from nnpost.network.mlp import ACTIVATIONS, MLP
-from nnpost.network.symmetry import copies, fold, group_size, jump
+from nnpost.network.symmetry import copies, fold, fold_like, group_size, jump, one_copy
 
 SHAPES = [(1, (1,)), (1, (3,)), (2, (2,)), (3, (3,)), (1, (2, 3)), (2, (3, 2)), (3, (2, 2))]
 FLIPPED = ("sigmoid", "tanh", "softsign", "identity")
@@ -429,6 +429,26 @@ def test_fold_and_jump_preserve_volume(net):
         step = 1e-6 * np.eye(len(theta))
         jacobian = np.array([(move(theta + h) - move(theta - h)) / 2e-6 for h in step])
         assert abs(np.linalg.det(jacobian)) == pytest.approx(1.0, abs=1e-6)
+
+
+@small
+def test_fold_like_is_linear_and_takes_the_leader_to_its_fold(net):
+    leader, other = vectors(net, extra=1), vectors(net, seed=7, extra=1)
+    folded = fold(net, leader)
+    np.testing.assert_array_equal(fold_like(net, leader, leader), folded)
+    apart = fold_like(net, other - leader, leader)
+    np.testing.assert_allclose(fold_like(net, other, leader), folded + apart, atol=1e-9)
+    matrix = fold_like(net, np.eye(len(leader)), leader)  # rows: where the unit vectors go
+    np.testing.assert_allclose(leader @ matrix, folded, atol=1e-9)
+
+
+@small
+def test_one_copy_is_the_folded_reference_and_what_is_nearest_to_it(net):
+    reference, other = vectors(net), vectors(net, seed=7)
+    both = one_copy(net, np.stack([reference, other]), reference)
+    np.testing.assert_array_equal(both[0], fold(net, reference))
+    if len(net.hidden) == 1:  # deeper ones find a near copy, not always the nearest
+        np.testing.assert_allclose(both[1], align(net, other, both[0]), atol=1e-9)
 
 
 # --- requests that cannot be met ----------------------------------------------------------------
