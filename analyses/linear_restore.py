@@ -104,7 +104,7 @@ def main(quick: bool) -> None:
     print(f"exact            {exact.mean[0]:.4f} ± {exact.sd[0]:.4f}   "
           f"{exact.mean[1]:.4f} ± {exact.sd[1]:.4f}")  # fmt: skip
     for units, run in runs.items():
-        (slope, intercept), spread = lines(run), run.samples.std(axis=0)
+        (slope, intercept), spread = lines(run), draws(run).std(axis=0)
         print(f"hidden [{units}]       {slope.mean():.4f} ± {slope.std():.4f}   "
               f"{intercept.mean():.4f} ± {intercept.std():.4f}   "
               f"{spread[0]:.2f}, {spread[2 * units]:.2f}")  # fmt: skip
@@ -129,9 +129,14 @@ def main(quick: bool) -> None:
         print(*figures.save(figure, f"figures/{NAME}-script/{title}"), sep="\n")
 
 
+def draws(run: nnpost.Run) -> np.ndarray:
+    """All draws as they were sampled, with either sign, (draws, P)."""
+    return run.get_chain(discard=run.burnin, flat=True)
+
+
 def lines(run: nnpost.Run) -> np.ndarray:
     """Slope and intercept of every draw of an identity network, (2, draws)."""
-    (w, b), (a, c) = run.post.net.layers(run.samples)
+    (w, b), (a, c) = run.post.net.layers(draws(run))
     return np.array([(a[:, 0] * w[..., 0]).sum(axis=1), (a[:, 0] * b).sum(axis=1) + c[:, 0]])
 
 
@@ -140,10 +145,10 @@ def ridges(one: nnpost.Run, two: nnpost.Run, exact: nnpost.ClosedForm) -> list[f
 
     Slope and intercept stay in their ellipse, which holds 90 % of the exact posterior.
     """
-    few = one.samples[:: max(1, len(one.samples) // 2000)]
-    ((w, _), (a, _)) = two.post.net.layers(two.samples[:: max(1, len(two.samples) // 2000)])
+    few, some = (draws(run)[:: max(1, len(draws(run)) // 2000)] for run in (one, two))
+    ((w, _), (a, _)) = two.post.net.layers(some)
     products = a[:, 0] * w[..., 0]
-    slope, intercept = lines(two)[:, :: max(1, len(two.samples) // 2000)]
+    slope, intercept = lines(two)[:, :: max(1, len(draws(two)) // 2000)]
     turn = np.linspace(0, 2 * np.pi, 200)
     circle = np.sqrt(-2 * np.log(0.1)) * np.array([np.cos(turn), np.sin(turn)])
     ellipse = exact.mean[:, None] + np.linalg.cholesky(exact.covariance) @ circle

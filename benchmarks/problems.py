@@ -74,8 +74,9 @@ def make_reference(name: str) -> Summary:
     """Of one of the parabola's posteriors; what it rests on is printed."""
     post = parabola(name)
     run = nnpost.sample(post, nsteps=2_000, seed=0)
-    some = np.random.default_rng(0).permutation(len(run.samples))[:PILOT]
-    draws, log_z = exactly(post, run.samples[some])
+    pilot = run.get_chain(discard=run.burnin, flat=True)
+    some = np.random.default_rng(0).permutation(len(pilot))[:PILOT]
+    draws, log_z = exactly(post, pilot[some])
     effective = kish(draws.weights)
     found = summary(post, draws, log_z)
     print(

@@ -29,12 +29,12 @@ MAY_IMPORT = {
     "sampling": "common data network numerics storage posterior training moves diagnostics "
     "tempering prediction",
     "sklearn": "common data network posterior training tempering sampling",
-    "model_selection": "common data posterior training diagnostics tempering",
+    "model_selection": "common data network posterior training diagnostics tempering",
     "comparison": "common data network numerics posterior training diagnostics prediction sampling",
     "figures": "common data network posterior training tempering sampling model_selection "
     "comparison",
-    "report": "common data storage posterior training diagnostics tempering prediction sampling "
-    "comparison",
+    "report": "common data network storage posterior training diagnostics tempering prediction "
+    "sampling comparison",
     "experiment": "common data network storage posterior training moves tempering sampling "
     "model_selection comparison figures report",
     "sweep": "common data network storage posterior training diagnostics tempering sampling "
@@ -285,6 +285,7 @@ def test_light_work_imports_nothing_heavy(work):
         ["info", "--json"],
         ["export", "--what", "samples", "--to", "out.npz"],
         ["export", "--what", "map", "--to", "out.csv"],
+        ["export", "--what", "fits", "--to", "out.npy"],
         ["thin", "--every", "2", "--to", "out.h5"],
     ],
     ids=" ".join,

@@ -301,7 +301,7 @@ def table(args: argparse.Namespace, line: str) -> int:
 def export(args: argparse.Namespace, line: str) -> int:
     from ..report.export import export as write
 
-    print_unless_quiet(args, write(args.file, args.what, args.to))
+    print_unless_quiet(args, write(args.file, args.what, args.to, args.unfolded))
     return DONE
 
 

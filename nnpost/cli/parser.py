@@ -197,7 +197,9 @@ def corner(parser: Parser) -> None:
         help="write median and 16 and 84 %% quantiles (or the three quantiles asked for) above "
         "the histograms",
     )
-    parser.add_argument("--unfolded", action="store_true", help="the chain as it was sampled")
+    parser.add_argument(
+        "--unfolded", action="store_true", help="all as found, not folded to one copy"
+    )
     parser.add_argument(
         "-o",
         "--out",
@@ -314,11 +316,15 @@ def table(parser: Parser) -> None:
     "write flat parameter vectors to a file that other programs read",
     "export chains/parabola.h5 --what map --to map.csv",
     "export chains/parabola.h5 --what samples --to samples.npz",
+    "export chains/parabola.h5 --what samples --unfolded --to raw.npz",
 )
 def export(parser: Parser) -> None:
     add_file(parser)
     parser.add_argument("--what", required=True, metavar="WHAT", help="sgd, map, fits or samples")
     parser.add_argument("--to", required=True, metavar="OUT", help="a .npy, .npz or .csv file")
+    parser.add_argument(
+        "--unfolded", action="store_true", help="as found, not in the copy of tables and figures"
+    )
     add_quiet(parser)
 
 

@@ -20,7 +20,6 @@ from ..diagnostics.fit import (
     uneven,
 )
 from ..diagnostics.reasons import vanishing_noise
-from ..numerics.monte_carlo import spread_out
 from ..posterior.likelihoods.bernoulli import Bernoulli
 from ..posterior.likelihoods.gaussian import MSE
 from ..posterior.likelihoods.poisson import Poisson
@@ -60,7 +59,7 @@ def _of_residuals(run: Run, criteria: FitCriteria) -> Iterator[Check]:
     """Those of y less its mean, which classes have not."""
     post = run.post
     raw = post.data.raw
-    some = run.samples[spread_out(len(run.samples), DRAWS, run.nwalkers)]
+    some, _ = run.some(DRAWS)
     mean = _mean(post, some)
     root = np.ones(raw.n) if raw.yerr is None else 1 / raw.yerr
     residuals = (raw.y - mean) * root

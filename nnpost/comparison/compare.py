@@ -1,8 +1,9 @@
 """Put SGD, MAP, MLE and best sample side by side, in one copy, against the posterior.
 
 Equivalent copies of a network look different as vectors. For comparison the MAP is folded, the
-other three are aligned to it, and the samples are folded. The vectors as they were found are kept
-beside that, because flipping a sigmoid unit changes the prior and with it the log posterior.
+other three are taken to the copy nearest to it, and the draws are folded. The vectors as they were
+found are kept beside that, because flipping a sigmoid unit changes the prior and with it the log
+posterior.
 """
 
 from __future__ import annotations
@@ -10,8 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..data.grids import grid
-from ..network.align import align
-from ..network.symmetry import fold
+from ..network.symmetry import fold, one_copy
 from ..posterior.posterior import Posterior
 from ..sampling.run import Run
 from ..training.fits import Fits
@@ -31,11 +31,8 @@ def compare(post: Posterior, fits: Fits, run: Run, *, detail: Detail = FULL) -> 
     MAP and MLE are the better of those behind the restarts, behind the best samples, and behind the
     maxima that a search has found: no draw and no restart is higher.
     """
-    draws = run.samples
-    folded = fold(post.net, draws)
+    draws = run.get_chain(discard=run.burnin, flat=True)
     models = (fits.sgd, *_maxima(post, fits, run, detail.polished), run.best_sample)
-    copy = fold(post.net, models[1].theta)
-    aligned = [copy if k == 1 else align(post.net, m.theta, copy) for k, m in enumerate(models)]
     log_likelihood = run.sample_log_prob - post.log_prior(draws)
     levels = {"q05": 5, "q25": 25, "q50": 50, "q75": 75, "q95": 95}
     finite = fits.mse[np.isfinite(fits.mse)]
@@ -44,13 +41,13 @@ def compare(post: Posterior, fits: Fits, run: Run, *, detail: Detail = FULL) -> 
         map=models[1],
         mle=models[2],
         best_sample=models[3],
-        folded=np.stack(aligned),
+        folded=one_copy(post.net, np.stack([m.theta for m in models]), models[1].theta),
         hpd_level=float(np.mean(run.sample_log_prob > fits.sgd.log_prob)),
         restarts=len(fits.mse),
         mse_quantiles={k: float(np.percentile(finite, q)) for k, q in levels.items()},
         log_posterior=Summary.of(run.sample_log_prob),
         log_likelihood=Summary.of(log_likelihood),
-        theta=Summary.of(folded),
+        theta=Summary.of(fold(post.net, draws)),
         predictions=predict(post, draws, detail.predicted),
         labels=tuple(post.labels),
         misfit=post.loss_name,

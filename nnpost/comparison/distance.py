@@ -14,6 +14,7 @@ import numpy as np
 
 from ..data.grids import grid
 from ..network.align import align
+from ..network.symmetry import fold_like
 from ..numerics.covariance import mahalanobis, mcd
 from ..numerics.monte_carlo import (
     chain_batches,
@@ -73,8 +74,9 @@ class Reference:
         post = run.post
         groups = chain_batches(len(run.chain) - run.burnin, run.nwalkers, run.ensembles)
         most = detail.near.draws(post.ndim)
-        near = spread_out(len(run.samples), most, run.nwalkers) if home is None else home
-        some = spread_out(len(run.samples), detail.curves, run.nwalkers)
+        draws = run.get_chain(discard=run.burnin, flat=True)
+        near = spread_out(len(draws), most, run.nwalkers) if home is None else home
+        some = spread_out(len(draws), detail.curves, run.nwalkers)
         own = post.data.raw.x
         x, low, high = grid(own), own.min(axis=0), own.max(axis=0)
         known = run.verdict.ess["log_prob"]
@@ -84,16 +86,16 @@ class Reference:
             top=top,
             log_prob=run.sample_log_prob,
             groups=groups,
-            near=align(post.net, run.samples[near], top),
+            near=align(post.net, draws[near], top),
             near_groups=groups[near],
             x=x,
             inside=np.repeat(
                 ((x >= low - 1e-12) & (x <= high + 1e-12)).all(axis=1), post.components
             ),
             unit=np.tile(one, len(x)),
-            curves=post.curves(run.samples[some], x),
+            curves=post.curves(draws[some], x),
             curve_groups=groups[some],
-            effective=min(float(known or np.inf), float(len(run.samples))),
+            effective=min(float(known or np.inf), float(len(draws))),
             detail=detail,
         )
 
@@ -117,16 +119,17 @@ def measure(reference: Reference, theta: np.ndarray) -> dict[str, Measured]:
 def shifts(reference: Reference, theta: np.ndarray) -> Measured:
     """(theta − MAP)/sd for every parameter after alignment, sd robust, for one network: (P,).
 
-    NaN where too few draws lie in the MAP's mode.
+    Parameters are those of the MAP folded, as all that is shown. NaN where too few draws lie in
+    the MAP's mode.
     """
-    difference = align(reference.post.net, theta, reference.top) - reference.top
+    net, top = reference.post.net, reference.top
+    difference = fold_like(net, align(net, theta, top) - top, top)
     if _too_few(reference):
         return Measured(np.full(len(difference), np.nan), np.full(len(difference), np.nan))
-    least = np.finfo(float).tiny
+    fold_of, least = fold_like(net, np.eye(len(top)), top), np.finfo(float).tiny  # rows: of a unit
+    folded = (fold_of.T @ cov @ fold_of for cov in reference.covariances)
     return Measured(
-        *with_error(
-            difference / np.sqrt(np.maximum(np.diag(cov), least)) for cov in reference.covariances
-        )
+        *with_error(difference / np.sqrt(np.maximum(np.diag(cov), least)) for cov in folded)
     )
 
 

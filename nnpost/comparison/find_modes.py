@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..network.align import align
+from ..network.symmetry import fold
 from ..numerics.monte_carlo import binomial, chain_batches, share, spread_out
 from ..posterior.posterior import Posterior
 from ..sampling.run import Run
@@ -50,9 +51,10 @@ def find_modes(
     """
     trained = np.flatnonzero(np.isfinite(fits.mse))
     trained = trained[:: -(-len(trained) // detail.restarts)]
-    at = spread_out(len(run.samples), detail.draws, run.nwalkers)
+    draws = run.get_chain(discard=run.burnin, flat=True)
+    at = spread_out(len(draws), detail.draws, run.nwalkers)
     groups = chain_batches(len(run.chain) - run.burnin, run.nwalkers, run.ensembles)[at]
-    starts = np.vstack([top, fits.sgd.theta, fits.theta[trained], run.samples[at]])
+    starts = np.vstack([top, fits.sgd.theta, fits.theta[trained], draws[at]])
     tops = Tops(post, spread, detail).sort(starts)
     home, sgd = (int(label) for label in tops.labels[:2])
     own, of_draws = np.split(tops.labels[2:], [len(trained)])
@@ -62,7 +64,7 @@ def find_modes(
         lowest = members.min(initial=fits.sgd.mse if k == sgd else np.inf)
         modes.append(
             Mode(
-                theta=theta,
+                theta=fold(post.net, theta),
                 log_prob=float(height),
                 mse=float(post.loss(theta)),
                 restarts=binomial(own == k),

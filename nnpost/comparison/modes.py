@@ -15,8 +15,9 @@ __all__ = ["Mode", "Modes"]
 
 @dataclass(frozen=True, eq=False)
 class Mode:
-    """One mode, folded: its top, and the shares of restarts and posterior draws that lead to it.
+    """One mode: its top, folded, and the shares of restarts and posterior draws that lead to it.
 
+    ``log_prob`` is that of the top as it was found, the highest of its copies.
     ``best_mse`` is the lowest of its restarts as training left them, NaN where it has none. The
     shares' errors are those of the restarts' and of the draws' number.
     """

@@ -64,7 +64,8 @@ class Comparison(Tabled):
     """Where the best SGD fit lies relative to the maximum of the posterior and to its bulk.
 
     ``sgd``, ``map``, ``mle`` and ``best_sample`` are as they were found; ``folded`` (4, P) has
-    them, in this order, in one copy, and ``theta`` summarises the draws folded to that copy.
+    them, in this order, in one copy, and ``theta`` summarises the draws folded to that copy. This
+    is the copy that tables, files and figures show.
     ``hpd_level`` is the share of posterior draws with a higher log posterior than SGD: 0 means
     SGD lies above all of them. ``mse_quantiles`` are those of all restarts.
     """

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from ..network.align import align
-from ..numerics.monte_carlo import Estimate, binomial, median_error, spread_out
+from ..numerics.monte_carlo import Estimate, binomial, median_error
 from ..posterior.posterior import Posterior
 from ..sampling.run import Run
 from ..training.fits import Fits
@@ -30,7 +30,7 @@ def score(
 ) -> ScoreCard:
     """Fill in the score card of a run that has been compared."""
     top = comparison.map
-    some = run.samples[spread_out(len(run.samples), detail.spread, run.nwalkers)]
+    some, _ = run.some(detail.spread)
     spread = post.curves(some).std(axis=0)
     modes, home = find_modes(post, fits, run, top.theta, spread, detail.modes)
     # One mode: all draws lie in it, and more of them than were climbed can be used.

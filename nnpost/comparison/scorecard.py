@@ -82,7 +82,7 @@ class ScoreCard(Tabled):
 
     ``best`` is the restart with the lowest mse, ``restarts`` the spread over all that did not
     diverge, ``draws`` what draws of the posterior themselves come to, to read the others by.
-    ``shift`` (P,) is (SGD − MAP)/sd for every parameter after alignment, sd that of the draws in
+    ``shift`` (P,) is (SGD − MAP)/sd for every parameter of the folded MAP, sd that of the draws in
     the MAP's basin, ``shift_error`` its error. ``above_all`` is the share of restarts that lie
     above every draw, ``at_constant`` that of those which training left no better than the best
     constant network (None where nobody has asked, and where that is not the mean of y).

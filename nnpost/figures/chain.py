@@ -86,7 +86,8 @@ def _series(run: Run, rows: slice, parameters: Sequence[int]) -> dict[str, NDArr
     for k, at in enumerate(x):
         where = f"{at[0]:.3g}" if len(at) == 1 else rf"x_{{{k + 1}}}"
         series[f"$f({where})$"] = f[..., k * post.components]
-    return series | {post.labels[i]: theta[..., i] for i in parameters}
+    copy = ", folded" if post.net.hidden else ""
+    return series | {f"{post.labels[i]}{copy}": theta[..., i] for i in parameters}
 
 
 def _places(x: NDArray[np.float64]) -> NDArray[np.float64]:

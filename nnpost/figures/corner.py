@@ -17,7 +17,7 @@ from ..common.errors import RequestError
 from ..common.levels import checked_levels
 from ..network.align import align
 from ..network.mlp import MLP
-from ..network.symmetry import fold, group_size
+from ..network.symmetry import fold, group_size, one_copy
 from .limits import Range, asked_ranges, limits
 from .overlays import crowd, ellipses, ellipses_handle, hollow_handle, mark, truth_lines
 from .parameters import chosen, place
@@ -57,12 +57,13 @@ def corner(
 ) -> Figure:
     """The posterior's pairs of parameters, with SGD, MAP, MLE and best sample marked.
 
-    Samples are folded to one copy and the networks brought to that of the folded MAP (of the best
-    sample without fits), unless ``unfolded``. ``fits`` are those of the run where not given;
-    ``comparison`` brings a MAP that was searched from the samples as well; ``population`` adds the
-    end points of all restarts, as dots or, above a hundred, as a density; ``laplace``, by the names
-    of the networks that :func:`marked_networks` gives and at their places, the 39 % contours of
-    Laplace's approximations (the innermost contour of the draws holds as many).
+    Draws and restarts are folded to one copy and the networks brought to that of the folded MAP (of
+    the best sample without fits), unless ``unfolded``: then all are as they were found. ``fits``
+    are those of the run where not given; ``comparison`` brings a MAP that was searched from the
+    samples as well; ``population`` adds the end points of all restarts, as dots or, above a
+    hundred, as a density; ``laplace``, by the names of the networks that :func:`marked_networks`
+    gives and at their places, the 39 % contours of Laplace's approximations (the innermost contour
+    of the draws holds as many).
 
     ``parameters`` are names (w1, b1, a1, c; LaTeX labels, too) or indices into theta. Without it
     all are drawn, unit by unit, or as many whole units as make at most 12 panels a side, and the
@@ -96,7 +97,8 @@ def corner(
     marks = marked_networks(run, fits, comparison, unfolded)
     truth = _truth(net, labels, truths, None if unfolded else marks)[drawn]
     ends = _all_restarts(fits) if population and fits is not None else np.empty((0, len(labels)))
-    draws = run.samples[:: -(-len(run.samples) // CONTOUR_DRAWS)]
+    draws = run.get_chain(discard=run.burnin, flat=True)
+    draws = draws[:: -(-len(draws) // CONTOUR_DRAWS)]
     if not unfolded:
         draws, ends = fold(net, draws), fold(net, ends)
     draws, points = draws[:, drawn], {name: theta[drawn] for name, theta in marks.items()}
@@ -113,7 +115,7 @@ def corner(
     beyond = [mark(axes, points[name], axis_limits, name) for name in ON_TOP if name in points]
     if any(beyond) and len(drawn) > 1:
         handles.append(hollow_handle())
-    facts = _facts(run, len(drawn), None if unfolded else group_size(net))
+    facts = _facts(run, len(drawn), unfolded)
     if _tell_left_out(axes, draws, axis_limits):
         facts.append("arrows: share of the draws beyond")
     if titles:
@@ -131,21 +133,22 @@ def marked_networks(
     sample alone.
     """
     if comparison is not None:
-        found = {name: model.theta for name, model in comparison.models.items()}
+        models = comparison.models
     else:
-        models = {} if fits is None else {"SGD": fits.sgd, "MAP": fits.map, "MLE": fits.mle}
-        found = {name: m.theta for name, m in (models | {"best sample": run.best_sample}).items()}
-    return found if unfolded else _one_copy(run.post.net, found)
+        trained = {} if fits is None else {"SGD": fits.sgd, "MAP": fits.map, "MLE": fits.mle}
+        models = trained | {"best sample": run.best_sample}
+    found = np.stack([model.theta for model in models.values()])
+    if not unfolded and comparison is not None:
+        found = comparison.folded
+    elif not unfolded:
+        reference = models.get("MAP", models["best sample"]).theta
+        found = one_copy(run.post.net, found, reference)
+    return dict(zip(models, found, strict=True))
 
 
 def _all_restarts(fits: Fits) -> NDArray[Any]:
     """Where they ended, (R, P), without those that diverged."""
     return fits.theta[np.isfinite(fits.theta).all(axis=1)]
-
-
-def _one_copy(net: MLP, marks: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    reference = fold(net, marks.get("MAP", marks["best sample"]))
-    return {name: align(net, theta, reference) for name, theta in marks.items()}
 
 
 def _panels(draws: NDArray[Any], ranges: list[Range], labels: list[str]) -> Figure:
@@ -280,15 +283,16 @@ def _digits(error: float) -> int:
     return int(np.clip(1 - math.floor(math.log10(error)), 0, 6)) if error > 0 else 2
 
 
-def _facts(run: Run, shown: int, copies: float | None) -> list[str]:
+def _facts(run: Run, shown: int, unfolded: bool) -> list[str]:
     """What has to be known of the posterior and of the picture, a line each."""
     data, net = run.post.data, run.post.net
     facts = [f"{data.name}: {data.n} points", f"network {net.words}"]
     if shown > 1:
         levels = ", ".join(f"{level:.0%}" for level in CONTOURS)
         facts += [f"contours: {levels} of the draws", "within the axes"]
-    if copies is not None and copies > 1:
-        facts.append("folded" if math.isinf(copies) else f"folded: one of {copies:,} copies")
+    if (copies := group_size(net)) > 1:
+        one = "folded" if math.isinf(copies) else f"folded: one of {copies:,} copies"
+        facts.append("not folded: as found" if unfolded else one)
     if shown < run.post.ndim:
         facts.append(f"{shown} of {run.post.ndim} parameters")
     if not data.scaling.is_none:

@@ -57,7 +57,8 @@ def fits_and_residuals(post: Posterior, comparison: Comparison, run: Run) -> Fig
     axes = fig.subplots(
         2, len(models), sharex=True, sharey="row", gridspec_kw={"height_ratios": [2.6, 1]}
     )
-    draws = run.samples[:: -(-len(run.samples) // BAND_DRAWS)]
+    draws = run.get_chain(discard=run.burnin, flat=True)
+    draws = draws[:: -(-len(draws) // BAND_DRAWS)]
     handles = _plot(axes[0], _Component(post, 0), models, draws)
     if _residuals(axes[1], post, models, draws):
         handles.append(Line2D([], [], color=GREY, ls=":", lw=0.9, label="90 % of new targets"))
@@ -77,7 +78,8 @@ def fits_by_component(post: Posterior, comparison: Comparison, run: Run) -> Figu
     models = {name: comparison.models[name] for name in SHOWN}
     fig = new_figure(7.2, 0.7 + 1.7 * post.components)
     axes = fig.subplots(post.components, len(models), sharex=True, sharey="row", squeeze=False)
-    draws = run.samples[:: -(-len(run.samples) // BAND_DRAWS)]
+    draws = run.get_chain(discard=run.burnin, flat=True)
+    draws = draws[:: -(-len(draws) // BAND_DRAWS)]
     for k, row in enumerate(axes):
         handles = _plot(row, _Component(post, k), models, draws)
     for ax, name in zip(axes[0], models, strict=True):

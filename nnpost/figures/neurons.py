@@ -28,7 +28,8 @@ UNIT_PLACES = 801  # steep units need a fine one
 def parts(post: Posterior, networks: Mapping[str, ArrayLike]) -> Figure:
     """A panel for each network, title -> theta (P,): data, each unit's a·φ(wx + b), their sum.
 
-    The output bias c (and what the data were shifted by) is part of the sum alone. Titles give the
+    The output bias c (and what the data were shifted by) is part of the sum alone. Units are those
+    of the copies that are given, which differ where sigmoid units are flipped. Titles give the
     mse, or χ²/n where the data bring errors.
 
     Raises RequestError unless there is one hidden layer and one input.

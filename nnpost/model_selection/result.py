@@ -30,9 +30,9 @@ class Size:
     """One network on the data.
 
     ``mse`` (R,) are those of all restarts (+inf: diverged), or −log L/n where the likelihood is not
-    Gaussian, ``theta`` (P,) is the best of them. What it says y is on average is ``fitted`` (n,) at
-    the data and ``curve`` (m,) on the scan's grid; ``residual`` is the mean of |y − fitted| and
-    ``extrapolation`` its error outside the data (NaN: not defined).
+    Gaussian, ``theta`` (P,) is the best of them, folded to one copy. What it says y is on average
+    is ``fitted`` (n,) at the data and ``curve`` (m,) on the scan's grid; ``residual`` is the mean
+    of |y − fitted| and ``extrapolation`` its error outside the data (NaN: not defined).
     ``log_z`` (E,) is one estimate a tempered run, ``log_evidence`` ± ``error`` what they make.
     """
 

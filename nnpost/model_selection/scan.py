@@ -25,6 +25,7 @@ from ..common.rules import COUNT, SEED, checked
 from ..data.dataset import Dataset
 from ..data.grids import grid
 from ..diagnostics.survey import Survey
+from ..network.symmetry import fold
 from ..posterior.posterior import Posterior
 from ..tempering.around_maxima import around_maxima
 from ..tempering.settings import TemperSettings
@@ -137,7 +138,7 @@ def _size(
         units=post.net.hidden[0],
         activation=post.net.activation,
         mse=fits.mse,
-        theta=theta,
+        theta=fold(post.net, theta),
         fitted=fitted,
         curve=post.expected(theta, x),
         residual=float(np.abs(data.raw.y - fitted).mean()),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..common.tables import plain_label
 from ..comparison.held_out import HeldOut
 from ..comparison.leave_one_out import LeaveOneOut
 from ..comparison.result import Comparison
@@ -16,6 +17,7 @@ from ..comparison.scorecard import ScoreCard
 from ..data.dataset import Dataset
 from ..diagnostics.fit import FitVerdict
 from ..diagnostics.verdict import Verdict
+from ..network.layout import Layout
 from ..posterior.description import Description
 from ..sampling.about import read_about
 from ..sampling.provenance import Sampled
@@ -24,6 +26,7 @@ from ..storage.results import read_stage
 from ..tempering.result import Tempering
 from ..training.fits import Fits
 from ..training.optimum import Optimum
+from .networks import networks
 
 __all__ = ["json_ready", "overview", "summarise", "table"]
 
@@ -45,13 +48,13 @@ def overview(path: str | os.PathLike[str]) -> dict[str, Any]:
 
     The chain itself is not read, so that this is quick whatever its length. ``chain.steps`` are
     those on the disk, also of a run that was interrupted. ``theta`` of sgd, map, mle and
-    best_sample is the vector as it was found, which has the log posterior beside it;
-    ``theta_folded`` (None before the comparison) are the four in one copy of the network, that of
-    ``posterior.theta``. ``mse`` is what ``data.misfit`` says, χ²/n where the data bring errors, and
-    None where the likelihood is not Gaussian; ``loss`` is what training minimised, as ``loss_name``
-    says. theta, log posterior, ``evidence.log_z`` and a loss that is not mse are on the network's
-    scale, which ``data.scale`` says (None: the units of the file); mse, predictions and
-    ``evidence.log_z_file`` are in units of the file.
+    best_sample are in one copy of the network, that of ``posterior.theta``; ``theta_found`` is the
+    vector as it was found, which the log posterior beside it belongs to. ``mse`` is what
+    ``data.misfit`` says, χ²/n where the data bring errors, and None where the likelihood is not
+    Gaussian; ``loss`` is what training minimised, as ``loss_name`` says. theta, log posterior,
+    ``evidence.log_z`` and a loss that is not mse are on the network's scale, which ``data.scale``
+    says (None: the units of the file); mse, predictions and ``evidence.log_z_file`` are in units of
+    the file.
     Numbers that are not finite are None.
 
     Raises:
@@ -66,7 +69,7 @@ def overview(path: str | os.PathLike[str]) -> dict[str, Any]:
     return json_ready(
         {
             "parameters": len(post.labels),
-            "labels": post.labels,
+            "labels": [plain_label(label) for label in post.labels],
             "data": {
                 "n": data.n,
                 "inputs": data.inputs,
@@ -78,16 +81,16 @@ def overview(path: str | os.PathLike[str]) -> dict[str, Any]:
             },
             "network": {
                 "sizes": post.sizes,
-                "activation": post.activation,
-                "bias": post.bias,
-                "skip": post.skip,
+                "activation": post.net.activation,
+                "bias": post.net.bias,
+                "skip": post.net.skip,
                 "words": post.words,
             },
             "chain": chain(path),
             "convergence": None if verdict is None else verdict.to_tree(),
             "fit": None if (fit := read_stage(path, FitVerdict)) is None else fit.as_dict(),
             "evidence": evidence(read_stage(path, Tempering), verdict, file_evidence(tree, data)),
-            **models(fits, comparison),
+            **models(fits, comparison, post.net),
             "posterior": None if comparison is None else posterior_part(comparison),
             "predictions": None if comparison is None else predictions(comparison),
             "leave_one_out": None if left_out is None else left_out.as_dict(),
@@ -136,15 +139,10 @@ def evidence(
     }
 
 
-def models(fits: Fits | None, comparison: Comparison | None) -> dict[str, Any]:
+def models(fits: Fits | None, comparison: Comparison | None, net: Layout) -> dict[str, Any]:
     """SGD, MAP, MLE and best sample; before the comparison, as training left them."""
-    source = fits if comparison is None else comparison
-    names = ("sgd", "map", "mle", "best_sample")  # in the order of the comparison's rows
-    folded = [None] * len(names) if comparison is None else comparison.folded
-    found = {
-        name: None if (o := getattr(source, name, None)) is None else point(o, copy)
-        for name, copy in zip(names, folded, strict=True)
-    }
+    found: dict[str, Any] = dict.fromkeys(("sgd", "map", "mle", "best_sample"))
+    found |= {n: point(o, copy) for n, (o, copy) in networks(fits, comparison, net).items()}
     if fits is not None and found["sgd"] is not None:
         level = None if comparison is None else comparison.hpd_level
         quantiles = {} if comparison is None else comparison.mse_quantiles
@@ -154,7 +152,7 @@ def models(fits: Fits | None, comparison: Comparison | None) -> dict[str, Any]:
     return found
 
 
-def point(optimum: Optimum, folded: np.ndarray | None) -> dict[str, Any]:
+def point(optimum: Optimum, copy: np.ndarray) -> dict[str, Any]:
     return {
         "mse": optimum.mse if optimum.squares else None,
         "loss": optimum.mse,
@@ -163,8 +161,8 @@ def point(optimum: Optimum, folded: np.ndarray | None) -> dict[str, Any]:
         "log_likelihood": optimum.log_likelihood,
         "gradient_norm": optimum.gradient_norm,
         "converged": optimum.converged,
-        "theta": optimum.theta,
-        "theta_folded": folded,
+        "theta": copy,
+        "theta_found": optimum.theta,
     }
 
 

@@ -45,7 +45,7 @@ CAPTIONS = {
     "pit": "Where held-out points lie in each predictive distribution. Flat: calibrated; with "
     "heaps at both ends: too narrow. Grey: what as many points scatter by.",
     "losses": "The losses of all restarts, and where training left them, before any climb.",
-    "traces": "The chain, one colour an independent ensemble.",
+    "traces": "The chain, one colour an independent ensemble; parameters are folded to one copy.",
     "ranks": "Ranks of the draws in each ensemble: even where the ensembles agree.",
     "ladder": "The tempered runs that started the chain and gave the evidence.",
 }
@@ -179,7 +179,8 @@ class Report:
                 default=None,
             )
             what |= {
-                "log_posterior": f"Histogram of the log posterior of {len(self.run.samples):,} "
+                "log_posterior": "Histogram of the log posterior of "
+                f"{len(self.run.sample_log_prob):,} "
                 f"draws; SGD is {gap} nats below the MAP at its upper end",
                 "basins": f"Bars of the shares of restarts and draws in {len(card.modes.modes)} "
                 f"basins; {card.modes.top.restarts} of the restarts lead to the MAP's",

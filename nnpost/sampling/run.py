@@ -16,6 +16,7 @@ from ..diagnostics.fit import FitVerdict
 from ..diagnostics.survey import Evidence
 from ..diagnostics.verdict import Verdict, judge
 from ..moves.names import uses_gradients
+from ..network.symmetry import fold
 from ..numerics.monte_carlo import chain_batches, spread_out
 from ..posterior.likelihoods.gaussian import MSE
 from ..posterior.posterior import Posterior
@@ -39,11 +40,13 @@ PREDICTING = 4000  # draws that predictions are made from
 class Run(TabledPairs):
     """A chain of E independent ensembles side by side, and what belongs to it.
 
-    ``chain`` (N, W, P) and ``log_prob`` (N, W) hold the rows that were kept, one for every
-    ``thin`` steps; walkers of ensemble e are columns e·W/E … (e+1)·W/E. ``accepted`` (W,) is the
-    share of accepted proposals of every walker, ``discard`` the steps that results leave out.
-    ``judged`` is the verdict where one was reached before, on the chain before it was thinned, and
-    ``fit`` that on the model (comparison/check_fit.py).
+    ``chain`` (N, W, P) and ``log_prob`` (N, W) hold the rows that were kept, one for every ``thin``
+    steps, as they were sampled: every draw in the copy of its network in which it was found.
+    :attr:`samples` and :meth:`to_arviz` have them folded to one copy. Walkers of ensemble e are
+    columns e·W/E … (e+1)·W/E. ``accepted`` (W,) is the share of accepted proposals of every walker,
+    ``discard`` the steps that results leave out. ``judged`` is the verdict where one was reached
+    before, on the chain before it was thinned, and ``fit`` that on the model
+    (comparison/check_fit.py).
     """
 
     post: Posterior
@@ -81,7 +84,7 @@ class Run(TabledPairs):
     def get_chain(self, discard: int = 0, thin: int = 1, flat: bool = False) -> np.ndarray:
         """Rows of the chain as emcee gives them: (rows, W, P), or (rows·W, P) with ``flat``.
 
-        ``discard`` and ``thin`` count rows.
+        They are as they were sampled, in whatever copies; ``discard`` and ``thin`` count rows.
         """
         return _rows(self.chain, discard, thin, flat)
 
@@ -91,17 +94,23 @@ class Run(TabledPairs):
 
     @cached_property
     def samples(self) -> np.ndarray:
-        """All draws after the burn-in, (draws, P)."""
-        return self.get_chain(discard=self.burnin, flat=True)
+        """All draws after the burn-in, folded to one copy of the network, (draws, P).
+
+        As they were sampled they are ``get_chain(discard=run.burnin, flat=True)``, row by row.
+        """
+        return fold(self.post.net, self.get_chain(discard=self.burnin, flat=True))
 
     @cached_property
     def sample_log_prob(self) -> np.ndarray:
-        """Log posterior of ``samples``, (draws,)."""
+        """Log posterior of the draws as they were sampled, (draws,).
+
+        That of ``samples``, but for flipped sigmoid units, which have another prior.
+        """
         return self.get_log_prob(discard=self.burnin, flat=True)
 
     @cached_property
     def best_sample(self) -> Optimum:
-        """The stored sample with the highest log posterior, burn-in included."""
+        """The stored sample with the highest log posterior, burn-in included, as sampled."""
         row, walker = np.unravel_index(np.argmax(self.log_prob), self.log_prob.shape)
         return evaluate(self.post, self.chain[row, walker], "best sample")
 
@@ -159,11 +168,12 @@ class Run(TabledPairs):
         return float(self.accepted.mean())
 
     def some(self, most: int) -> tuple[np.ndarray, np.ndarray]:
-        """At most ``most`` of the draws (D, P), spread over rows and walkers, and their batches,
-        (D,), by which a statistic of them gets its error (numerics/monte_carlo.py)."""
+        """At most ``most`` of the draws (D, P) as they were sampled, spread over rows and walkers,
+        and their batches, (D,), by which a statistic of them gets its error
+        (numerics/monte_carlo.py)."""
         batches = chain_batches(len(self._kept), self.nwalkers, self.ensembles)
         index = spread_out(len(batches), most, self.nwalkers)
-        return self.samples[index], batches[index]
+        return self.get_chain(discard=self.burnin, flat=True)[index], batches[index]
 
     def predict(
         self,
@@ -177,6 +187,8 @@ class Run(TabledPairs):
         component: int | None = None,
     ) -> Prediction:
         """Predict at new inputs x (m, d), in the units of the data's file; (m,) for one input.
+
+        All copies of a network predict the same.
 
         Args:
             quantiles: the levels of the quantiles.

@@ -19,6 +19,9 @@ __all__ = ["Fits"]
 class Fits(TabledPairs):
     """The end points of R training runs, their loss curves, and the MAP and MLE near them.
 
+    Vectors are as they were found, each in whatever copy of its network, which its log posterior
+    belongs to; ``nnpost.symmetry.fold(net, fits.theta)`` has them in the copy that is shown.
+
     A row of ``loss`` belongs to the epoch of the same row of ``epochs`` (counted from 1) and is
     the loss at the parameters *after* that epoch, on all the data, as a mean over the points of r²
     (of (r/yerr)² where the data bring errors), whichever loss was minimised. Where the likelihood

@@ -18,6 +18,10 @@ __all__ = ["Optimum"]
 class Optimum(TabledPairs):
     """One network that is best in some sense, and how it stands.
 
+    ``theta`` is as it was found, which the log posterior and its gradient belong to: of the copies
+    of a sigmoid network one alone is the maximum. ``nnpost.symmetry.fold(net, theta)`` is in the
+    copy that tables and figures show.
+
     ``gradient_norm`` is the Euclidean norm of the gradient of what was maximised (of the log
     posterior for "sgd" and "best sample"). ``converged`` says that theta is an isolated maximum:
     the curvature is negative in every direction, and the point lies within 1e-6 standard
@@ -67,5 +71,8 @@ class Optimum(TabledPairs):
             ("log likelihood", f"{self.log_likelihood:.6g}"),
             ("gradient norm", f"{self.gradient_norm:.2g}"),
             ("converged", "yes" if self.converged else "no"),
-            ("theta", np.array2string(self.theta, precision=4, threshold=12, max_line_width=72)),
+            ("theta, as found", self._rounded()),
         ]
+
+    def _rounded(self) -> str:
+        return np.array2string(self.theta, precision=4, threshold=12, max_line_width=72)

@@ -110,13 +110,13 @@ def test_info_as_json(made, capsys):
 def test_info_tells_the_numbers_of_the_stages(made, capsys):
     found, run = json_info(made, capsys), nnpost.load(made)
     for name in ("sgd", "map", "mle", "best_sample"):
-        theta, folded = np.array(found[name]["theta"]), np.array(found[name]["theta_folded"])
+        theta, folded = np.array(found[name]["theta_found"]), np.array(found[name]["theta"])
         log_posterior = run.post.log_prob(theta)
         assert found[name]["log_posterior"] == pytest.approx(log_posterior, abs=1e-9), name
         f, g = (run.post.predict(one) for one in (theta, folded))
         np.testing.assert_allclose(f, g, atol=1e-8, err_msg=name)
-    in_one_copy = nnpost.symmetry.fold(run.post.net, np.array(found["map"]["theta"]))
-    assert found["map"]["theta_folded"] == in_one_copy.tolist()
+    in_one_copy = nnpost.symmetry.fold(run.post.net, np.array(found["map"]["theta_found"]))
+    assert found["map"]["theta"] == in_one_copy.tolist()
     with h5py.File(made) as file:
         log_z, mse = file["tempering/log_z"][()], file["fits/mse"][()]
     assert found["evidence"]["log_z"] == pytest.approx(np.log(np.exp(log_z).mean()))
@@ -513,18 +513,19 @@ def test_export(run_file, tmp_path, what, shape):
         "sgd": run.fits.sgd.theta,
         "map": better,
         "fits": run.fits.theta,
-        "samples": run.samples,
+        "samples": run.get_chain(discard=run.burnin, flat=True),
     }[what]
+    names = ["w1", "w2", "b1", "b2", "a1", "a2", "c"]
     for kind in ("npy", "npz", "csv"):
         argv = ["export", run_file, "--what", what, "--to", tmp_path / f"out.{kind}", "--quiet"]
-        assert main([str(word) for word in argv]) == 0
+        assert main([str(word) for word in [*argv, "--unfolded"]]) == 0
     assert np.array_equal(np.load(tmp_path / "out.npy"), wanted)
     with np.load(tmp_path / "out.npz") as archive:
         assert np.array_equal(archive["theta"], wanted)
-        assert archive["labels"].tolist() == run.post.labels
+        assert archive["labels"].tolist() == names
         np.testing.assert_allclose(archive["log_prob"], run.post.log_prob(wanted), atol=1e-9)
     head, *rows = (tmp_path / "out.csv").read_text().splitlines()
-    assert head.split(",") == run.post.labels
+    assert head.split(",") == names
     table = np.array([[float(cell) for cell in row.split(",")] for row in rows])
     assert np.array_equal(table.reshape(shape), wanted)
 

@@ -156,11 +156,12 @@ def bumps():
 def test_draws_in_all_copies_are_summarised_in_one(bumps):
     post, fits, run = bumps
     found = compare(post, fits, run)
-    one = fold(post.net, run.samples)
+    raw = run.get_chain(discard=run.burnin, flat=True)
+    one = fold(post.net, raw)
     np.testing.assert_allclose(found.theta.mean, one.mean(axis=0))
     np.testing.assert_allclose(found.theta.sd, one.std(axis=0))
     # Averaged over the copies as they are, odd units cancel.
-    assert abs(run.samples[:, 0].mean()) < 0.2 * found.theta.mean[0]
+    assert abs(raw[:, 0].mean()) < 0.2 * found.theta.mean[0]
 
 
 def test_quantiles_of_the_restarts_are_those_of_numpy(linear):

@@ -12,7 +12,7 @@ from nnpost.comparison.against import against
 from nnpost.comparison.approximation import Curves
 from nnpost.comparison.compare import compare
 from nnpost.comparison.constant import constant_misfit, left_at_constant
-from nnpost.comparison.distance import Reference, measure
+from nnpost.comparison.distance import Reference, measure, shifts
 from nnpost.comparison.effort import ConstantSGDDetail, Detail, ModesDetail
 from nnpost.comparison.find_modes import find_modes
 from nnpost.comparison.score import profile_between, score
@@ -21,7 +21,8 @@ from nnpost.data.dataset import Dataset
 from nnpost.data.scaling import Scaling
 from nnpost.network.align import align
 from nnpost.network.mlp import MLP
-from nnpost.network.symmetry import jump
+from nnpost.network.symmetry import copies, fold, jump
+from nnpost.numerics.covariance import mcd
 from nnpost.posterior.likelihoods.gaussian import Gaussian
 from nnpost.posterior.likelihoods.gaussian_targets import GaussianTargets
 from nnpost.posterior.likelihoods.student_t import StudentT
@@ -221,6 +222,18 @@ def test_basins_of_equal_height_are_told_apart_and_have_the_mass_that_was_plante
     np.testing.assert_allclose(
         align(post.net, run.samples[home], up), np.tile(up, (len(home), 1)), rtol=0.15, atol=0.1
     )
+
+
+def test_shifts_are_of_the_folded_parameters_in_whatever_copy_the_map_was_found(two_basins):
+    post, up, _ = two_basins
+    rng = np.random.default_rng(2)
+    run = a_run(post, up + 0.1 * rng.normal(size=(40, 8, post.ndim)), rng)
+    fit, one = up + 0.1 * rng.normal(size=post.ndim), fold(post.net, up)
+    away = align(post.net, fit, one) - one
+    sd = np.sqrt(np.diag(mcd(align(post.net, run.samples, one))[1]))
+    for top in copies(post.net, up):
+        found = shifts(Reference.of(run, top, np.arange(len(run.samples))), fit)
+        np.testing.assert_allclose(found.value, away / sd, rtol=1e-6)
 
 
 def test_the_barrier_is_the_dip_of_the_line(two_basins):

@@ -381,7 +381,7 @@ def test_traces_show_every_ensemble_and_the_burn_in(parabola):
     run = parabola.run
     fig = figures.traces(run, parameters=[6])
     left = fig.axes[::2]
-    names = ["log posterior", "$f(-5)$", "$f(0)$", "$f(5)$", "$c$"]
+    names = ["log posterior", "$f(-5)$", "$f(0)$", "$f(5)$", "$c$, folded"]
     assert [ax.get_ylabel() for ax in left] == names
     assert len({line.get_color() for line in left[0].lines}) == 4
     assert left[0].lines[0].get_ydata() == pytest.approx(run.log_prob[:, 0])
@@ -477,7 +477,7 @@ def test_figures_leave_pyplot_alone_and_show_themselves_in_a_notebook(parabola):
 def test_networks_at_one_place_are_all_seen(parabola):
     """Drawn on top of each other, every mark keeps pixels of its own colour."""
     same = dict.fromkeys(MARKS, parabola.fits.map)
-    centre = SimpleNamespace(models=same)
+    centre = SimpleNamespace(models=same, folded=[fold(NET, parabola.fits.map.theta)] * len(MARKS))
     fig = figures.corner(parabola.run, comparison=centre, parameters=[0, 1])
     canvas = FigureCanvasAgg(fig)
     fig.legends[0].remove()

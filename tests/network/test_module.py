@@ -9,6 +9,7 @@ import nnpost
 from nnpost.common.errors import RequestError
 from nnpost.network.jacobian import jacobian
 from nnpost.network.symmetry import align, copies, fold, group_size
+from nnpost.report.export import export
 
 NET = nnpost.MLP(2, (3, 2), "tanh")
 
@@ -170,3 +171,9 @@ def test_a_linear_module_is_sampled_as_the_exact_posterior_says(z_scores, tmp_pa
         nnpost.load(path, net=nnpost.from_module(nn.Linear(3, 1), 3))
     again = nnpost.load(path, net=nnpost.from_module(nn.Linear(1, 1), 1))
     np.testing.assert_array_equal(again.chain, run.chain)
+    # nothing is folded, and whoever exports is told
+    text = export(path, "samples", tmp_path / "draws.npy")
+    assert "as they were found: copies of a module of one's own are not known" in text
+    draws = run.get_chain(discard=run.burnin, flat=True)
+    for found in (run.samples, np.load(tmp_path / "draws.npy")):
+        np.testing.assert_array_equal(found, draws)
