@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from .errors import RequestError
 
-__all__ = ["BLOCK", "as_array", "as_tensor", "check_device", "finite_or_never"]
+__all__ = ["BLOCK", "as_array", "as_tensor", "check_device", "finite_or_never", "of_rows"]
 
 # Numbers held at once by one block of walkers: large enough to keep torch busy, small enough
 # that a handful of temporaries stay near the processor.
@@ -51,3 +52,21 @@ def finite_or_never(log_density: Values) -> Values:
     if isinstance(log_density, Tensor):
         return torch.nan_to_num(log_density, nan=-math.inf, posinf=-math.inf, neginf=-math.inf)
     return np.where(np.isfinite(log_density), log_density, -math.inf)
+
+
+def of_rows(function: Callable[[np.ndarray], Any], given: np.ndarray | Tensor) -> Any:
+    """What ``function`` makes of ``given`` (..., P) as an array of rows (B, P): one array (B, ...)
+    or several, each in the kind and shape of what was given."""
+    with np.errstate(all="ignore"):  # what is not finite is dealt with
+        found = function(as_array(given).reshape(-1, given.shape[-1]))
+    if isinstance(found, tuple):
+        return tuple(_like(given, part) for part in found)
+    return _like(given, found)
+
+
+def _like(given: np.ndarray | Tensor, rows: np.ndarray) -> Any:
+    """``rows`` (B, ...), those of what was given (..., P), in its shape and kind."""
+    out = rows.reshape((*given.shape[:-1], *rows.shape[1:]))
+    if isinstance(given, Tensor):
+        return torch.from_numpy(out).to(given.device)
+    return out if out.ndim else float(out)

@@ -22,16 +22,17 @@ from torch import Tensor
 from ..common.errors import RequestError
 from ..common.progress import Progress, note
 from ..common.tables import plain_label
-from ..common.tensors import BLOCK, as_array, check_device, finite_or_never
+from ..common.tensors import BLOCK, as_array, check_device, finite_or_never, of_rows
 from ..data.dataset import Dataset
+from ..network.as_tree import network_from_tree, network_to_tree
 from ..network.mlp import MLP
 from .density import Drawn
-from .description import LOG_SIGMA
 from .engine import Engine, engine_for
 from .likelihoods.by_kind import likelihood_from_tree, likelihood_to_tree, with_noise_times
-from .likelihoods.gaussian import LOG_2PI, MSE, Likelihood, check_inferred_noise
+from .likelihoods.gaussian import LOG_2PI, MSE, Likelihood
 from .likelihoods.own import OwnLikelihood
 from .likelihoods.pointwise import Extra, Pointwise
+from .parts import check_parts, extras_of, prior_scales
 from .points import Points, WeightedPoints
 from .pointwise_sums import PointwiseData, PointwiseSums
 from .prior import GaussianPrior, Prior, ShapedPrior, StudentTPrior, prior_from_tree, prior_to_tree
@@ -78,60 +79,18 @@ class Posterior:
     _log_yerr: float = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._check_kinds()
-        if self.net.inputs != self.data.inputs:
-            raise RequestError(
-                f"the network takes {self.net.inputs} inputs, the data '{self.data.name}' have "
-                f"{self.data.inputs} in each row of x with shape {self.data.x.shape}"
-            )
+        check_parts(self.net, self.data, self.likelihood, self.prior)
         check_device(self.device)
         errors, keep = self.data.yerr, object.__setattr__
-        self._check_outputs()
-        if isinstance(self.likelihood, Pointwise):
-            self.likelihood.check(self.data.y, errors)
-            keep(self, "extras", self.likelihood.extras)
-        else:
-            check_inferred_noise(self.likelihood, self.data.n)
-            keep(self, "extras", (Extra(LOG_SIGMA),) * self.likelihood.infers_noise)
+        keep(self, "extras", extras_of(self.likelihood))
         keep(self, "labels", [*self.net.labels, *(extra.label for extra in self.extras)])
-        keep(self, "scales", self._prior_scales())
+        keep(self, "scales", prior_scales(self.prior, self.net, self.extras))
         weights = None if errors is None else self._move(1 / errors)
         keep(self, "points", Points(self._move(self.data.x), self._move(self.data.y), weights))
         keep(self, "engine", self.engine_on(WeightedPoints.of(self.points)))
         keep(self, "sums", self._pointwise_sums())
         keep(self, "_log_yerr", 0.0 if errors is None else float(np.log(errors).sum()))
         keep(self, "prior_density", self._prior_density())
-
-    def _check_kinds(self) -> None:
-        fits = {
-            "net": (isinstance(self.net, MLP), "nnpost.MLP(...)"),
-            "data": (isinstance(self.data, Dataset), "nnpost.Dataset(x, y)"),
-            "likelihood": (
-                _has(self.likelihood, "infers_noise", "precision", "constant", "words")
-                or (_has(self.likelihood) and isinstance(self.likelihood, Pointwise)),
-                "nnpost.MSE() or nnpost.Gaussian(sigma)",
-            ),
-            "prior": (_has(self.prior, "scales"), "nnpost.GaussianPrior(std)"),
-        }
-        for name, (right, expected) in fits.items():
-            if not right:
-                found = " ".join(repr(getattr(self, name)).split())[:80]
-                raise RequestError(f"posterior {name}: found {found}, expected {expected}")
-
-    def _check_outputs(self) -> None:
-        found, likelihood = self.net.outputs, self.likelihood
-        expected = likelihood.outputs if isinstance(likelihood, Pointwise) else 1
-        if found != expected:
-            raise RequestError(
-                f"the network has outputs = {found}, and the likelihood ({self.words}) needs "
-                f"{expected}: give nnpost.MLP(…, outputs={expected})"
-            )
-        targets = len(self.data.targets)
-        if targets > 1 and targets != getattr(likelihood, "targets", 1):
-            raise RequestError(
-                f"the data '{self.data.name}' have {targets} targets ({self.data.y_name}), and the "
-                f"likelihood ({self.words}) is of one: give nnpost.GaussianTargets({targets})"
-            )
 
     def check_targets(self, data: Dataset) -> None:
         """Raise RequestError where points that are not those of the posterior have other targets
@@ -144,18 +103,6 @@ class Posterior:
         if isinstance(self.likelihood, Pointwise):
             at = data.scaled(self.data.scaling)
             self.likelihood.check(at.y, at.yerr)
-
-    def _prior_scales(self) -> np.ndarray:
-        noise = any(extra.std is None for extra in self.extras)
-        scales = np.asarray(self.prior.scales(self.net.kinds, noise), dtype=float)
-        expected = self.net.ndim + noise
-        if scales.shape != (expected,) or not (scales > 0).all():
-            raise RequestError(
-                f"posterior prior: found scales of shape {scales.shape}, the least "
-                f"{scales.min():.3g}, expected {expected} positive numbers"
-            )
-        own = [scales[-1] if extra.std is None else extra.std for extra in self.extras]
-        return np.array([*scales[: self.net.ndim], *own])
 
     def _prior_density(self) -> PriorDensity:
         if isinstance(self.prior, ShapedPrior):
@@ -174,21 +121,8 @@ class Posterior:
 
         Raises RequestError where the likelihood or the prior is of a class that this cannot keep.
         """
-        network = {
-            "inputs": self.net.inputs,
-            "hidden": np.array(self.net.hidden, dtype=int),
-            "activation": self.net.activation,
-            **({} if self.net.bias else {"bias": False}),
-            **({"skip": True} if self.net.skip else {}),
-            **({} if self.net.linear_output else self._module_tree()),
-        }
-        if self.net.outputs > 1:
-            network["outputs"] = self.net.outputs
-        return network | likelihood_to_tree(self.likelihood) | prior_to_tree(self.prior)
-
-    def _module_tree(self) -> dict[str, Any]:
-        """What a run file says of a module of one's own: its name and its parameters."""
-        return {"module": self.net.words, "module_labels": self.net.labels}
+        kept = likelihood_to_tree(self.likelihood) | prior_to_tree(self.prior)
+        return network_to_tree(self.net) | kept
 
     @classmethod
     def from_tree(
@@ -205,22 +139,8 @@ class Posterior:
         likelihood where that is, which no tree can hold. Raises RequestError where one is missing,
         or has other parameters.
         """
-        if "module" not in tree:
-            hidden, outputs = tuple(int(u) for u in tree["hidden"]), int(tree.get("outputs", 1))
-            bias, skip = bool(tree.get("bias", True)), bool(tree.get("skip", False))
-            net = MLP(tree["inputs"], hidden, tree["activation"], bias, skip, outputs)
-        elif net is None:
-            raise RequestError(
-                f"the network is {tree['module']}, which no file holds: hand it in again, "
-                "nnpost.load(path, net=nnpost.from_module(module, inputs))"
-            )
-        elif [*tree["module_labels"]] != net.labels:
-            raise RequestError(
-                f"net: found {net.words} with {net.ndim} parameters, expected {tree['module']} "
-                f"with the {len(tree['module_labels'])} of the run; hand in the one it was run with"
-            )
-        noise = likelihood_from_tree(tree, likelihood)
-        return cls(net, data, noise, prior_from_tree(tree), device)
+        network, noise = network_from_tree(tree, net), likelihood_from_tree(tree, likelihood)
+        return cls(network, data, noise, prior_from_tree(tree), device)
 
     @property
     def file_likelihood(self) -> Likelihood | Pointwise:
@@ -607,11 +527,7 @@ class Posterior:
                 f"{self.ndim} parameters of {self.net}"
                 + "".join(f" and {plain_label(extra.label)}" for extra in self.extras)
             )
-        with np.errstate(all="ignore"):  # what is not finite is dealt with
-            found = function(as_array(given).reshape(-1, self.ndim))
-        if isinstance(found, tuple):
-            return tuple(_like(given, part) for part in found)
-        return _like(given, found)
+        return of_rows(function, given)
 
     def _places(self, x: Any) -> np.ndarray:
         points = as_array(x)
@@ -624,16 +540,3 @@ class Posterior:
 
     def _move(self, values: np.ndarray) -> Tensor:
         return torch.tensor(values, dtype=torch.float64, device=self.device)
-
-
-def _like(theta: np.ndarray | Tensor, rows: np.ndarray) -> Any:
-    """``rows`` (B, ...), those of theta (..., P), in its shape and kind."""
-    out = rows.reshape((*theta.shape[:-1], *rows.shape[1:]))
-    if isinstance(theta, Tensor):
-        return torch.from_numpy(out).to(theta.device)
-    return out if out.ndim else float(out)
-
-
-def _has(part: object, *names: str) -> bool:
-    """Whether ``part`` is an object, and not a class, with these members."""
-    return not isinstance(part, type) and all(hasattr(part, name) for name in names)
