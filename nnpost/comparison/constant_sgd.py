@@ -24,6 +24,7 @@ from ..common.parallel import threads_for
 from ..common.tensors import as_tensor
 from ..network.jacobian import jacobian
 from ..posterior.points import WeightedPoints
+from ..posterior.pointwise_sums import PointwiseSums
 from ..posterior.posterior import Posterior
 from ..training.fits import Fits
 from ..training.objective import Objective
@@ -83,7 +84,7 @@ def rates(post: Posterior, theta: np.ndarray, batch: int) -> tuple[float, float]
     """Mandt et al.'s rate ε*, and the inverse of the largest curvature of L (Gauss–Newton's where
     the likelihood is Gaussian)."""
     n, at = post.data.n, as_tensor(theta[None], post.device)
-    if post.sums is not None:
+    if isinstance(post.sums, PointwiseSums):
         gradients = post.sums.each_gradient(at).mT
         curvature = -Objective(post, "posterior").derivatives(at)[1][0] / n
         return _two_rates(gradients, 0.5 * (curvature + curvature.mT), batch / n)
@@ -132,7 +133,7 @@ def _slope(
 ) -> np.ndarray:
     """Gradient of the log likelihood, estimated from the points ``index`` (S,): (1, P)."""
     some = torch.from_numpy(index).to(points.x.device)
-    if post.sums is not None:
+    if isinstance(post.sums, PointwiseSums):
         return post.sums.some(some).value_and_grad(theta)[1] * (post.data.n / len(index))
     root = None if points.root is None else points.root[some]
     batch = WeightedPoints(points.x[some], points.y[some], root)

@@ -22,9 +22,10 @@ import numpy as np
 
 from ..common.tensors import finite_or_never
 from .density import Drawn
+from .gaussian_sums import Noise
 from .kernels.results import OutputGaussian
 from .points import WeightedPoints
-from .posterior import Noise, Posterior
+from .posterior import Posterior
 from .prior_density import Normals, restricted
 
 __all__ = ["OutputLayer"]

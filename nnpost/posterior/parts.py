@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from ..common.errors import RequestError
+from ..common.tensors import as_array
 from ..data.dataset import Dataset
 from ..network.mlp import MLP
 from .description import LOG_SIGMA
@@ -14,7 +16,7 @@ from .likelihoods.gaussian import Likelihood, check_inferred_noise
 from .likelihoods.pointwise import Extra, Pointwise
 from .prior import Prior
 
-__all__ = ["check_parts", "extras_of", "prior_scales"]
+__all__ = ["check_parts", "errors_at", "extras_of", "prior_scales"]
 
 
 def check_parts(net: MLP, data: Dataset, likelihood: Likelihood | Pointwise, prior: Prior) -> None:
@@ -51,6 +53,28 @@ def prior_scales(prior: Prior, net: MLP, extras: Sequence[Extra]) -> np.ndarray:
         )
     own = [scales[-1] if extra.std is None else extra.std for extra in extras]
     return np.array([*scales[: net.ndim], *own])
+
+
+def errors_at(data: Dataset, n: int, yerr: Any) -> np.ndarray | None:
+    """The errors of n points that are not those of the data, (n,), which bring some where the data
+    do. Raises RequestError where they are not as many positive numbers."""
+    if (yerr is None) != (data.yerr is None):
+        found = "none" if yerr is None else "them"
+        kept = f"bring errors ('{data.yerr_name}')" if yerr is None else "bring none"
+        advice = "give yerr" if yerr is None else "leave yerr out"
+        raise RequestError(
+            f"yerr at new points: found {found}, but the data '{data.name}' {kept}; {advice} at x"
+        )
+    if yerr is None:
+        return None
+    errors = as_array(yerr)
+    if errors.shape != (n,) or not (np.isfinite(errors) & (errors > 0)).all():
+        raise RequestError(
+            f"yerr at new points: found shape {errors.shape}, the least "
+            f"{np.min(errors, initial=np.inf):.3g}, expected {n} positive numbers, one for "
+            "each row of x"
+        )
+    return errors
 
 
 def _check_kinds(net: object, data: object, likelihood: object, prior: object) -> None:

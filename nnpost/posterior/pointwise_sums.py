@@ -40,6 +40,16 @@ class PointwiseSums:
     ) -> None:
         self.net, self.likelihood, self.data, self.block = net, likelihood, data, block
 
+    @property
+    def loss_name(self) -> str:
+        """What tables call what training minimises."""
+        return self.likelihood.loss_name
+
+    @property
+    def components(self) -> int:
+        """How many numbers :meth:`mean` says of a point."""
+        return self.likelihood.components
+
     def some(self, index: Tensor) -> PointwiseSums:
         """The same for the points ``index`` (S,) alone."""
         return PointwiseSums(self.net, self.likelihood, self.data.at(index), self.block)
@@ -73,6 +83,27 @@ class PointwiseSums:
     def pointwise(self, theta: np.ndarray) -> np.ndarray:
         """:meth:`log_density` of arrays, (B, P) -> (B, n)."""
         return self._mapped(lambda t: (self.log_density(t),), theta)[0]
+
+    def log_likelihood_of(self, theta: Tensor) -> Tensor:
+        """:meth:`log_likelihood` of tensors; autograd goes through it twice."""
+        return self.log_density(theta).sum(1)
+
+    def densities(
+        self, x: np.ndarray, y: np.ndarray, yerr: np.ndarray | None
+    ) -> Callable[[np.ndarray], np.ndarray]:
+        """log p(y_i | θ) of these points as a function of theta, (B, P) -> (B, n)."""
+        return self.on(x, y, yerr).pointwise
+
+    def mean(self, f: np.ndarray, theta: np.ndarray) -> np.ndarray:
+        """What y is on average where the outputs are f, (B, n) or (B, n, C)."""
+        with np.errstate(over="ignore"):
+            return self.likelihood.mean(f, theta[:, self.net.ndim :])
+
+    def draw(
+        self, f: np.ndarray, theta: np.ndarray, yerr: np.ndarray | None, rng: np.random.Generator
+    ) -> np.ndarray:
+        """New targets where the outputs are f."""
+        return self.likelihood.draw(f, yerr, theta[:, self.net.ndim :], rng)
 
     def value_and_grad(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The sum and its gradient, (B, P) -> (B,), (B, P)."""

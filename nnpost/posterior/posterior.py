@@ -1,4 +1,4 @@
-"""The posterior of a network: a likelihood times a Gaussian prior, in logs.
+"""The posterior of a network: a likelihood times a prior, in logs.
 
 ``Posterior.log_prob`` is a plain function of flat vectors, vectorised over any leading shape. Most
 likelihoods are Gaussian in the residuals, log L = −τ/2 · SSE + constant(τ), and differ in the
@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,24 +28,18 @@ from ..network.as_tree import network_from_tree, network_to_tree
 from ..network.mlp import MLP
 from .density import Drawn
 from .engine import Engine, engine_for
+from .gaussian_sums import GaussianSums, Noise
 from .likelihoods.by_kind import likelihood_from_tree, likelihood_to_tree, with_noise_times
-from .likelihoods.gaussian import LOG_2PI, MSE, Likelihood
+from .likelihoods.gaussian import MSE, Likelihood
 from .likelihoods.own import OwnLikelihood
 from .likelihoods.pointwise import Extra, Pointwise
-from .parts import check_parts, extras_of, prior_scales
+from .parts import check_parts, errors_at, extras_of, prior_scales
 from .points import Points, WeightedPoints
 from .pointwise_sums import PointwiseData, PointwiseSums
 from .prior import GaussianPrior, Prior, ShapedPrior, StudentTPrior, prior_from_tree, prior_to_tree
 from .prior_density import Normals, PriorDensity, draw_scales, gaussian_at
 
-__all__ = ["Noise", "Posterior"]
-
-
-class Noise(NamedTuple):
-    """τ and the constant of log L = −τ/2 · SSE + constant: (B,) each if the noise is inferred."""
-
-    tau: Any
-    constant: Any
+__all__ = ["Posterior"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,9 +68,8 @@ class Posterior:
     points: Points = field(init=False, repr=False)
     engine: Engine = field(init=False, repr=False)
     extras: tuple[Extra, ...] = field(init=False, repr=False)
-    sums: PointwiseSums | None = field(init=False, repr=False)
+    sums: GaussianSums | PointwiseSums = field(init=False, repr=False)
     prior_density: PriorDensity = field(init=False, repr=False)
-    _log_yerr: float = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         check_parts(self.net, self.data, self.likelihood, self.prior)
@@ -88,9 +81,24 @@ class Posterior:
         weights = None if errors is None else self._move(1 / errors)
         keep(self, "points", Points(self._move(self.data.x), self._move(self.data.y), weights))
         keep(self, "engine", self.engine_on(WeightedPoints.of(self.points)))
-        keep(self, "sums", self._pointwise_sums())
-        keep(self, "_log_yerr", 0.0 if errors is None else float(np.log(errors).sum()))
+        keep(self, "sums", self._sums())
         keep(self, "prior_density", self._prior_density())
+
+    def _sums(self) -> GaussianSums | PointwiseSums:
+        if not isinstance(self.likelihood, Pointwise):
+            return GaussianSums(self.net, self.likelihood, self.data, self.points, self.engine)
+        (x, y, _), errors = self.points, self.data.yerr
+        yerr = None if errors is None else self._move(errors)
+        return PointwiseSums(self.net, self.likelihood, PointwiseData(x, y, yerr), self.block)
+
+    def _prior_density(self) -> PriorDensity:
+        if isinstance(self.prior, ShapedPrior):
+            return self.prior.density(self.net.kinds, self.scales, self.net.inputs)
+        return Normals.of(self.scales)
+
+    def engine_on(self, points: WeightedPoints) -> Engine:
+        """What sums over other points than the data's own."""
+        return engine_for(self.net, points, self.device, self.block)
 
     def check_targets(self, data: Dataset) -> None:
         """Raise RequestError where points that are not those of the posterior have other targets
@@ -103,18 +111,6 @@ class Posterior:
         if isinstance(self.likelihood, Pointwise):
             at = data.scaled(self.data.scaling)
             self.likelihood.check(at.y, at.yerr)
-
-    def _prior_density(self) -> PriorDensity:
-        if isinstance(self.prior, ShapedPrior):
-            return self.prior.density(self.net.kinds, self.scales, self.net.inputs)
-        return Normals.of(self.scales)
-
-    def _pointwise_sums(self) -> PointwiseSums | None:
-        if not isinstance(self.likelihood, Pointwise):
-            return None
-        (x, y, _), errors = self.points, self.data.yerr
-        yerr = None if errors is None else self._move(errors)
-        return PointwiseSums(self.net, self.likelihood, PointwiseData(x, y, yerr), self.block)
 
     def to_tree(self) -> dict[str, Any]:
         """The network, likelihood and prior as a plain dict; the data are not in it.
@@ -142,12 +138,7 @@ class Posterior:
         network, noise = network_from_tree(tree, net), likelihood_from_tree(tree, likelihood)
         return cls(network, data, noise, prior_from_tree(tree), device)
 
-    @property
-    def file_likelihood(self) -> Likelihood | Pointwise:
-        """The likelihood with its noise, where that is given, in units of the data's file."""
-        unit = math.sqrt(self.data.misfit_unit)
-        found: Likelihood | Pointwise = with_noise_times(self.likelihood, unit)
-        return found
+    # -- what it is --------------------------------------------------------------------------------
 
     @property
     def ndim(self) -> int:
@@ -157,7 +148,7 @@ class Posterior:
     @property
     def gaussian(self) -> bool:
         """Whether log L = −τ/2 · SSE + constant."""
-        return self.sums is None
+        return isinstance(self.sums, GaussianSums)
 
     @property
     def exact_layer(self) -> bool:
@@ -188,57 +179,56 @@ class Posterior:
         return self.gaussian and bool(self.extras)
 
     @property
-    def loss_name(self) -> str:
-        """What tables call :meth:`loss`."""
-        return self.data.misfit if self.sums is None else self.sums.likelihood.loss_name
+    def words(self) -> str:
+        """The likelihood in words."""
+        return self.likelihood.words(self.data.n, self.data.yerr is not None)
+
+    @property
+    def file_words(self) -> str:
+        """The likelihood in words, with the noise in units of the data's file."""
+        n, weighted = self.data.n, self.data.yerr is not None
+        if type(self.likelihood) is MSE:
+            return self.likelihood.words(n, weighted, math.sqrt(self.data.misfit_unit))
+        return self.file_likelihood.words(n, weighted)
+
+    @property
+    def file_likelihood(self) -> Likelihood | Pointwise:
+        """The likelihood with its noise, where that is given, in units of the data's file."""
+        unit = math.sqrt(self.data.misfit_unit)
+        found: Likelihood | Pointwise = with_noise_times(self.likelihood, unit)
+        return found
+
+    # -- the density -------------------------------------------------------------------------------
 
     def log_prob(self, theta: Any) -> Any:
         """Log likelihood plus log prior, (..., P) -> (...,)."""
         return self._mapped(self._log_prob, theta)
 
+    def log_prob_and_grad(self, theta: Any) -> tuple[Any, Any]:
+        """Log probability and its gradient, (..., P) -> (...,) and (..., P).
+
+        The gradient is zero where the log probability is −inf.
+        """
+        both: tuple[Any, Any] = self._mapped(self._value_and_grad, theta)
+        return both
+
     def log_likelihood(self, theta: Any) -> Any:
         """Log likelihood, (..., P) -> (...,)."""
-        return self._mapped(lambda t: finite_or_never(self._log_likelihood(t)), theta)
+        return self._mapped(lambda t: finite_or_never(self.sums.log_likelihood(t)), theta)
 
     def log_prior(self, theta: Any) -> Any:
         """Log prior, (..., P) -> (...,)."""
         return self._mapped(self.prior_density.log_prob, theta)
 
-    def mean_square(self, theta: Any) -> Any:
-        """Mean of r² on the network's scale (of (r/yerr)² where the data bring errors),
-        (..., P) -> (...,).
+    def _log_prob(self, theta: np.ndarray) -> np.ndarray:
+        return finite_or_never(self.sums.log_likelihood(theta) + self.prior_density.log_prob(theta))
 
-        Raises RequestError where the likelihood is not Gaussian: what is minimised is :meth:`loss`.
-        """
-        if not self.gaussian:
-            raise RequestError(
-                f"mse: this likelihood ({self.words}) has none, it minimises {self.loss_name}; "
-                "use loss"
-            )
-        return self._mapped(lambda t: self.engine.sse(t) / self.data.n, theta)
-
-    def mse(self, theta: Any) -> Any:
-        """Mean of r² in units of the data's file (of (r/yerr)² where they bring errors),
-        (..., P) -> (...,)."""
-        return self.mean_square(theta) * self.loss_unit
-
-    @property
-    def loss_unit(self) -> float:
-        """What turns :meth:`loss` on the network's scale into that of the data's file: −log L/n
-        stays as it is."""
-        return self.data.misfit_unit if self.gaussian else 1.0
-
-    def loss(self, theta: Any) -> Any:
-        """What training minimises, (..., P) -> (...,): :meth:`mse`, or −log L/n where the
-        likelihood is not Gaussian."""
-        if self.sums is None:
-            return self.mse(theta)
-        return -self.log_likelihood(theta) / self.data.n
-
-    @property
-    def draws_targets(self) -> bool:
-        """Whether there is a way to draw new targets: one's own likelihood may have none."""
-        return not isinstance(self.likelihood, OwnLikelihood) or bool(self.likelihood.draw_of)
+    def _value_and_grad(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        likelihood, slope = self.sums.value_and_grad(theta)
+        value = finite_or_never(likelihood + self.prior_density.log_prob(theta))
+        grad = self.prior_density.grad(theta) + slope
+        grad[value == -np.inf] = 0.0
+        return value, grad
 
     @property
     def scale_names(self) -> list[str]:
@@ -257,18 +247,70 @@ class Posterior:
             )
         return self._mapped(lambda t: draw_scales(self.prior_density, t, rng), theta)
 
-    @property
-    def words(self) -> str:
-        """The likelihood in words."""
-        return self.likelihood.words(self.data.n, self.data.yerr is not None)
+    def make_ready(self, progress: Progress | bool = True) -> None:
+        """Compile now what a first use would take long for, if anything; ``progress`` hears it."""
+        self.engine.make_ready(partial(note, progress))
+
+    # -- a Gaussian likelihood ---------------------------------------------------------------------
 
     @property
-    def file_words(self) -> str:
-        """The likelihood in words, with the noise in units of the data's file."""
-        n, weighted = self.data.n, self.data.yerr is not None
-        if type(self.likelihood) is MSE:
-            return self.likelihood.words(n, weighted, math.sqrt(self.data.misfit_unit))
-        return self.file_likelihood.words(n, weighted)
+    def gaussian_sums(self) -> GaussianSums:
+        """The sums of a Gaussian likelihood. Raises RequestError where it is none."""
+        if not isinstance(self.sums, GaussianSums):
+            raise RequestError(
+                f"posterior likelihood: found {self.words}, expected a Gaussian one, nnpost.MSE() "
+                "or nnpost.Gaussian(sigma)"
+            )
+        return self.sums
+
+    def noise(self, flat: np.ndarray, beta: float = 1.0) -> Noise:
+        """τ and the constant at power ``beta`` of a Gaussian likelihood; log σ, if any, ends each
+        row."""
+        return self.gaussian_sums.noise(flat, beta)
+
+    def precision(self, log_sigma: Tensor | None = None) -> Tensor:
+        """τ as a tensor: (B,) of log σ (B,), or (1,) where the noise is given."""
+        return self.gaussian_sums.precision(log_sigma)
+
+    # -- what training minimises -------------------------------------------------------------------
+
+    @property
+    def loss_name(self) -> str:
+        """What tables call :meth:`loss`."""
+        return self.sums.loss_name
+
+    def loss(self, theta: Any) -> Any:
+        """What training minimises, (..., P) -> (...,): :meth:`mse`, or −log L/n where the
+        likelihood is not Gaussian."""
+        if self.gaussian:
+            return self.mse(theta)
+        return -self.log_likelihood(theta) / self.data.n
+
+    @property
+    def loss_unit(self) -> float:
+        """What turns :meth:`loss` on the network's scale into that of the data's file: −log L/n
+        stays as it is."""
+        return self.data.misfit_unit if self.gaussian else 1.0
+
+    def mse(self, theta: Any) -> Any:
+        """Mean of r² in units of the data's file (of (r/yerr)² where they bring errors),
+        (..., P) -> (...,)."""
+        return self.mean_square(theta) * self.loss_unit
+
+    def mean_square(self, theta: Any) -> Any:
+        """Mean of r² on the network's scale (of (r/yerr)² where the data bring errors),
+        (..., P) -> (...,).
+
+        Raises RequestError where the likelihood is not Gaussian: what is minimised is :meth:`loss`.
+        """
+        if not self.gaussian:
+            raise RequestError(
+                f"mse: this likelihood ({self.words}) has none, it minimises {self.loss_name}; "
+                "use loss"
+            )
+        return self._mapped(lambda t: self.engine.sse(t) / self.data.n, theta)
+
+    # -- what theta says of y ----------------------------------------------------------------------
 
     def predict(self, theta: Any, x: Any = None) -> Any:
         """Outputs f(x) in units of the data's file, (..., P) -> (..., n).
@@ -283,52 +325,6 @@ class Posterior:
         to_file = self.data.scaling.y_to_file
         return self._mapped(lambda t: to_file(self._outputs(t, places)), theta)
 
-    def pointwise_log_likelihood(self, theta: Any, data: Dataset | None = None) -> Any:
-        """Log density of every target under the network and its noise, (..., P) -> (..., n).
-
-        ``data``, by default that of the posterior, may be on any scale, and brings errors where
-        that does. Densities are on the network's scale (``data.scaling.log_density_to_file`` makes
-        them those of y in units of the file). They are normalised, whatever constants the
-        likelihood leaves out, so that those of ``Gaussian`` sum to ``log_likelihood``, and those of
-        ``MSE`` to that less n/2 · log πn + Σ log yerr.
-        """
-        at = self.data if data is None else data.scaled(self.data.scaling)
-        spread = self._spread(len(at.y), at.yerr)
-        if self.sums is not None:
-            sums = self.sums.on(self._places(at.x), at.y, at.yerr)
-            return self._mapped(lambda t: finite_or_never(sums.pointwise(t)), theta)
-        places = None if data is None else self._places(at.x)
-
-        def densities(t: np.ndarray) -> np.ndarray:
-            sd = self._noise_sd(t) * spread
-            z = (at.y - self.engine.outputs(t, places)) / sd
-            return finite_or_never(-0.5 * (z * z + LOG_2PI) - np.log(sd))
-
-        return self._mapped(densities, theta)
-
-    def draw_targets(self, theta: Any, x: Any, rng: np.random.Generator, yerr: Any = None) -> Any:
-        """New targets at x (n, d), noise included, one for each vector: (..., P) -> (..., n).
-
-        All are in units of the data's file. ``yerr`` (n,) has the standard deviations there, where
-        the data bring errors.
-        """
-        scaling = self.data.scaling
-        places = scaling.x_to_network(self._places(x))
-        errors = None if yerr is None else scaling.sd_to_network(np.asarray(yerr, dtype=float))
-        spread = self._spread(len(places), errors)
-
-        def targets(t: np.ndarray) -> np.ndarray:
-            outputs = self.engine.outputs(t, places)
-            if self.sums is not None:
-                own = t[:, self.net.ndim :]
-                new = self.sums.likelihood.draw(outputs, errors, own, rng)
-                return np.asarray(scaling.y_to_file(new))
-            noise: np.ndarray = rng.standard_normal(outputs.shape) * self._noise_sd(t)
-            drawn: np.ndarray = scaling.y_to_file(outputs + noise * spread)
-            return drawn
-
-        return self._mapped(targets, theta)
-
     def expected(self, theta: Any, x: Any = None) -> Any:
         """What y is on average at x in units of the file, (..., P) -> (..., n): f(x), or the
         probability or rate that the likelihood makes of it; (..., n, C) where it says several
@@ -336,19 +332,23 @@ class Posterior:
         places = None if x is None else self._places(x)
         return self._mapped(lambda t: self.expected_of(self._outputs(t, places), t), theta)
 
+    def expected_of(self, f: np.ndarray, theta: np.ndarray) -> np.ndarray:
+        """:meth:`expected` where the outputs on the network's scale are known: f (B, n) or
+        (B, n, outputs), theta (B, P) -> (B, n)."""
+        expected: np.ndarray = self.data.scaling.y_to_file(self.sums.mean(f, theta))
+        return expected
+
+    def curves(self, theta: Any, x: Any = None) -> Any:
+        """:meth:`expected` as one row of numbers, place by place, (..., P) -> (..., n·C)."""
+        found = self.expected(theta, x)
+        if self.components == 1:
+            return found
+        return found.reshape(*theta.shape[:-1], found.shape[-2] * found.shape[-1])
+
     @property
     def components(self) -> int:
         """How many numbers :meth:`expected` says of a point, C: one, or a probability a class."""
-        return 1 if self.sums is None else self.sums.likelihood.components
-
-    @property
-    def observed(self) -> np.ndarray:
-        """What the data say of each component, in units of the file, (n, C): y itself, or a 1 for
-        the class that was seen and 0 for the others."""
-        y = self.data.raw.y
-        if y.ndim == 2:
-            return y
-        return y[:, None] if self.components == 1 else np.eye(self.components)[y.astype(int)]
+        return self.sums.components
 
     @property
     def component_names(self) -> tuple[str, ...]:
@@ -360,34 +360,56 @@ class Posterior:
             return self.data.y_names
         return tuple(f"P({name} = {k})" for k in range(self.components))
 
-    def curves(self, theta: Any, x: Any = None) -> Any:
-        """:meth:`expected` as one row of numbers, place by place, (..., P) -> (..., n·C)."""
-        found = self.expected(theta, x)
-        if self.components == 1:
-            return found
-        return found.reshape(*theta.shape[:-1], found.shape[-2] * found.shape[-1])
+    @property
+    def observed(self) -> np.ndarray:
+        """What the data say of each component, in units of the file, (n, C): y itself, or a 1 for
+        the class that was seen and 0 for the others."""
+        y = self.data.raw.y
+        if y.ndim == 2:
+            return y
+        return y[:, None] if self.components == 1 else np.eye(self.components)[y.astype(int)]
 
-    def expected_of(self, f: np.ndarray, theta: np.ndarray) -> np.ndarray:
-        """:meth:`expected` where the outputs on the network's scale are known: f (B, n) or
-        (B, n, outputs), theta (B, P) -> (B, n)."""
-        mean = f
-        if self.sums is not None:
-            with np.errstate(over="ignore"):
-                mean = self.sums.likelihood.mean(f, theta[:, self.net.ndim :])
-        expected: np.ndarray = self.data.scaling.y_to_file(mean)
-        return expected
+    def pointwise_log_likelihood(self, theta: Any, data: Dataset | None = None) -> Any:
+        """Log density of every target under the network and its noise, (..., P) -> (..., n).
 
-    def log_prob_and_grad(self, theta: Any) -> tuple[Any, Any]:
-        """Log probability and its gradient, (..., P) -> (...,) and (..., P).
-
-        The gradient is zero where the log probability is −inf.
+        ``data``, by default that of the posterior, may be on any scale, and brings errors where
+        that does. Densities are on the network's scale (``data.scaling.log_density_to_file`` makes
+        them those of y in units of the file). They are normalised, whatever constants the
+        likelihood leaves out, so that those of ``Gaussian`` sum to ``log_likelihood``, and those of
+        ``MSE`` to that less n/2 · log πn + Σ log yerr.
         """
-        both: tuple[Any, Any] = self._mapped(self._value_and_grad, theta)
-        return both
+        at = self.data if data is None else data.scaled(self.data.scaling)
+        errors = errors_at(self.data, at.n, at.yerr)
+        densities = self.sums.densities(self._places(at.x), at.y, errors)
+        return self._mapped(lambda t: finite_or_never(densities(t)), theta)
 
-    def make_ready(self, progress: Progress | bool = True) -> None:
-        """Compile now what a first use would take long for, if anything; ``progress`` hears it."""
-        self.engine.make_ready(partial(note, progress))
+    @property
+    def draws_targets(self) -> bool:
+        """Whether there is a way to draw new targets: one's own likelihood may have none."""
+        return not isinstance(self.likelihood, OwnLikelihood) or bool(self.likelihood.draw_of)
+
+    def draw_targets(self, theta: Any, x: Any, rng: np.random.Generator, yerr: Any = None) -> Any:
+        """New targets at x (n, d), noise included, one for each vector: (..., P) -> (..., n).
+
+        All are in units of the data's file. ``yerr`` (n,) has the standard deviations there, where
+        the data bring errors.
+        """
+        scaling = self.data.scaling
+        places = scaling.x_to_network(self._places(x))
+        given = None if yerr is None else scaling.sd_to_network(np.asarray(yerr, dtype=float))
+        errors = errors_at(self.data, len(places), given)
+
+        def targets(t: np.ndarray) -> np.ndarray:
+            new = self.sums.draw(self.engine.outputs(t, places), t, errors, rng)
+            return np.asarray(scaling.y_to_file(new))
+
+        return self._mapped(targets, theta)
+
+    def _outputs(self, flat: np.ndarray, x: np.ndarray | None) -> np.ndarray:
+        """f(x) on the network's scale at x (n, d) in units of the data's file; None for the
+        data's."""
+        places = None if x is None else self.data.scaling.x_to_network(x)
+        return self.engine.outputs(flat, places)
 
     # -- as a Density: all parameters move, and nothing is left to draw ----------------------------
 
@@ -401,120 +423,6 @@ class Posterior:
         """The vectors themselves, (B, P); ``density`` (B,) is taken where it is known."""
         known = self.log_prob(x) if density is None else density
         return Drawn(x, known, known)
-
-    # -- on flat arrays (B, P) ---------------------------------------------------------------------
-
-    def noise(self, flat: np.ndarray, beta: float = 1.0) -> Noise:
-        """τ and the constant at power ``beta`` of a Gaussian likelihood; log σ, if any, ends each
-        row."""
-        likelihood = self._gaussian
-        if not likelihood.infers_noise:
-            tau: Any = likelihood.precision(self.data.n, None)
-            return Noise(beta * tau, beta * likelihood.constant(self.data.n, tau, self._log_yerr))
-        log_sigma = flat[:, -1]  # and all is as for a Gaussian: see check_inferred_noise
-        constant = -self.data.n * (log_sigma + 0.5 * LOG_2PI) - self._log_yerr
-        with np.errstate(over="ignore"):  # of a σ that floats cannot hold: no density, then
-            return Noise(beta * np.exp(-2 * log_sigma), beta * constant)
-
-    def _outputs(self, flat: np.ndarray, x: np.ndarray | None) -> np.ndarray:
-        """f(x) on the network's scale at x (n, d) in units of the data's file; None for the
-        data's."""
-        places = None if x is None else self.data.scaling.x_to_network(x)
-        return self.engine.outputs(flat, places)
-
-    def engine_on(self, points: WeightedPoints) -> Engine:
-        """What sums over other points than the data's own."""
-        return engine_for(self.net, points, self.device, self.block)
-
-    def _noise_sd(self, flat: np.ndarray) -> np.ndarray:
-        """σ of the noise, τ^(−½), that multiplies yerr where there is one: (B, 1) or (1, 1)."""
-        return np.reshape(np.asarray(self.noise(flat).tau, dtype=float) ** -0.5, (-1, 1))
-
-    def _spread(self, n: int, yerr: Any) -> np.ndarray:
-        """What σ is multiplied by at each of n points: their errors, or ones."""
-        if (yerr is None) != (self.data.yerr is None):
-            found = "none" if yerr is None else "them"
-            kept = f"bring errors ('{self.data.yerr_name}')" if yerr is None else "bring none"
-            advice = "give yerr" if yerr is None else "leave yerr out"
-            raise RequestError(
-                f"yerr at new points: found {found}, but the data '{self.data.name}' {kept}; "
-                f"{advice} at x"
-            )
-        errors = np.ones(n) if yerr is None else as_array(yerr)
-        if errors.shape != (n,) or not (np.isfinite(errors) & (errors > 0)).all():
-            raise RequestError(
-                f"yerr at new points: found shape {errors.shape}, the least "
-                f"{np.min(errors, initial=np.inf):.3g}, expected {n} positive numbers, one for "
-                "each row of x"
-            )
-        return errors
-
-    def _log_prob(self, theta: np.ndarray) -> np.ndarray:
-        return finite_or_never(self._log_likelihood(theta) + self.prior_density.log_prob(theta))
-
-    def log_likelihood_and_grad(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Log likelihood, not yet held to be finite, and its gradient, (B, P) -> (B,), (B, P)."""
-        if self.sums is not None:
-            return self.sums.value_and_grad(theta)
-        noise = self.noise(theta)
-        sse, slope = self.engine.sse_and_grad(theta)
-        grad = np.zeros_like(theta)
-        grad[:, : self.net.ndim] = np.reshape(-0.5 * noise.tau, (-1, 1)) * slope
-        if self.infers_noise:
-            grad[:, -1] = noise.tau * sse - self.data.n
-        return sse * (-0.5 * noise.tau) + noise.constant, grad
-
-    @property
-    def _gaussian(self) -> Likelihood:
-        if isinstance(self.likelihood, Pointwise):
-            raise RequestError(
-                f"posterior likelihood: found {self.words}, expected a Gaussian one, nnpost.MSE() "
-                "or nnpost.Gaussian(sigma)"
-            )
-        return self.likelihood
-
-    def _log_likelihood(self, theta: np.ndarray) -> np.ndarray:
-        if self.sums is not None:
-            return self.sums.log_likelihood(theta)
-        noise = self.noise(theta)
-        value: np.ndarray = self.engine.sse(theta) * (-0.5 * noise.tau) + noise.constant
-        return value
-
-    def _value_and_grad(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        likelihood, slope = self.log_likelihood_and_grad(theta)
-        value = finite_or_never(likelihood + self.prior_density.log_prob(theta))
-        grad = self.prior_density.grad(theta) + slope
-        grad[value == -np.inf] = 0.0
-        return value, grad
-
-    # -- the pieces, on flat float64 tensors (B, P) on the device; autograd goes through them ------
-
-    def residuals(self, theta: Tensor) -> Tensor:
-        """(y − f(x))/yerr, or y − f(x) without errors: (B, P) -> (B, n)."""
-        x, y, _ = self.points
-        return self.points.weighted(y - self.net.forward(theta, x))
-
-    def log_sigma(self, theta: Tensor) -> Tensor | None:
-        """log σ (B,) of theta or h, whose last entry it is; None where the noise is given."""
-        return theta[:, -1] if self.infers_noise else None
-
-    def precision(self, log_sigma: Tensor | None = None) -> Tensor:
-        """τ, the factor of −½ SSE in the log likelihood: (B,), or (1,) where the noise is given."""
-        tau = self._gaussian.precision(self.data.n, log_sigma)
-        return torch.as_tensor(tau, dtype=torch.float64, device=self.device).reshape(-1)
-
-    def log_constant(self, log_sigma: Tensor | None = None) -> float | Tensor:
-        """What the log likelihood adds to −τ/2 · SSE: (B,), or a number."""
-        tau = self._gaussian.precision(self.data.n, log_sigma)
-        return self._gaussian.constant(self.data.n, tau, self._log_yerr)
-
-    def log_likelihood_of(self, theta: Tensor) -> Tensor:
-        """Log likelihood (B,), not yet held to be finite; autograd goes through it twice."""
-        if self.sums is not None:
-            return self.sums.log_density(theta).sum(1)
-        r, log_sigma = self.residuals(theta), self.log_sigma(theta)
-        sse = torch.linalg.vecdot(r, r)
-        return sse * (-0.5 * self.precision(log_sigma)) + self.log_constant(log_sigma)
 
     # -- the border to whatever is given -----------------------------------------------------------
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from .likelihoods.pointwise import Pointwise
 from .posterior import Posterior
 
 __all__ = ["output_scale", "prior_check"]
@@ -31,7 +32,7 @@ def prior_check(post: Posterior) -> Iterator[str]:
         return  # nothing is known of what its parameters do
     size, reach = float(np.abs(post.data.y).max()), FAR * output_scale(post)
     seen = "" if post.data.scaling.is_none else " as the network sees it"
-    same = post.sums is None or post.sums.likelihood.scales_with_y
+    same = not isinstance(post.likelihood, Pointwise) or post.likelihood.scales_with_y
     if same and size > reach:
         yield (
             f"y{seen} reaches {size:.3g}, and networks of this prior hardly get beyond "

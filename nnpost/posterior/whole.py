@@ -27,6 +27,7 @@ from ..network.mlp import MLP
 from ..network.neurons import neuron_blocks, symmetry_of
 from .density import Drawn
 from .domain import MOST_FLIPS, Domain
+from .likelihoods.pointwise import Pointwise
 from .posterior import Posterior
 
 __all__ = ["FoldedWhole", "Whole", "unit_blocks"]
@@ -57,8 +58,8 @@ class Whole:
     def start(self) -> np.ndarray:
         """Where climbs begin with them."""
         post, data = self.post, self.post.data
-        if post.sums is not None:
-            return post.sums.likelihood.start(data.y, data.yerr)
+        if isinstance(post.likelihood, Pointwise):
+            return post.likelihood.start(data.y, data.yerr)
         size = float(np.std(data.y if data.yerr is None else data.y / data.yerr))
         return np.full(len(post.extras), math.log(size) if size > 0 else 0.0)
 
@@ -197,7 +198,7 @@ class FoldedWhole(Domain):
     def log_prob_and_grad_anywhere(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """:meth:`log_prob_anywhere` and its gradient: (B, P) -> (B,), (B, P)."""
         with np.errstate(all="ignore"):
-            likelihood, slope = self.layer.post.log_likelihood_and_grad(self.layer.vectors(h))
+            likelihood, slope = self.layer.post.sums.value_and_grad(self.layer.vectors(h))
             prior, grad = self.log_prior_and_grad(h)
             value = finite_or_never(likelihood + prior)
             grad += self.layer.turned(slope)

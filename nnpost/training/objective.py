@@ -50,7 +50,7 @@ class Objective:
         if self.has_prior:
             value, grad = self.post.log_prob_and_grad(theta)
             return value, grad
-        value, grad = self.post.log_likelihood_and_grad(theta)
+        value, grad = self.post.sums.value_and_grad(theta)
         value = finite_or_never(value)
         grad[value == -np.inf] = 0.0
         return value, grad
@@ -75,14 +75,15 @@ class Objective:
         return gradient.detach()[: len(theta)], second.movedim(0, 1)
 
     def _differentiable(self, theta: Tensor) -> Tensor:
-        value = self.post.log_likelihood_of(theta)
+        value = self.post.sums.log_likelihood_of(theta)
         if self.has_prior:
             value = value + self.post.prior_density.log_prob(theta)
         return finite_or_never(value)
 
     def root_precision(self, theta: Tensor) -> Tensor:
         """√τ of every residual, (B or 1, n)."""
-        tau = self.post.precision(self.post.log_sigma(theta))
+        sums = self.post.gaussian_sums
+        tau = sums.precision(sums.log_sigma(theta))
         return tau.sqrt().unsqueeze(1) * self.weights
 
     def complete(self, theta: Tensor, rounds: int = 1) -> Tensor:

@@ -58,7 +58,7 @@ class PointwiseDescent:
 
 
 def _sums(post: Posterior, data: Dataset, dtype: torch.dtype, block: int) -> PointwiseSums:
-    assert post.sums is not None
+    assert isinstance(post.sums, PointwiseSums)
 
     def move(values: np.ndarray) -> Tensor:
         return torch.tensor(values, dtype=dtype, device=post.device)

@@ -16,6 +16,7 @@ from ..common.errors import RequestError
 from ..common.progress import Progress
 from ..common.rules import SEED, checked
 from ..data.dataset import Dataset
+from ..posterior.likelihoods.pointwise import Pointwise
 from ..posterior.posterior import Posterior
 from .fits import Fits
 from .maximise import evaluate, maxima
@@ -108,9 +109,9 @@ def train(
 def first_vectors(post: Posterior, settings: TrainSettings, seed: int) -> np.ndarray:
     """Where the restarts begin: (R, P without the log σ of a Gaussian likelihood)."""
     start = post.net.initial(settings.restarts, seed, settings.init)
-    if post.sums is None:
+    if not isinstance(post.likelihood, Pointwise):
         return start
-    own = post.sums.likelihood.start(post.data.y, post.data.yerr)
+    own = post.likelihood.start(post.data.y, post.data.yerr)
     return np.hstack([start, np.tile(own, (len(start), 1))])
 
 
