@@ -21,6 +21,14 @@ class Points(NamedTuple):
     y: Tensor  # (n,)
     weights: Tensor | None  # (n,)
 
+    @classmethod
+    def of(cls, data: Dataset, device: str) -> Points:
+        """Copies of what the network sees."""
+        x, y = (torch.tensor(part, dtype=torch.float64, device=device) for part in (data.x, data.y))
+        if data.yerr is None:
+            return cls(x, y, None)
+        return cls(x, y, torch.tensor(1 / data.yerr, dtype=torch.float64, device=device))
+
     def weighted(self, values: Tensor) -> Tensor:
         """``values`` (..., n) over yerr."""
         return values if self.weights is None else values * self.weights

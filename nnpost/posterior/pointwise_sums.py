@@ -23,6 +23,20 @@ class PointwiseData(NamedTuple):
     y: Tensor  # (n,)
     yerr: Tensor | None  # (n,)
 
+    @classmethod
+    def of(
+        cls,
+        x: np.ndarray,
+        y: np.ndarray,
+        yerr: np.ndarray | None,
+        device: torch.device | str,
+        dtype: torch.dtype = torch.float64,
+    ) -> PointwiseData:
+        """Copies of arrays."""
+        given = (x, y) if yerr is None else (x, y, yerr)
+        parts = [torch.tensor(part, dtype=dtype, device=device) for part in given]
+        return cls(parts[0], parts[1], None if yerr is None else parts[2])
+
     def at(self, index: Tensor) -> PointwiseData:
         """Those of the points ``index``, in its shape."""
         yerr = None if self.yerr is None else self.yerr[index]
@@ -57,9 +71,7 @@ class PointwiseSums:
     def on(self, x: np.ndarray, y: np.ndarray, yerr: np.ndarray | None) -> PointwiseSums:
         """The same for other points, refused where they are none of this likelihood's."""
         self.likelihood.check(y, yerr)
-        device = str(self.data.x.device)
-        errors = None if yerr is None else as_tensor(yerr, device)
-        points = PointwiseData(as_tensor(x, device), as_tensor(y, device), errors)
+        points = PointwiseData.of(x, y, yerr, self.data.x.device)
         return PointwiseSums(self.net, self.likelihood, points, self.block)
 
     def log_density(self, theta: Tensor) -> Tensor:

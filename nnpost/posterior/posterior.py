@@ -16,7 +16,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ..common.errors import RequestError
@@ -74,12 +73,11 @@ class Posterior:
     def __post_init__(self) -> None:
         check_parts(self.net, self.data, self.likelihood, self.prior)
         check_device(self.device)
-        errors, keep = self.data.yerr, object.__setattr__
+        keep = object.__setattr__
         keep(self, "extras", extras_of(self.likelihood))
         keep(self, "labels", [*self.net.labels, *(extra.label for extra in self.extras)])
         keep(self, "scales", prior_scales(self.prior, self.net, self.extras))
-        weights = None if errors is None else self._move(1 / errors)
-        keep(self, "points", Points(self._move(self.data.x), self._move(self.data.y), weights))
+        keep(self, "points", Points.of(self.data, self.device))
         keep(self, "engine", self.engine_on(WeightedPoints.of(self.points)))
         keep(self, "sums", self._sums())
         keep(self, "prior_density", self._prior_density())
@@ -87,9 +85,8 @@ class Posterior:
     def _sums(self) -> GaussianSums | PointwiseSums:
         if not isinstance(self.likelihood, Pointwise):
             return GaussianSums(self.net, self.likelihood, self.data, self.points, self.engine)
-        (x, y, _), errors = self.points, self.data.yerr
-        yerr = None if errors is None else self._move(errors)
-        return PointwiseSums(self.net, self.likelihood, PointwiseData(x, y, yerr), self.block)
+        points = PointwiseData.of(self.data.x, self.data.y, self.data.yerr, self.device)
+        return PointwiseSums(self.net, self.likelihood, points, self.block)
 
     def _prior_density(self) -> PriorDensity:
         if isinstance(self.prior, ShapedPrior):
@@ -445,6 +442,3 @@ class Posterior:
                 f"x has shape {tuple(np.shape(x))}, expected (n, {self.net.inputs}): a row a point"
             )
         return points
-
-    def _move(self, values: np.ndarray) -> Tensor:
-        return torch.tensor(values, dtype=torch.float64, device=self.device)

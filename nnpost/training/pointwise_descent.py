@@ -59,10 +59,5 @@ class PointwiseDescent:
 
 def _sums(post: Posterior, data: Dataset, dtype: torch.dtype, block: int) -> PointwiseSums:
     assert isinstance(post.sums, PointwiseSums)
-
-    def move(values: np.ndarray) -> Tensor:
-        return torch.tensor(values, dtype=dtype, device=post.device)
-
-    yerr = None if data.yerr is None else move(data.yerr)
-    points = PointwiseData(move(data.x), move(data.y), yerr)
+    points = PointwiseData.of(data.x, data.y, data.yerr, post.device, dtype)
     return PointwiseSums(post.net, post.sums.likelihood, points, block)

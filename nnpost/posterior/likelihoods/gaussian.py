@@ -19,7 +19,14 @@ from ...common.errors import RequestError
 from ...common.rules import checked
 from ..rules import NOISE
 
-__all__ = ["LOG_2PI", "MSE", "Gaussian", "Likelihood", "check_inferred_noise"]
+__all__ = [
+    "LOG_2PI",
+    "MSE",
+    "Gaussian",
+    "Likelihood",
+    "check_inferred_noise",
+    "log_density_of",
+]
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -114,6 +121,12 @@ class Gaussian:
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> Gaussian:
         return cls(tree["sigma"])
+
+
+def log_density_of(residuals: Tensor, log_sigma: Tensor) -> Tensor:
+    """log N(r | 0, σ²) of residuals with noise of their own, in the shape of both together."""
+    z = residuals * torch.exp(-log_sigma)
+    return -0.5 * (z.square() + LOG_2PI) - log_sigma
 
 
 def check_inferred_noise(likelihood: Likelihood, n: int) -> None:

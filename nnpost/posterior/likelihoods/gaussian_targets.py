@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ...common.errors import RequestError
 from ...common.rules import checked
 from ..rules import CLASSES
+from .gaussian import log_density_of
 from .pointwise import Extra, no_errors
 
 __all__ = ["GaussianTargets"]
@@ -58,9 +57,7 @@ class GaussianTargets:
             )
 
     def log_density(self, f: Tensor, y: Tensor, yerr: Tensor | None, extra: Tensor) -> Tensor:
-        log_sigma = extra.unsqueeze(1)
-        z = (y - f) * torch.exp(-log_sigma)
-        return (-0.5 * (z.square() + math.log(2 * math.pi)) - log_sigma).sum(-1)
+        return log_density_of(y - f, extra.unsqueeze(1)).sum(-1)
 
     def mean(self, f: np.ndarray, extra: np.ndarray) -> np.ndarray:
         """f, (B, n, k)."""

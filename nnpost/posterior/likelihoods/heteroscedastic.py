@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from torch import Tensor
 
+from .gaussian import log_density_of
 from .pointwise import WithoutExtras
 
 __all__ = ["Heteroscedastic"]
@@ -34,8 +33,7 @@ class Heteroscedastic(WithoutExtras):
     def log_density(self, f: Tensor, y: Tensor, yerr: Tensor | None, extra: Tensor) -> Tensor:
         mean, log_sigma = f.unbind(-1)
         log_sigma = log_sigma if yerr is None else log_sigma + yerr.log()
-        z = (y - mean) * torch.exp(-log_sigma)
-        return -0.5 * (z.square() + math.log(2 * math.pi)) - log_sigma
+        return log_density_of(y - mean, log_sigma)
 
     def mean(self, f: np.ndarray, extra: np.ndarray) -> np.ndarray:
         """f₁"""
