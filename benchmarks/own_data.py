@@ -5,12 +5,14 @@ by a fixed seed. Each is given to `nnpost run --data … --test …` with nothin
 their likelihood; no advice is followed. Beside it stand scikit-learn's GaussianProcessRegressor
 (radial kernel, a length for each input, and noise; inputs and target standardised) and
 LogisticRegression (inputs standardised) on the same rows. The score is the mean log predictive
-density of the rows held out (LPPD), of y in the units of the file.
+density of the rows held out (LPPD), of y in units of the file; the gain is a mean over the
+same rows, with its standard error.
 
     python benchmarks/own_data.py --write              # all of them, some 40 minutes
     python benchmarks/own_data.py --data nile iris     # some
 
-What is found is kept in benchmarks/results/own_data.json; the table goes into docs/own-data.md.
+What is found is kept in benchmarks/results/own_data.json; the table goes into docs/own-data.md. Run
+files stay in chains/own-data/.
 """
 
 from __future__ import annotations
@@ -19,7 +21,6 @@ import argparse
 import json
 import subprocess
 import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Callable
@@ -28,9 +29,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from page import RESULTS, keep, put, table
+from page import RESULTS, ROOT, keep, put, table
 
-PAGE = Path(__file__).parents[1] / "docs" / "own-data.md"
+from nnpost.comparison.held_out import HeldOut
+from nnpost.storage.results import read_stage
+
+PAGE = ROOT / "docs" / "own-data.md"
+RUNS = ROOT / "chains" / "own-data"
 HELD_OUT = 0.2
 
 
@@ -106,8 +111,11 @@ def divided(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
     return x[fitted], y[fitted], x[out], y[out]
 
 
-def other(case: Case, x: np.ndarray, y: np.ndarray, new: np.ndarray, truth: np.ndarray) -> float:
-    """The LPPD of the Gaussian process, or of the logistic regression."""
+def other(
+    case: Case, x: np.ndarray, y: np.ndarray, new: np.ndarray, truth: np.ndarray
+) -> np.ndarray:
+    """The log predictive density of every row by the Gaussian process, or the logistic
+    regression."""
     from scipy.stats import norm
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
@@ -117,7 +125,7 @@ def other(case: Case, x: np.ndarray, y: np.ndarray, new: np.ndarray, truth: np.n
 
     if case.classes:
         known = make_pipeline(StandardScaler(), LogisticRegression(max_iter=10_000)).fit(x, y)
-        return float(known.predict_log_proba(new)[np.arange(len(new)), truth.astype(int)].mean())
+        return np.asarray(known.predict_log_proba(new)[np.arange(len(new)), truth.astype(int)])
     kernel = ConstantKernel() * RBF(np.ones(x.shape[1])) + WhiteKernel()
     process = GaussianProcessRegressor(
         kernel, normalize_y=True, n_restarts_optimizer=3, random_state=0
@@ -126,16 +134,23 @@ def other(case: Case, x: np.ndarray, y: np.ndarray, new: np.ndarray, truth: np.n
         warnings.simplefilter("ignore")  # of hyperparameters at the end of their range
         known = make_pipeline(StandardScaler(), process).fit(x, y)
         mean, sd = known.predict(new, return_std=True)
-    return float(norm(mean, sd).logpdf(truth).mean())
+    return np.asarray(norm(mean, sd).logpdf(truth))
 
 
-def ours(case: Case, parts: tuple[np.ndarray, ...], folder: Path, name: str) -> dict[str, Any]:
+def run_file(name: str) -> Path:
+    """Of the run of one table."""
+    return RUNS / f"{name}.h5"
+
+
+def ours(case: Case, parts: tuple[np.ndarray, ...], name: str) -> dict[str, Any]:
     """One command, and what it found."""
+    RUNS.mkdir(parents=True, exist_ok=True)
     columns = [f"x{k + 1}" for k in range(parts[0].shape[1])]
-    files = folder / f"{name}.csv", folder / f"{name}-held-out.csv"
+    files = RUNS / f"{name}.csv", RUNS / f"{name}-held-out.csv"
     for file, x, y in ((files[0], *parts[:2]), (files[1], *parts[2:])):
         np.savetxt(file, np.c_[x, y], delimiter=",", header=",".join([*columns, "y"]), comments="")
-    out = folder / f"{name}.h5"
+    out = run_file(name)
+    out.unlink(missing_ok=True)
     command = [
         sys.executable, "-m", "nnpost", "run", "--data", str(files[0]), "--x", ",".join(columns),
         "--y", "y", "--test", str(files[1]), "--quiet", "--no-figures", "--out", str(out),
@@ -149,31 +164,44 @@ def ours(case: Case, parts: tuple[np.ndarray, ...], folder: Path, name: str) -> 
         [sys.executable, "-m", "nnpost", "info", str(out), "--json"], capture_output=True, text=True
     )
     found = json.loads(told.stdout)
-    (score,) = [s for s in found["held_out"]["scores"] if s["name"] == "posterior"]
-    lppd = score["numbers"]["lppd"]
     fit = found["fit"] or {}
+    held_out = read_stage(out, HeldOut)
+    assert held_out is not None, f"{out} has no scores"
     return {
         "status": status,
         "seconds": seconds,
-        "lppd": lppd["value"],
-        "error": lppd["error"],
+        "log_density": held_out.scores[0].log_density,
         "converged": found["convergence"]["converged"],
         "reasons": found["convergence"]["reasons"],
         "fit": fit.get("holds"),
     }
 
 
+def scored(case: Case, name: str) -> dict[str, Any]:
+    """Both on the rows held out of one table."""
+    parts = divided(case)
+    beside, found = other(case, *parts), ours(case, parts, name)
+    ours_there = found.pop("log_density")
+    about = {"points": len(parts[1]), "inputs": parts[0].shape[1], "held_out": len(parts[3])}
+    told = {"lppd": ours_there, "other": beside, "gain": ours_there - beside}
+    means = {key: float(values.mean()) for key, values in told.items()}
+    errors = {
+        f"{key}_error": float(values.std(ddof=1) / np.sqrt(len(values)))
+        for key, values in told.items()
+    }
+    return about | found | means | errors
+
+
 def row(name: str, found: dict[str, Any]) -> tuple[str, ...]:
-    better = found["lppd"] - found["other"]
     return (
         name,
         f"{found['points']} × {found['inputs']}",
         "converged" if found["converged"] else "not converged",
         {True: "holds", False: "in doubt", None: ""}[found["fit"]],
         f"{found['seconds']:.0f}",
-        f"{found['lppd']:.3f} ± {found['error']:.3f}",
-        f"{found['other']:.3f}",
-        f"{better:+.3f}",
+        f"{found['lppd']:.3f} ± {found['lppd_error']:.3f}",
+        f"{found['other']:.3f} ± {found['other_error']:.3f}",
+        f"{found['gain']:+.3f} ± {found['gain_error']:.3f}",
     )
 
 
@@ -187,21 +215,16 @@ def main() -> int:
     options = parser.parse_args()
     file = RESULTS / "own_data.json"
     found = json.loads(file.read_text("utf-8")) if file.exists() else {}
-    with tempfile.TemporaryDirectory() as folder:
-        for name in options.data:
-            parts = divided(CASES[name])
-            found[name] = {
-                "points": len(parts[1]),
-                "inputs": parts[0].shape[1],
-                "other": other(CASES[name], *parts),
-                **ours(CASES[name], parts, Path(folder), name),
-            }
-            print(table(HEAD, [row(name, found[name])]), flush=True)
-    shown = table(HEAD, [row(name, found[name]) for name in CASES if name in found])
-    print(shown)
-    if options.write:
-        keep("own_data", found)
-        put("own data", shown, PAGE)
+    for name in options.data:
+        found[name] = scored(CASES[name], name)
+        print(table(HEAD, [row(name, found[name])]), flush=True)
+        if options.write:
+            keep("own_data", found)
+            put(
+                "own data",
+                table(HEAD, [row(name, found[name]) for name in CASES if name in found]),
+                PAGE,
+            )
     return 0
 
 

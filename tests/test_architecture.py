@@ -130,11 +130,14 @@ def touched(node: ast.AST) -> tuple[ast.AST | None, str]:
 
 def _private(name: str) -> bool:
     return (
-        name.startswith("_") and not name.startswith("__") and name not in (*NAMED_TUPLES, *NUMBA)
+        name.startswith("_")
+        and not name.startswith("__")
+        and name not in (*NAMED_TUPLES, *SYSTEM, *NUMBA)
     )
 
 
 NAMED_TUPLES = ("_asdict", "_fields", "_replace")  # public, whatever their names look like
+SYSTEM = ("_exit",)  # of os, likewise
 NUMBA = ("_cache",)  # of a compiled function, where its code is kept: there is no other name for it
 
 

@@ -28,7 +28,7 @@ from .asked import (
     reopened,
 )
 from .parser import parse
-from .signals import ending_signals, exit_status
+from .signals import end, ending_signals, exit_status
 
 if TYPE_CHECKING:
     from ..comparison.effort import Detail
@@ -52,7 +52,7 @@ def entry() -> NoReturn:
     """
     ending_signals()
     gc.set_threshold(LIVING)
-    sys.exit(main())
+    end(main())
 
 
 def main(argv: Sequence[str] | None = None, detail: Detail | None = None) -> int:

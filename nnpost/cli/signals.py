@@ -11,13 +11,14 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
-__all__ = ["ending_signals", "exit_status"]
+__all__ = ["end", "ending_signals", "exit_status"]
 
 AGAIN = 0.02  # seconds until an interrupt that nobody heard comes again
 _first: list[int] = []  # the signal that ends this process, once there is one
@@ -38,6 +39,22 @@ def ending_signals() -> None:
 def exit_status() -> int:
     """128 and the number of the signal that came first, as shells have it; 130 for none."""
     return 128 + (_first[0] if _first else signal.SIGINT)
+
+
+def end(status: int) -> NoReturn:
+    """End this process with an exit status; after a signal, with that of the signal.
+
+    Python's own way is not sure of that under ``python -m``: once a KeyboardInterrupt has come out
+    of code that exec() was given as text, as dataclasses do while modules are imported, it counts
+    as one that nobody has caught, and the process ends by SIGINT (run_eval_code_obj and Py_RunMain
+    of CPython).
+    """
+    if _first:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):  # whoever read it has left, or it is closed
+                stream.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

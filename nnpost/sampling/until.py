@@ -5,14 +5,23 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..common.errors import RequestError
+from ..common.machine import in_bytes, memory
 from ..diagnostics.criteria import STANDARD
 from ..diagnostics.verdict import Verdict
 from .run import Run
 
-__all__ = ["Budget", "Growth", "can_converge", "in_words", "next_length", "until_converged"]
+__all__ = [
+    "Budget",
+    "Growth",
+    "can_converge",
+    "in_words",
+    "next_length",
+    "storable",
+    "until_converged",
+]
 
 
 @dataclass(frozen=True)
@@ -25,17 +34,29 @@ class Growth:
 
 
 GROWTH = Growth()
+LARGEST = 2.0**30  # bytes of a chain, and no more than
+MEMORY_SHARE = 0.1  # of the memory: what is made of a chain needs several times its size
+
+
+def largest() -> float:
+    """Bytes that a chain may come to on this machine where nothing is said of that."""
+    return min(LARGEST, MEMORY_SHARE * memory())
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What may be spent: steps of every walker in all, and seconds from now on."""
+    """What may be spent: steps of every walker in all, seconds from now on, and bytes that all
+    stored rows of the chain take."""
 
     steps: int = 1_000_000
     seconds: float = 600.0
+    bytes: float = field(default_factory=largest)
 
     def __str__(self) -> str:
-        return f"{self.steps:,} steps in all or {self.seconds:g} s after the first chain"
+        return (
+            f"{self.steps:,} steps in all, {in_bytes(self.bytes)} of them or {self.seconds:g} s "
+            "after the first chain"
+        )
 
     def __post_init__(self) -> None:
         for name, option in (("steps", "--max-steps"), ("seconds", "--max-seconds")):
@@ -57,7 +78,8 @@ def until_converged(
     ``extend(nsteps)`` continues the chain to so many steps in all and returns the longer run. It
     ends early where more steps cannot help: a mode that all ensembles have missed. It goes by the
     chain alone, whatever is to be said of log Z. No extension is longer than what is left of the
-    seconds allows for, at the pace so far. Raises RequestError for fewer than four ensembles.
+    seconds allows for, at the pace so far, or than there is room for. Raises RequestError for
+    fewer than four ensembles.
     """
     if not can_converge(run.ensembles):
         raise RequestError(
@@ -71,10 +93,15 @@ def until_converged(
             announce("more steps cannot help; see the reasons")
         elif run.nsteps >= budget.steps:
             announce(f"the budget of {budget.steps:,} steps is spent")
+        elif (most := storable(run, budget.bytes)) <= run.nsteps:
+            announce(
+                f"the budget of {in_bytes(budget.bytes)} is spent; a chain of fewer rows, by "
+                f"--set sample.thin={10 * run.thin}, goes on for longer"
+            )
         elif affordable(run, left) <= run.nsteps:
             announce(f"the budget of {budget.seconds:g} s is spent")
         else:
-            steps = min(next_length(run, growth), budget.steps, affordable(run, left))
+            steps = min(next_length(run, growth), budget.steps, affordable(run, left), most)
             more = (steps - run.nsteps) * run.seconds / run.nsteps
             announce(
                 f"not converged after {run.nsteps:,} steps ({in_words(run.verdict)}): to {steps:,},"
@@ -105,6 +132,12 @@ def affordable(run: Run, seconds: float) -> int:
         return run.nsteps
     pace = max(run.seconds / run.nsteps, 1e-9)  # of chains too short for the clock
     return math.floor((run.nsteps + seconds / pace) / run.thin) * run.thin
+
+
+def storable(run: Run, most: float) -> int:
+    """How many steps there is room for where the stored rows may take ``most`` bytes."""
+    row = 8.0 * run.nwalkers * (run.post.ndim + 1)
+    return math.floor(most / row) * run.thin
 
 
 def in_words(verdict: Verdict) -> str:

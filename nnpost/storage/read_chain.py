@@ -12,8 +12,8 @@ from ..common.errors import RequestError
 from ..common.rules import COUNT, checked
 from .commit import newest_record
 from .rows import read_rows
-from .runfile import lock, open_run, replacing, telling_damage
-from .trees import DIGEST, copy_packed, digest
+from .runfile import UNCOPIED, lock, open_run, replacing, telling_damage
+from .trees import DIGEST, copy_packed, digest, read_whole
 
 __all__ = [
     "chain_size",
@@ -170,13 +170,16 @@ def thinned_copy(
     with open_run(source) as old:
         with telling_damage(source):
             iteration, accepted = _some_rows(old, source)
+            others = [name for name in old if name not in {"mcmc", "resume"}]
+            for name in others:
+                read_whole(old, name)
         rows = iteration // every
         if rows == 0:
             raise RequestError(f"{source} has {iteration} rows: cannot keep every {every}th")
         with lock(target), replacing(target, _room_for_copy(old, rows)) as new:
-            for name in old:
-                if name not in {"mcmc", "resume"}:
-                    group = new.create_group(name, track_order=True)
+            for name in others:
+                group = new.create_group(name, track_order=True)
+                with telling_damage(source, UNCOPIED):
                     group.attrs.update(old[name].attrs)
                     copy_packed(old[name], group, **packed)
             kept, group = old["mcmc"], new.create_group("mcmc")

@@ -34,6 +34,7 @@ from .trees import DIGEST, Tree, digest, read_tree, read_whole, room_for, write_
 
 __all__ = [
     "SCHEMA",
+    "UNCOPIED",
     "copy_groups",
     "in_place",
     "lock",
@@ -53,6 +54,8 @@ _FORMAT: dict[str, Any] = {"libver": ("earliest", "latest"), "locking": False}
 # 1, of 0.1.0, has two commit records and no digests; files before it have no number.
 _MARK, _WRITER = "nnpost_run_file", "nnpost_version"
 SCHEMA = 2
+UNCOPIED = (RuntimeError, KeyError, UnicodeError)  # by HDF5 and h5py, of what makes no sense
+UNREADABLE = (OSError, *UNCOPIED)
 
 
 @contextmanager
@@ -113,15 +116,18 @@ def _check(path: str | os.PathLike[str]) -> None:
 
 
 @contextmanager
-def telling_damage(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Say in words what HDF5 says of a run file that is not whole. Wrap it around reading alone.
+def telling_damage(
+    path: str | os.PathLike[str], errors: tuple[type[Exception], ...] = UNREADABLE
+) -> Iterator[None]:
+    """Say in words what HDF5 says of a run file that is not whole. Wrap it around reading alone,
+    and, with the errors UNCOPIED, around copying, where an OSError may be one of the disk.
 
     Raises:
-        RequestError: HDF5 could not open or read the file.
+        RequestError: HDF5 could not open, read or copy the file.
     """
     try:
         yield
-    except (OSError, RuntimeError, KeyError) as error:
+    except errors as error:
         if "locking flag" in str(error):  # HDF5's word where the process has it open otherwise
             raise RequestError(
                 f"{path} is open elsewhere in this process, in a way that does not go with "
@@ -288,7 +294,8 @@ def copy_groups(old: h5py.File, new: h5py.File, without: Collection[str]) -> Non
     """Copy every group of ``old`` but those in ``without``."""
     for name in old:
         if name not in without:
-            old.copy(name, new)
+            with telling_damage(old.filename, UNCOPIED):
+                old.copy(name, new)
 
 
 def _write_groups(file: h5py.File, groups: Mapping[str, Tree]) -> None:

@@ -118,7 +118,7 @@ def copy_packed(old: h5py.Group, new: h5py.Group, **filters: Any) -> None:
             inner = new.create_group(name.decode(), track_order=True)
             copy_packed(h5py.Group(item), inner, **filters)
         else:
-            _write_value(new, name.decode(), _read_value(item), filters)
+            _write_value(new, name.decode(), np.asarray(_read_value(item)), filters)
 
 
 def _large(item: h5py.h5g.GroupID | h5py.h5d.DatasetID) -> bool:

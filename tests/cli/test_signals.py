@@ -83,3 +83,36 @@ def test_a_signal_that_is_ignored_stays_ignored():
     process = start(IGNORED)
     assert process.communicate(timeout=30) == ("", "")
     assert process.returncode == 128 + signal.SIGTERM
+
+
+def test_an_interrupt_out_of_text_that_is_executed_has_its_status_too(tmp_path):
+    """Python alone ends by SIGINT here, as test_python_alone_does_not shows."""
+    ended = by_module(
+        tmp_path,
+        "from nnpost.cli.signals import end, ending_signals, exit_status\n"
+        "ending_signals()\n" + EXECUTED + "    print('told'); end(exit_status())\n",
+    )
+    assert (ended.returncode, ended.stdout) == (143, "told\n")
+
+
+def test_python_alone_does_not(tmp_path):
+    handler = "signal.signal(signal.SIGTERM, signal.default_int_handler)\n"
+    ended = by_module(
+        tmp_path, "import signal\n" + handler + EXECUTED + "    raise SystemExit(143)\n"
+    )
+    assert ended.returncode == -signal.SIGINT
+
+
+EXECUTED = """
+try:
+    exec("import signal; signal.raise_signal(signal.SIGTERM)")
+except KeyboardInterrupt:
+"""
+
+
+def by_module(folder, code):
+    """How ``python -m`` ends with this code."""
+    (folder / "executed.py").write_text(code)
+    paths = os.pathsep.join([str(folder), str(Path(nnpost.__file__).parents[1])])
+    command, environment = [sys.executable, "-m", "executed"], {**os.environ, "PYTHONPATH": paths}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

@@ -13,8 +13,16 @@ from nnpost.common.errors import RequestError
 from nnpost.diagnostics.verdict import Verdict
 from nnpost.experiment.experiment import Experiment, load_experiment
 from nnpost.experiment.request import OWN_DATA, usual_budget
+from nnpost.sampling import until
 from nnpost.sampling.load import load
-from nnpost.sampling.until import Budget, Growth, in_words, next_length, until_converged
+from nnpost.sampling.until import (
+    Budget,
+    Growth,
+    in_words,
+    next_length,
+    storable,
+    until_converged,
+)
 from nnpost.storage.runfile import read_group
 
 GOOD = {"log_prob": 1.001, "predictions": 1.004, "theta": 1.5}
@@ -25,6 +33,8 @@ NO = Verdict(False, ("too short",), (), GOOD, SIZES, 40.0, True)
 
 def stand_in(nsteps, verdict, ensembles=4, pace=0.0):
     return SimpleNamespace(
+        post=SimpleNamespace(ndim=24),
+        nwalkers=128,
         nsteps=nsteps,
         discard=nsteps // 5,
         thin=1,
@@ -77,6 +87,25 @@ def test_no_extension_is_longer_than_the_seconds_allow_for():
     until_converged(slow, extend, Budget(seconds=0.5), said.append)
     assert len(lengths) == 1
     assert said[-1] == "the budget of 0.5 s is spent"
+
+
+def test_a_chain_grows_no_larger_than_it_may():
+    """A row of 128 walkers with 24 parameters and a log density is 25.6 kB."""
+    lengths, said = drive([NO] * 9, Budget(bytes=25_600 * 4000.5))
+    assert lengths == [3750, 4000]
+    assert (
+        "the budget of 102 MB is spent; a chain of fewer rows, by --set sample.thin=10" in said[-1]
+    )
+    run = stand_in(1000, NO)
+    run.thin = 7
+    assert storable(run, 25_600 * 200.5) == 1400
+
+
+def test_the_room_for_a_chain_is_a_share_of_the_memory(monkeypatch):
+    monkeypatch.setattr(until, "memory", lambda: 2e9)
+    assert Budget().bytes == 2e8
+    monkeypatch.setattr(until, "memory", lambda: 64e9)
+    assert Budget().bytes == 2**30
 
 
 def test_data_of_ones_own_are_sampled_until_the_verdict_holds():

@@ -20,6 +20,7 @@ import store_child as job
 import nnpost
 from nnpost import RequestError
 from nnpost.storage import commit, hdf_backend
+from nnpost.storage import read_chain as read_chain_module
 from nnpost.storage import rows as rows_module
 from nnpost.storage.backend import MemoryBackend
 from nnpost.storage.hdf_backend import RunFileBackend
@@ -546,6 +547,38 @@ def test_a_long_chain_is_thinned_in_little_memory(path, tmp_path):
     assert found.chain.shape == (2730, *shape)
     np.testing.assert_array_equal(found.log_prob[:, 0], kept)
     np.testing.assert_allclose(found.accepted / found.iteration, 0.25)
+
+
+@pytest.mark.parametrize("damage", ["a value", "a shape", "a name"])
+def test_a_damaged_group_is_not_copied(path, tmp_path, damage):
+    """By one flipped bit each, once: a traceback, or a copy that nobody could read."""
+    job.resume(path, 20)
+    write_groups(path, {"fits": {"theta": np.zeros((500, 7))}})
+    with h5py.File(path, "r+") as file:
+        if damage == "a value":
+            file["fits/theta"][3, 2] = 1.0
+        elif damage == "a shape":
+            del file["fits/theta"]
+            file["fits"].create_dataset("theta", (), np.dtype((np.float64, (500,))))
+        else:
+            h5py.h5g.create(file["fits"].id, b"\xd6")
+    with pytest.raises(RequestError, match=r"run\.h5 (is damaged|cannot be used)"):
+        thinned_copy(path, tmp_path / "copy.h5", 2)
+    assert not (tmp_path / "copy.h5").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(RuntimeError("no layout"), r"run\.h5 is damaged"), (OSError(28, "full"), "cannot be written")],
+)
+def test_what_cannot_be_copied_is_damage_and_a_full_disk_is_not(path, monkeypatch, error, told):
+    def fails(*args, **kwargs):
+        raise error
+
+    job.resume(path, 20)
+    monkeypatch.setattr(read_chain_module, "copy_packed", fails)
+    with pytest.raises(RequestError, match=told):
+        thinned_copy(path, path.with_name("copy.h5"), 2)
 
 
 def test_a_thinned_copy_compresses_what_is_large_and_keeps_what_is_small(path, tmp_path):
