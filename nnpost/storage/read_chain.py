@@ -183,7 +183,8 @@ def thinned_copy(
                     group.attrs.update(old[name].attrs)
                     copy_packed(old[name], group, **packed)
             kept, group = old["mcmc"], new.create_group("mcmc")
-            group.attrs.update(kept.attrs)
+            with telling_damage(source, UNCOPIED):
+                group.attrs.update(kept.attrs)
             group.attrs.update(iteration=rows, every=every * int(kept.attrs.get("every", 1)))
             group["accepted"] = accepted * (rows / iteration)
             group.attrs[DIGEST] = _counts(group)

@@ -265,7 +265,7 @@ def stopped(argv: list[str], out: Path, how: signal.Signals) -> tuple[int, str]:
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while rows_on_disk(out) == 0 and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(how)
