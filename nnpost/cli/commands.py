@@ -180,7 +180,7 @@ def corner(args: argparse.Namespace, line: str) -> int:
 def report(args: argparse.Namespace, line: str) -> int:
     from ..experiment import pictures
 
-    files = pictures.write_report_of(args.file, args.out)
+    files = pictures.write_report_of(args.file, args.out, args.interactive)
     print_unless_quiet(args, "\n".join(map(str, files)))
     return DONE
 

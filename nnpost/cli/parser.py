@@ -213,11 +213,17 @@ def corner(parser: Parser) -> None:
     "write one HTML page with the answer, the score card and the pictures of a run file",
     "report chains/parabola.h5",
     "report chains/parabola.h5 --out parabola.html",
+    "report chains/parabola.h5 --interactive",
 )
 def report(parser: Parser) -> None:
     add_file(parser)
     parser.add_argument(
         "-o", "--out", metavar="FILE", help="an .html file (default: figures/NAME/report.html)"
+    )
+    parser.add_argument(
+        "--interactive",
+        action="store_true",
+        help="a second page, too, with pictures to zoom into (needs nnpost[interactive])",
     )
     add_quiet(parser)
 

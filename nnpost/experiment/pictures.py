@@ -28,6 +28,8 @@ from ..storage.runfile import read_group
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from ..report.page import Link
+
 __all__ = ["all_figures", "make_folder", "write_corner", "write_pictures", "write_report_of"]
 
 FIGURES = (".png", ".pdf", ".svg")
@@ -134,9 +136,11 @@ def write_report(
     images: Mapping[str, bytes],
     out: Path,
     pdfs: Mapping[str, str] | None = None,
+    interactive: bool = False,
 ) -> list[Path]:
     """Write the page with PNG ``images``, and its numbers beside it as JSON and its tables as CSV.
 
+    Pictures that are ``interactive`` have a page of their own beside it, NAME-interactive.html.
     Raises RequestError where that is not possible.
     """
     from ..report.beside import csv_text, json_text
@@ -146,6 +150,10 @@ def write_report(
     about = {} if result.path is None else read_group(result.path, "experiment") or {}
     title = "run" if result.path is None else Path(result.path).stem
     beside, links = {}, []
+    if interactive:
+        page = out.with_name(f"{out.stem}-interactive.html")
+        beside[page] = interactive_page(title, result, comparison, Link(out.name, "the report"))
+        links.append(Link(page.name, "interactive pictures"))
     if result.path is not None:
         beside[out.with_suffix(".json")] = json_text(summarise(result.path))
         links.append(Link(out.with_suffix(".json").name, "all numbers as JSON"))
@@ -153,12 +161,12 @@ def write_report(
     if shown:
         beside[out.with_suffix(".csv")] = csv_text(shown)
         links.append(Link(out.with_suffix(".csv").name, "the tables as CSV"))
-    page = Report(
+    report = Report(
         title, result, comparison, card, left_out, held_out, about, images, pdfs or {}, tuple(links)
     )
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        for file, text in {out: page.html(), **beside}.items():
+        for file, text in {out: report.html(), **beside}.items():
             file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise RequestError(
@@ -168,18 +176,47 @@ def write_report(
     return [out, *beside]
 
 
+def interactive_page(title: str, result: Run, comparison: Comparison | None, report: Link) -> str:
+    """The page with the interactive pictures that a run has something for."""
+    from ..figures import interactive
+    from ..figures.interactive.style import DARK, script
+    from ..report.interactive import InteractivePage
+    from ..report.page import about
+
+    pictures = {"corner": interactive.corner(result, comparison)}
+    if comparison is not None:
+        pictures["fits"] = interactive.fits(result.post, comparison, result)
+        if result.fits is not None:
+            pictures["restarts"] = interactive.restarts(result.fits, comparison)
+    pictures["traces"] = interactive.traces(result)
+    return InteractivePage(
+        title,
+        about(result),
+        {name: figure.to_json() for name, figure in pictures.items()},
+        script(),
+        DARK,
+        (report,),
+    ).html()
+
+
 def write_report_of(
-    path: str | os.PathLike[str], out: str | os.PathLike[str] | None = None
+    path: str | os.PathLike[str],
+    out: str | os.PathLike[str] | None = None,
+    interactive: bool = False,
 ) -> list[Path]:
-    """Write the report of a run file, as ``out`` or figures/NAME/report.html, and its numbers.
+    """Write the report of a run file, as ``out`` or figures/NAME/report.html, and its numbers; and
+    the page with interactive pictures if it is asked for.
 
     The run file is left as it is: a verdict on the model, a comparison or a score card that is not
     in it is made for the page alone.
     """
+    from ..figures.interactive.style import script
     from ..figures.style import as_png
 
     target = Path("figures", Path(path).stem, "report.html") if out is None else Path(out)
     choose("kind of report", target.suffix, (".html",))
+    if interactive:
+        script()  # or say at once that there is none
     result = load(path)
     result = replace(result, judged=result.verdict, fit=result.fit or check_fit(result))
     comparison, card = None, None
@@ -190,7 +227,9 @@ def write_report_of(
     left_out, held_out = read_stage(path, LeaveOneOut), read_stage(path, HeldOut)
     pictures = all_figures(result, comparison, card, held_out)
     images = {name: as_png(figure) for name, figure in pictures.items()}
-    return write_report(result, comparison, card, left_out, held_out, images, target)
+    return write_report(
+        result, comparison, card, left_out, held_out, images, target, interactive=interactive
+    )
 
 
 def write_corner(

@@ -1,9 +1,11 @@
 """Figures that could stand in a paper: functions of result objects that return a matplotlib Figure.
 
 One module a kind of picture. Nothing here touches pyplot's state or the backend; every figure
-shows itself in a notebook, and `save` writes it as PNG and PDF.
+shows itself in a notebook, and `save` writes it as PNG and PDF. `interactive` has pictures to zoom
+into, which are plotly's.
 """
 
+from . import interactive
 from .calibration import pit
 from .chain import ladder, log_posterior, ranks, traces
 from .comparison import approximations, basins, profile
@@ -39,6 +41,7 @@ __all__ = [
     "fits_and_residuals",
     "fits_by_component",
     "function_on_data",
+    "interactive",
     "ladder",
     "learning_curves",
     "log_posterior",

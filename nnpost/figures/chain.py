@@ -31,7 +31,17 @@ if TYPE_CHECKING:
     from ..sampling.run import Run
     from ..tempering.result import Tempering
 
-__all__ = ["ladder", "log_posterior", "ranks", "traces"]
+__all__ = [
+    "TRACED",
+    "WALKERS",
+    "columns",
+    "ladder",
+    "log_posterior",
+    "ranks",
+    "series_of",
+    "traces",
+    "value_limits",
+]
 
 ROWS = 1000  # draws that are ranked, of each walker
 TRACED = 400  # points of a trace: more would be a solid block
@@ -53,7 +63,9 @@ def traces(run: Run, parameters: Sequence[int] | None = None) -> Figure:
     stride = -(-len(run.chain) // TRACED)
     rows = slice(None, None, stride)
     steps = (np.arange(len(run.chain)) * run.thin)[rows]
-    series = _series(run, rows, range(min(2, run.post.ndim)) if parameters is None else parameters)
+    series = series_of(
+        run, rows, range(min(2, run.post.ndim)) if parameters is None else parameters
+    )
     fig = new_figure(7.2, 0.6 + 1.05 * len(series))
     axes = fig.subplots(len(series), 2, width_ratios=[4, 1], squeeze=False)
     for (left, right), (label, values) in zip(axes, series.items(), strict=True):
@@ -61,7 +73,7 @@ def traces(run: Run, parameters: Sequence[int] | None = None) -> Figure:
         _trace(left, steps, values, run.ensembles)
         _distributions(right, kept if len(kept) else values, run.ensembles)
         left.set_ylabel(label, fontsize=9)
-        left.set_ylim(_limits(kept if len(kept) else values))
+        left.set_ylim(value_limits(kept if len(kept) else values))
         right.sharey(left)
         right.tick_params(labelleft=False)
         if left is not axes[0, 0]:
@@ -77,7 +89,7 @@ def traces(run: Run, parameters: Sequence[int] | None = None) -> Figure:
     return fig
 
 
-def _series(run: Run, rows: slice, parameters: Sequence[int]) -> dict[str, NDArray[np.float64]]:
+def series_of(run: Run, rows: slice, parameters: Sequence[int]) -> dict[str, NDArray[np.float64]]:
     """What is traced: label -> (rows, W)."""
     post, chain = run.post, run.chain[rows]
     x = _places(post.data.raw.x)
@@ -98,20 +110,20 @@ def _places(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return grid[np.unique([0, len(grid) // 2, len(grid) - 1])]
 
 
-def _columns(walkers: int, ensembles: int) -> list[slice]:
+def columns(walkers: int, ensembles: int) -> list[slice]:
     size = walkers // ensembles
     return [slice(e * size, (e + 1) * size) for e in range(ensembles)]
 
 
 def _trace(ax: Axes, steps: NDArray[np.int_], values: NDArray[np.float64], ensembles: int) -> None:
-    for e, own in enumerate(_columns(values.shape[1], ensembles)):
+    for e, own in enumerate(columns(values.shape[1], ensembles)):
         walkers = values[:, own][:, :WALKERS]
         ax.plot(steps, walkers, color=_color(e), linewidth=0.5, alpha=0.7, rasterized=True)
 
 
 def _distributions(ax: Axes, values: NDArray[np.float64], ensembles: int) -> None:
-    bins = np.linspace(*_limits(values), BINS // 2 + 1)
-    for e, own in enumerate(_columns(values.shape[1], ensembles)):
+    bins = np.linspace(*value_limits(values), BINS // 2 + 1)
+    for e, own in enumerate(columns(values.shape[1], ensembles)):
         inside = values[:, own].ravel()
         counts, _ = np.histogram(inside, bins)
         share = counts / max(inside.size, 1) / np.diff(bins)
@@ -123,7 +135,7 @@ def _color(ensemble: int) -> str:
     return PALETTE[ensemble % len(PALETTE)]
 
 
-def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
+def value_limits(values: NDArray[np.float64]) -> tuple[float, float]:
     """Limits that hold nearly all values after the burn-in, so that a far start does not squash."""
     finite = values[np.isfinite(values)]
     if not finite.size:
@@ -152,7 +164,7 @@ def ranks(run: Run) -> Figure:
     standard deviations either way. A run that has not been judged (``run.verdict``) has no band.
     """
     kept = slice(run.burnin, None, -(-(len(run.chain) - run.burnin) // ROWS))
-    series = _series(run, kept, ())
+    series = series_of(run, kept, ())
     ess = {} if run.known_verdict is None else run.known_verdict.ess
     fig = new_figure(7.2, 4.4)
     panels = fig.subplots(2, 2, sharex=True, sharey=True)
@@ -185,7 +197,7 @@ def _rank_histograms(ax: Axes, values: NDArray[np.float64], ensembles: int) -> f
     edges = np.linspace(0, 1, RANKED + 1)
     rank = (np.argsort(np.argsort(values.ravel())) + 0.5) / values.size
     rank, reach = rank.reshape(values.shape), 0.0
-    for e, own in enumerate(_columns(values.shape[1], ensembles)):
+    for e, own in enumerate(columns(values.shape[1], ensembles)):
         counts, _ = np.histogram(rank[:, own], edges)
         shares = counts * RANKED / rank[:, own].size
         ax.stairs(shares, edges, baseline=None, color=_color(e), linewidth=1.1)

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from ..comparison.result import Comparison
     from ..sampling.run import Run
     from ..training.fits import Fits
+    from ..training.optimum import Optimum
 
-__all__ = ["corner", "marked_networks"]
+__all__ = ["all_restarts", "corner", "marked_networks", "networks_of"]
 
 CONTOUR_DRAWS = 50_000  # more do not change what is seen
 CONTOURS = (0.393, 0.675, 0.865)  # of a Gaussian in two dimensions: 1, 1.5 and 2 sigma
@@ -96,7 +97,7 @@ def corner(
     asked = asked_ranges(labels, drawn, ranges)
     marks = marked_networks(run, fits, comparison, unfolded)
     truth = _truth(net, labels, truths, None if unfolded else marks)[drawn]
-    ends = _all_restarts(fits) if population and fits is not None else np.empty((0, len(labels)))
+    ends = all_restarts(fits) if population and fits is not None else np.empty((0, len(labels)))
     draws = run.get_chain(discard=run.burnin, flat=True)
     draws = draws[:: -(-len(draws) // CONTOUR_DRAWS)]
     if not unfolded:
@@ -132,11 +133,7 @@ def marked_networks(
     SGD, MAP and MLE are those of the comparison or else of the fits; with neither there is the best
     sample alone.
     """
-    if comparison is not None:
-        models = comparison.models
-    else:
-        trained = {} if fits is None else {"SGD": fits.sgd, "MAP": fits.map, "MLE": fits.mle}
-        models = trained | {"best sample": run.best_sample}
+    models = networks_of(run, fits, comparison)
     found = np.stack([model.theta for model in models.values()])
     if not unfolded and comparison is not None:
         found = comparison.folded
@@ -146,7 +143,15 @@ def marked_networks(
     return dict(zip(models, found, strict=True))
 
 
-def _all_restarts(fits: Fits) -> NDArray[Any]:
+def networks_of(run: Run, fits: Fits | None, comparison: Comparison | None) -> dict[str, Optimum]:
+    """The same networks as they were found, with what they come to."""
+    if comparison is not None:
+        return comparison.models
+    models = {} if fits is None else {"SGD": fits.sgd, "MAP": fits.map, "MLE": fits.mle}
+    return models | {"best sample": run.best_sample}
+
+
+def all_restarts(fits: Fits) -> NDArray[Any]:
     """Where they ended, (R, P), without those that diverged."""
     return fits.theta[np.isfinite(fits.theta).all(axis=1)]
 

@@ -34,7 +34,16 @@ if TYPE_CHECKING:
     from ..sampling.run import Run
     from ..training.optimum import Optimum
 
-__all__ = ["fits_and_residuals", "fits_by_component"]
+__all__ = [
+    "SHOWN",
+    "Component",
+    "Outputs",
+    "band_draws",
+    "fits_and_residuals",
+    "fits_by_component",
+    "outputs",
+    "y_limits",
+]
 
 SHOWN = ("SGD", "MAP", "MLE", "best sample")
 BAND_DRAWS = 2000
@@ -57,9 +66,8 @@ def fits_and_residuals(post: Posterior, comparison: Comparison, run: Run) -> Fig
     axes = fig.subplots(
         2, len(models), sharex=True, sharey="row", gridspec_kw={"height_ratios": [2.6, 1]}
     )
-    draws = run.get_chain(discard=run.burnin, flat=True)
-    draws = draws[:: -(-len(draws) // BAND_DRAWS)]
-    handles = _plot(axes[0], _Component(post, 0), models, draws)
+    draws = band_draws(run)
+    handles = _plot(axes[0], Component(post, 0), models, draws)
     if _residuals(axes[1], post, models, draws):
         handles.append(Line2D([], [], color=GREY, ls=":", lw=0.9, label="90 % of new targets"))
     for ax, name in zip(axes[0], models, strict=True):
@@ -78,10 +86,9 @@ def fits_by_component(post: Posterior, comparison: Comparison, run: Run) -> Figu
     models = {name: comparison.models[name] for name in SHOWN}
     fig = new_figure(7.2, 0.7 + 1.7 * post.components)
     axes = fig.subplots(post.components, len(models), sharex=True, sharey="row", squeeze=False)
-    draws = run.get_chain(discard=run.burnin, flat=True)
-    draws = draws[:: -(-len(draws) // BAND_DRAWS)]
+    draws = band_draws(run)
     for k, row in enumerate(axes):
-        handles = _plot(row, _Component(post, k), models, draws)
+        handles = _plot(row, Component(post, k), models, draws)
     for ax, name in zip(axes[0], models, strict=True):
         ax.set_title(f"{name}\n{misfit(post.loss_name)} {models[name].mse:.3g}", fontsize=9)
     for ax in axes[-1]:
@@ -93,7 +100,7 @@ def fits_by_component(post: Posterior, comparison: Comparison, run: Run) -> Figu
 
 
 @dataclass(frozen=True, eq=False)
-class _Component:
+class Component:
     """One of the numbers that a posterior says of every point."""
 
     post: Posterior
@@ -114,9 +121,54 @@ class _Component:
         return found if self.post.components == 1 else found[..., self.k]
 
 
+@dataclass(frozen=True, eq=False)
+class Outputs:
+    """What networks say, by their names, and the 90 % band of the posterior; each (m,).
+
+    ``at`` are places from half the data's range below them to half above, for one input, and what
+    was observed at the data's points for several.
+    """
+
+    at: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    fits: dict[str, NDArray[np.float64]]
+
+
+def band_draws(run: Run) -> NDArray[np.float64]:
+    """The draws that bands are made of, (S, P), evenly spread."""
+    draws = run.get_chain(discard=run.burnin, flat=True)
+    return draws[:: -(-len(draws) // BAND_DRAWS)]
+
+
+def outputs(say: Component, models: dict[str, Optimum], draws: NDArray[np.float64]) -> Outputs:
+    """Of networks and draws (S, P), along the input, or at the data's points."""
+    x, at = None, say.y
+    if say.post.data.inputs == 1:
+        first, last = _ends(say.post.data.raw)
+        half = (last - first) / 2 or 0.5 * max(1.0, abs(first))  # one place needs an axis, too
+        at = np.linspace(first - half, last + half, CURVE_PLACES)
+        x = at[:, None]
+    low, high = np.quantile(say(draws, x), [0.05, 0.95], axis=0)
+    return Outputs(at, low, high, {name: say(m.theta, x) for name, m in models.items()})
+
+
+def y_limits(say: Component, found: Outputs) -> tuple[float, float]:
+    """Limits of f along the input that hold data, band and fits; the MLE may run off beyond the
+    data."""
+    first, last = _ends(say.post.data.raw)
+    inside = (found.at >= first) & (found.at <= last)
+    whole = (f[inside] if name == "MLE" else f for name, f in found.fits.items())
+    return _limits(say.y, found.low, found.high, *whole)
+
+
+def _ends(data: Dataset) -> tuple[float, float]:
+    return float(data.x.min()), float(data.x.max())
+
+
 def _plot(
     axes: NDArray[np.object_],
-    say: _Component,
+    say: Component,
     models: dict[str, Optimum],
     draws: NDArray[np.float64],
 ) -> list[Line2D | Patch]:
@@ -125,30 +177,24 @@ def _plot(
 
 def _curves(
     axes: NDArray[np.object_],
-    say: _Component,
+    say: Component,
     models: dict[str, Optimum],
     draws: NDArray[np.float64],
 ) -> list[Line2D | Patch]:
     """Panels of f against x, for one input."""
-    data, y = say.post.data.raw, say.y
-    first, last = float(data.x.min()), float(data.x.max())
-    half = (last - first) / 2 or 0.5 * max(1.0, abs(first))  # one place needs an axis, too
-    x = np.linspace(first - half, last + half, CURVE_PLACES)
-    low, high = np.quantile(say(draws, x[:, None]), [0.05, 0.95], axis=0)
-    curves = {name: say(model.theta, x[:, None]) for name, model in models.items()}
-    for ax, (name, curve) in zip(axes, curves.items(), strict=True):
-        ax.fill_between(x, low, high, color=SKY, alpha=0.35, linewidth=0)
+    data, found = say.post.data.raw, outputs(say, models, draws)
+    (first, last), x = _ends(data), found.at
+    inside = (x >= first) & (x <= last)
+    for ax, (name, curve) in zip(axes, found.fits.items(), strict=True):
+        ax.fill_between(x, found.low, found.high, color=SKY, alpha=0.35, linewidth=0)
         _data_points(ax, data, say.y)
         color = MARKS[name].color
         ax.plot(x, curve, color=color, linestyle=(0, (4, 1.5)), linewidth=1.3)
-        inside = (x >= first) & (x <= last)
         ax.plot(x[inside], curve[inside], color=color, linewidth=1.8, label=name)
     axes[0].set_ylabel(symbol(say.name))
     axes[0].set_xlim(x[0], x[-1])
     axes[0].xaxis.set_major_locator(MaxNLocator(5, prune="both"))  # neighbours' labels would meet
-    inside = (x >= first) & (x <= last)
-    whole = (c[inside] if name == "MLE" else c for name, c in curves.items())  # it may run off
-    axes[0].set_ylim(_limits(y, low, high, *whole))
+    axes[0].set_ylim(y_limits(say, found))
     return [
         Line2D([], [], ls="none", marker="o", ms=2.5, color=BLACK, label="data"),
         Line2D([], [], color=GREY, lw=1.8, label="fit"),
@@ -159,18 +205,16 @@ def _curves(
 
 def _observed(
     axes: NDArray[np.object_],
-    say: _Component,
+    say: Component,
     models: dict[str, Optimum],
     draws: NDArray[np.float64],
 ) -> list[Line2D | Patch]:
     """Panels of prediction against observation, for several inputs."""
-    y = say.y
-    low, high = np.quantile(say(draws), [0.05, 0.95], axis=0)
-    outputs = {name: say(model.theta) for name, model in models.items()}
-    ends = _limits(y, *outputs.values())
-    for ax, (name, f) in zip(axes, outputs.items(), strict=True):
+    y, found = say.y, outputs(say, models, draws)
+    ends = _limits(y, *found.fits.values())
+    for ax, (name, f) in zip(axes, found.fits.items(), strict=True):
         ax.plot(ends, ends, color=GREY, linewidth=0.8)
-        ax.vlines(y, low, high, color=SKY, alpha=0.5, linewidth=1.2)
+        ax.vlines(y, found.low, found.high, color=SKY, alpha=0.5, linewidth=1.2)
         ax.plot(y, f, "o", color=MARKS[name].color, markersize=2.2, alpha=0.8, label=name)
     axes[0].set_ylabel("prediction" if say.post.components == 1 else say.name)
     axes[0].set_xlim(ends)

@@ -29,7 +29,7 @@ from ..sampling.run import Run
 from .answers import answers, in_short
 from .glossary import GLOSSARY, with_links
 
-__all__ = ["CAPTIONS", "Link", "Report", "tables"]
+__all__ = ["CAPTIONS", "Link", "Report", "about", "page_of", "part_of", "tables"]
 
 CAPTIONS = {
     "corner": "All pairs of parameters, folded to one copy of the network. Orange: where all "
@@ -126,9 +126,9 @@ class Report:
         shown = {name: self._picture(name, png) for name, png in self.figures.items()}
         hero = next((shown.pop(name) for name in FIRST if name in shown), None)
         toml = str(self.about.get("toml", "")).strip()
-        return page_template().render(
+        return page_of("page.html").render(
             title=f"{self.title}: where does SGD's network lie in the posterior?",
-            about=self._about(),
+            about=about(self.run),
             css=part_of("page.css"),
             js=part_of("page.js"),
             terms=partial(with_links, known=set()),
@@ -198,12 +198,6 @@ class Report:
         rows += [(name, kept[name]) for name in ("chain", "moves", "log evidence") if name in kept]
         return [(PLAIN.get(name, name), value) for name, value in rows]
 
-    def _about(self) -> str:
-        """The problem, in a line."""
-        data, post = self.run.post.data, self.run.post
-        about = f"{data.n:,} points; {post.net.words}, {post.ndim} parameters"
-        return f"{about}; likelihood: {post.file_words}"
-
     def _facts(self) -> list[tuple[str, str]]:
         data, post, about = self.run.post.data, self.run.post, self.about
         plural = "s" if data.inputs > 1 else ""
@@ -224,6 +218,13 @@ class Report:
         return [*facts, ("versions", ", ".join(f"{k} {v}" for k, v in sorted(versions.items())))]
 
 
+def about(run: Run) -> str:
+    """The problem of a run, in a line."""
+    post = run.post
+    network = f"{post.net.words}, {post.ndim} parameters"
+    return f"{post.data.n:,} points; {network}; likelihood: {post.file_words}"
+
+
 def scale_facts(data: Dataset) -> list[tuple[str, str]]:
     """What the network sees of the data, where that is not what their file has."""
     if data.scaling.is_none:
@@ -240,8 +241,9 @@ def environment() -> Environment:
     )
 
 
-def page_template() -> Template:
-    return environment().get_template("page.html")
+def page_of(name: str) -> Template:
+    """One of the templates of a page."""
+    return environment().get_template(name)
 
 
 def part_of(name: str) -> Markup:

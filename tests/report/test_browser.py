@@ -78,3 +78,68 @@ def test_faults_are_found_where_there_are_some(browser, written, tmp_path):
     page.write_text(text.replace("--ink: #1b1b1b", "--ink: #cccccc"), "utf-8")
     kinds = {kind for kind, _, _ in look(browser, page, 1200)["faults"]}
     assert {"image-alt", "color-contrast"} <= kinds
+
+
+# The page with interactive pictures
+
+CHANGE = """(() => {
+  const [, up] = document.querySelectorAll("select");
+  up.value = "4";
+  up.dispatchEvent(new Event("change"));
+})()"""
+FOUND = """(() => {
+  const pictures = [...document.querySelectorAll(".picture")], [{ data, layout }] = pictures;
+  const off = (trace) => trace.customdata.map((row, k) => Math.abs(row[4] - trace.y[k]));
+  return { title: layout.yaxis.title.text,
+    colours: pictures.map((one) => one.layout.paper_bgcolor),
+    apart: data.map((trace) => Math.max(...off(trace))),
+    drawn: document.querySelectorAll(".picture .cartesianlayer > .subplot").length };
+})()"""
+
+
+@pytest.fixture(scope="module")
+def interactive(made, tmp_path_factory):
+    pytest.importorskip("plotly", reason="pip install 'nnpost[interactive]'")
+    out = tmp_path_factory.mktemp("browser") / "page.html"
+    assert main(["report", str(made), "--out", str(out), "--quiet", "--interactive"]) == 0
+    return out.with_name("page-interactive.html")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_interactive_pictures_are_drawn_without_a_fault(browser, interactive, width, dark):
+    found = look(browser, interactive, width, dark)
+    assert found["faults"] == []
+    assert found["needed"] <= found["width"] <= width
+    assert browser.asked_for == [interactive.as_uri()]
+    assert browser.said == []
+    drawn = browser.evaluate(FOUND)
+    assert drawn["drawn"] == 9  # one of each, and six rows of traces
+    assert set(drawn["colours"]) == {"#16181b" if dark else "#ffffff"}
+
+
+def test_another_pair_of_parameters_is_shown(browser, interactive):
+    browser.open(interactive, 1200)
+    assert browser.evaluate(FOUND)["title"] == "c"
+    browser.evaluate(CHANGE)
+    found = browser.evaluate(FOUND)
+    assert found["title"] == "a1"
+    assert found["apart"] == [0] * 6
+
+
+def test_pictures_follow_the_reader_from_light_to_dark(browser, interactive):
+    browser.open(interactive, 1200)
+    told = "new Promise((done) => dark.addEventListener('change', () => done(true)))"
+    browser.evaluate(f"window.told = {told}; 0")
+    scheme = {"name": "prefers-color-scheme", "value": "dark"}
+    browser.call("Emulation.setEmulatedMedia", features=[scheme])
+    assert browser.evaluate("told")
+    assert set(browser.evaluate(FOUND)["colours"]) == {"#16181b"}
+
+
+def test_the_page_lets_nothing_in(browser, interactive):
+    """Its policy refuses what a script would load, before it is asked for."""
+    browser.open(interactive, 1200)
+    script = "fetch('https://example.org/').then(() => 'loaded', (error) => error.message)"
+    assert browser.evaluate(script) == "Failed to fetch"
+    assert any("violates" in text for text in browser.said), browser.said
