@@ -1,6 +1,7 @@
 """Other samplers beside nnpost, on the same posteriors: `make others`, 40 minutes.
 
     python benchmarks/others.py [--seconds 60] [--only NAME ...] [--provisional]
+    python benchmarks/others.py --redraw    # the picture alone, from the results that are kept
 
 Two sigmoid units on the parabola, with the article's exp(−MSE) and with the noise at its true
 size. Every sampler has so many seconds of one core, its warm-up among them and compiling not, and
@@ -21,8 +22,9 @@ benchmarks/results/others.json. What is not installed is left out, and said.
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from importlib.util import find_spec
 
 import ensembles
@@ -41,6 +43,7 @@ import nnpost
 from nnpost.figures.style import BLACK, BLUE, GREEN, ORANGE, VERMILION, new_figure, save, styled
 
 SECONDS, NESTED = 60.0, 5.0  # of nested sampling, times as long
+APART = (0.7, 0.4)  # decades, from which on numbers beside two points do not meet
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,10 @@ def converged(row: Judged) -> bool:
 
 @styled
 def drawn(found: dict[str, list[Judged]]) -> Figure:
-    """Speed against error, a panel for each posterior; hollow is what has not converged."""
+    """Speed against error, a panel for each posterior; hollow is what has not converged.
+
+    The numbers stand beside the points, those of points that lie on each other in one list.
+    """
     fig = new_figure(7.2, 3.3)
     axes = fig.subplots(1, len(found), sharex=True, sharey=True)
     colours = {sampler.name: sampler.colour for sampler in SAMPLERS}
@@ -152,14 +158,13 @@ def drawn(found: dict[str, list[Judged]]) -> Figure:
         for row in rows:
             colour = colours[row.sampler]
             face = colour if converged(row) else "white"
-            place = (max(row.rate, 1e-2), max(row.band_error, 1e-3))
-            ax.plot(*place, "o", color=colour, markerfacecolor=face, markersize=12)
-            ink = "white" if converged(row) else BLACK
-            ax.annotate(
-                str(numbers[row.sampler]), place, ha="center", va="center", fontsize=7, color=ink
-            )
+            ax.plot(*place(row), "o", color=colour, markerfacecolor=face, markersize=6)
+        for group in together(rows):
+            shown = ", ".join(str(numbers[row.sampler]) for row in group)
+            at = max(map(place, group))
+            ax.annotate(shown, at, (5, 3), textcoords="offset points", fontsize=7.5, color=BLACK)
         ax.set(xscale="log", yscale="log", title=title.replace(", ", "\n", 1))
-        ax.margins(0.12)
+        ax.margins(0.15)
     axes[len(axes) // 2].set_xlabel("effective draws a second")
     axes[0].set_ylabel("error of the predictions'\nband, in their sd")
     handles = [
@@ -170,12 +175,47 @@ def drawn(found: dict[str, list[Judged]]) -> Figure:
     return fig
 
 
+def kept() -> dict[str, list[Judged]]:
+    """What main() has written to benchmarks/results/others.json."""
+    parts = json.loads((page.RESULTS / "others.json").read_text("utf-8"))["parts"]
+    names = [field.name for field in fields(Judged)]
+    return {
+        title: [Judged(*(np.nan if row[n] is None else row[n] for n in names)) for row in rows]
+        for title, rows in parts.items()
+    }
+
+
+def place(row: Judged) -> tuple[float, float]:
+    """Where a sampler stands in the picture."""
+    return max(row.rate, 1e-2), max(row.band_error, 1e-3)
+
+
+def together(rows: list[Judged]) -> list[list[Judged]]:
+    """Samplers whose points are near each other, as far as there is a chain of such; each once."""
+    groups: list[list[Judged]] = []
+    for row in rows:
+        near = [group for group in groups if any(close(row, other) for other in group)]
+        groups = [group for group in groups if group not in near]
+        groups.append([*(other for group in near for other in group), row])
+    return groups
+
+
+def close(one: Judged, other: Judged) -> bool:
+    """Whether a number beside one point would lie on the other or on its number."""
+    x, y = np.abs(np.log10(place(one)) - np.log10(place(other)))
+    return bool(x < APART[0] and y < APART[1])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each sampler")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="print these and write nothing")
     parser.add_argument("--provisional", action="store_true", help="the machine is not idle")
+    parser.add_argument("--redraw", action="store_true", help="the picture alone, from the results")
     options = parser.parse_args()
+    if options.redraw:
+        save(drawn(kept()), page.IMAGES / "samplers", ["png"])
+        return
     asked = tuple(s for s in SAMPLERS if not options.only or s.name in options.only)
     with one_core():
         found = measured(installed(asked), options.seconds)

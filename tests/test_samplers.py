@@ -285,3 +285,26 @@ def test_the_exponent_of_growth():
     sizes = (1, 4, 16, 64)
     curve = growth.Curve("f", sizes, tuple(3 * n**0.7 for n in sizes))
     assert curve.exponent == pytest.approx(0.7)
+
+
+def test_numbers_of_points_on_each_other_are_one_list():
+    """Through a chain of near ones, in whichever order they come."""
+    others = module("others")
+
+    def row(name, rate, error):
+        return others.Judged(name, 0.0, 0.0, 1.0, 9, rate, 1.0, 0.1, error, math.nan)
+
+    rows = [row("a", 1, 1), row("b", 100, 1), row("c", 16, 1), row("d", 4, 1), row("e", 4, 100)]
+    for order in (rows, rows[::-1]):
+        names = {"".join(sorted(r.sampler for r in group)) for group in others.together(order)}
+        assert names == {"acd", "b", "e"}
+
+
+def test_the_picture_is_that_of_the_results():
+    """Every sampler of every part has its number in it once."""
+    others = module("others")
+    found = others.kept()
+    for ax, rows in zip(others.drawn(found).axes, found.values(), strict=True):
+        numbers = ", ".join(text.get_text() for text in ax.texts).split(", ")
+        names = [others.SAMPLERS[int(k) - 1].name for k in numbers]
+        assert sorted(names) == sorted(row.sampler for row in rows)
