@@ -38,13 +38,14 @@ def missed(
     if not short:
         return
     worst = max(short, key=lambda r: r.log_z)
-    share = f"{worst.share:.3g} ± {worst.share_error:.1g}" if survey.reliable else "most"
+    top = f"the maximum of log density {worst.height:.2f} (the output layer integrated out)"
     yield (
-        f"a share of {worst.drawn:.3g} of the draws lies around the maximum of log density "
-        f"{worst.height:.2f} (the output layer integrated out), where importance sampling finds "
-        f"{share} of the posterior, so the ensembles have missed it together: {again(searched)}, "
-        "and sample again"
-    )
+        f"a share of {worst.drawn:.3g} of the draws lies around {top}, where importance sampling "
+        f"finds {worst.share:.3g} ± {worst.share_error:.1g} of the posterior"
+        if survey.reliable
+        else f"no climb from a draw leads to {top}, around which importance sampling finds most of "
+        "the posterior"
+    ) + f", so the ensembles have missed it together: {again(searched)}, and sample again"
 
 
 def _short(region: Region, survey: Survey, one_draw: float, criteria: Criteria) -> bool:

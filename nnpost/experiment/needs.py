@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ..common.errors import RequestError
 from ..common.machine import disk_room, duration, in_bytes, memory
-from ..moves.names import along_gradients
+from ..moves.names import along_gradients, usual_moves
 from ..network.layout import Layout
 from ..training.polish import POLISH
 from ..training.sgd import Work
@@ -84,7 +84,7 @@ def needs(experiment: Experiment, points: int, inputs: int, classes: int = 2) ->
     every = laid_out.ndim
     p = float(every + max(2, outputs))  # with those of the noise, whether there are any or not
     exact = integrated_out(experiment)
-    auto = "collapsed" if exact else "hmc"
+    auto = usual_moves(exact, inputs, every - outer)
     gradients = along_gradients(auto if sample.moves == "auto" else sample.moves, every - outer)
     walkers = sample.ensembles * float(sample.nwalkers or (8 if gradients else max(32, 2 * p)))
     tempered = sample.ensembles * float(experiment.temper.particles) * (sample.start == "tempered")

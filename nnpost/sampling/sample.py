@@ -72,10 +72,11 @@ def sample(
             "hmc", and with "collapsed" where it uses gradients, any even number; None takes 8.
         nsteps: steps of every walker; None takes 5000.
         seed: determines the chain, together with everything else given here.
-        moves: "auto" takes "collapsed", or "hmc" where the output layer cannot be integrated out:
-            another likelihood or prior of it than a Gaussian, or a module of one's own; "collapsed"
-            draws that layer exactly and samples the rest, along gradients
-            where that is more than 25 parameters; "stretch", "de", "snooker" and "walk", and along
+        moves: "auto" takes "collapsed", or "hmc" where the output layer cannot be integrated out
+            (another likelihood or prior of it than a Gaussian, or a module of one's own), and where
+            several inputs have more than 12 parameters in front of that layer; "collapsed" draws
+            the layer exactly and samples the rest, along gradients where that is more than 25
+            parameters; "stretch", "de", "snooker" and "walk", and along
             gradients "hmc", "hmc-walk" and "hmc-side", act on all parameters. A network without a
             hidden layer whose noise is given is drawn exactly and directly by "collapsed".
         start: "tempered" (one tempered run for each ensemble), "fits" (end points of restarts),

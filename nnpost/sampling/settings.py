@@ -28,7 +28,7 @@ class SampleSettings(Section):
         "auto",
         one_of("auto", *MOVES),
         "how walkers move; collapsed draws the output layer exactly; auto: that, or hmc where "
-        "that layer cannot be integrated out",
+        "that layer cannot be integrated out or several inputs make many parameters in front of it",
     )
     start: str = setting(
         "tempered",

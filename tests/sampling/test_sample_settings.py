@@ -12,7 +12,8 @@ from nnpost.sampling.settings import SampleSettings
 
 def of(ndim):
     """As much of a posterior as matters: its parameters, three of them of the output layer."""
-    return SimpleNamespace(exact_layer=True, ndim=ndim, net=SimpleNamespace(n_output=3))
+    net = SimpleNamespace(inputs=1, ndim=ndim, n_output=3)
+    return SimpleNamespace(exact_layer=True, ndim=ndim, net=net)
 
 
 def test_the_number_of_walkers_that_is_chosen():
