@@ -44,6 +44,14 @@ class Trajectories:
     longest: int = 100  # leapfrog steps of an average one
     first: int = 25  # ... before anything is known of the scales
     renewals: int = 20  # of a unit after each: they go where no smooth path leads
+    short: float = 0.1  # the share of trajectories with short steps,
+    shortest: float = 0.01  # which are down to so many times as long
+
+    def shortened(self, shape: tuple[int, ...], rng: Random) -> np.ndarray:
+        """By what the steps of so many walkers are multiplied: 1 for most, and for some less,
+        evenly on a logarithmic scale, so that wherever a walker is its place bears some of them."""
+        less = self.shortest ** rng.uniform(size=shape)
+        return np.where(rng.uniform(size=shape) < self.short, less, 1.0)
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,8 @@ class HamiltonianMove(Move):
     With ``renewal``, a proposal that needs no other walkers, some of its steps follow.
 
     The number of leapfrog steps is drawn at each step around duration / step size, and every
-    walker's step size within ±20 %, so that no period of the dynamics is hit for good.
+    walker's step size within ±20 %, so that no period of the dynamics is hit for good; after the
+    warm-up some are far shorter, so that no walker is held for good where most steps are too long.
     ``get_state`` and ``set_state`` hold all that the next step depends on, so that a stored run
     continues bit for bit; the length of the warm-up is part of it.
     """
@@ -141,6 +150,8 @@ class HamiltonianMove(Move):
         p = rng.standard_normal((*s.shape, b.size))
         logs = np.broadcast_to(self.step.log, (self.ensembles, len(now.x) // self.ensembles))
         step = np.exp(logs.ravel()[s]) * rng.uniform(0.8, 1.2, size=s.shape)
+        if self.steps >= self.warmup:
+            step = step * self.trajectories.shortened(s.shape, rng)
         start, gradient = Place(*(part[s] for part in now)), self.density.log_prob_and_grad
         end, _, kinetic = self.integrator(start, p, step[..., None], count, gradient, b)
         with np.errstate(over="ignore", invalid="ignore"):

@@ -116,6 +116,21 @@ def test_every_gradient_move_leaves_the_target_invariant(ndim, target, name, int
     assert z < BOUND
 
 
+@pytest.mark.parametrize(("share", "all_move"), [(0.1, True), (0.0, False)])
+def test_walkers_whose_place_bears_no_usual_step_move_by_short_ones(share, all_move):
+    """The step fits a place a hundred times as wide. One walker of 32 once stayed where it was for
+    a whole chain (diabetes of scikit-learn), and the autocorrelation time grew with the chain."""
+    target, random = Target(2), np.random.RandomState(0)
+    choices = Trajectories(short=share, renewals=0)
+    move = HamiltonianMove(Slope(target), unit_metric(2), ENSEMBLES, 0, 50.0, trajectories=choices)
+    x = np.random.default_rng(0).standard_normal((8 * ENSEMBLES, 2))
+    state, moved = emcee.State(x.copy(), log_prob=target.log_prob(x)), np.zeros(len(x), dtype=bool)
+    for _ in range(200):
+        state, accepted = move.propose(SimpleNamespace(random=random), state)
+        moved |= accepted
+    assert moved.all() == all_move
+
+
 def renewal(ndim, factor=1.5):
     pairs = np.arange(ndim - ndim % 2).reshape(-1, 2)
     return NeuronRefresh(pairs, np.linspace(0.8, factor, pairs.size).reshape(pairs.shape))
