@@ -48,20 +48,20 @@ def compare(post: Posterior, fits: Fits, run: Run, *, detail: Detail = FULL) -> 
         log_posterior=Summary.of(run.sample_log_prob),
         log_likelihood=Summary.of(log_likelihood),
         theta=Summary.of(fold(post.net, draws)),
-        predictions=predict(post, draws, detail.predicted),
+        predictions=predict(post, run.some(detail.predicted)[0]),
         labels=tuple(post.labels),
         misfit=post.loss_name,
     )
 
 
-def predict(post: Posterior, draws: np.ndarray, most: int) -> Predictions:
-    """Summarise what y is on average at x over about ``most`` of the draws (D, P), on a grid over
-    twice the data's range (one input), or at up to 200 of the data's points (several)."""
-    x, some = grid(post.data.raw.x), draws[:: max(1, len(draws) // most)]
-    places = max(1, HELD // (len(some) * post.components))
+def predict(post: Posterior, draws: np.ndarray) -> Predictions:
+    """Summarise what y is on average at x over draws (D, P), on a grid over twice the data's range
+    (one input), or at up to 200 of the data's points (several)."""
+    x = grid(post.data.raw.x)
+    places = max(1, HELD // (len(draws) * post.components))
     parts = []
     for k in range(0, len(x), places):
-        f = post.expected(some, x[k : k + places])
+        f = post.expected(draws, x[k : k + places])
         parts.append((f.mean(axis=0), f.std(axis=0), *np.quantile(f, [0.05, 0.95], axis=0)))
     return Predictions(x, *(np.concatenate(column) for column in zip(*parts, strict=True)))
 

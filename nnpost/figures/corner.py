@@ -80,7 +80,8 @@ def corner(
     median above each histogram, with the distances to the 16 and 84 % quantiles, or to the outer
     two where three ``quantiles`` are given; ``truths`` draws lines at known values: one network as
     a whole vector theta (P,), brought to the copy of the others, or values by parameter, drawn as
-    they are. Quantiles are those of what is drawn: at most 50,000 draws, every k-th of more.
+    they are. Quantiles are those of what is drawn: at most 50,000 draws, spread over rows and
+    walkers.
 
     It is said where a run has not converged, and where nobody has asked (``run.verdict``) so far.
 
@@ -98,8 +99,7 @@ def corner(
     marks = marked_networks(run, fits, comparison, unfolded)
     truth = _truth(net, labels, truths, None if unfolded else marks)[drawn]
     ends = all_restarts(fits) if population and fits is not None else np.empty((0, len(labels)))
-    draws = run.get_chain(discard=run.burnin, flat=True)
-    draws = draws[:: -(-len(draws) // CONTOUR_DRAWS)]
+    draws, _ = run.some(CONTOUR_DRAWS)
     if not unfolded:
         draws, ends = fold(net, draws), fold(net, ends)
     draws, points = draws[:, drawn], {name: theta[drawn] for name, theta in marks.items()}

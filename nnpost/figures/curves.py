@@ -136,9 +136,8 @@ class Outputs:
 
 
 def band_draws(run: Run) -> NDArray[np.float64]:
-    """The draws that bands are made of, (S, P), evenly spread."""
-    draws = run.get_chain(discard=run.burnin, flat=True)
-    return draws[:: -(-len(draws) // BAND_DRAWS)]
+    """The draws that bands are made of, (S, P), spread over rows and walkers."""
+    return run.some(BAND_DRAWS)[0]
 
 
 def outputs(say: Component, models: dict[str, Optimum], draws: NDArray[np.float64]) -> Outputs:

@@ -66,16 +66,24 @@ def place(labels: Sequence[str], parameter: int | str) -> int:
 
 
 def listed(text: str, labels: Sequence[str]) -> list[int | str]:
-    """The names and numbers of ``w1,b1,3``; names with commas of their own (w1,2) are known."""
-    names = {plain_label(label) for label in labels}
-    longest = 1 + max(name.count(",") for name in names)
+    """The names and numbers of ``w1,b1,3``; names with commas of their own (w1,2) are known, with
+    blanks after the commas or without."""
+    plain = [plain_label(label) for label in labels]
+    names = {_tight(name): name for name in plain}
+    longest = 1 + max(name.count(",") for name in plain)
     words, found = [word.strip() for word in text.split(",")], list[str]()
     while words:
         sizes = range(min(longest, len(words)), 0, -1)
         size = next((n for n in sizes if ",".join(words[:n]) in names), 1)
-        found.append(",".join(words[:size]))
+        name = ",".join(words[:size])
+        found.append(names.get(name, name))
         words = words[size:]
     return [int(word) if word.isdecimal() and len(word) < 10 else word for word in found]
+
+
+def _tight(name: str) -> str:
+    """A name without blanks beside its commas."""
+    return ",".join(part.strip() for part in name.split(","))
 
 
 def _named(labels: Sequence[str], parameters: Sequence[Any]) -> list[int]:

@@ -17,9 +17,14 @@ LOG_NU = r"$\log\,(\nu/4)$"  # and of that of inferred degrees of freedom
 @dataclass(frozen=True)
 class Description:
     """A network, whether its noise is inferred, and the labels of what else its likelihood adds to
-    theta; ``Posterior.to_tree`` says more than that."""
+    theta; ``Posterior.to_tree`` says more than that.
+
+    ``net`` of a module of one's own is one row of weights, as many as it has parameters, which has
+    no copies. ``sizes`` are the widths of all layers, the inputs first and the outputs last.
+    """
 
     net: Layout
+    sizes: tuple[int, ...]
     infers_noise: bool
     extras: tuple[str, ...] = ()
     module: str | None = None
@@ -35,16 +40,11 @@ class Description:
             str(tree["activation"]), bool(tree.get("bias", True)), bool(tree.get("skip", False)),
             int(tree.get("outputs", 1)),
         )  # fmt: skip
-        module = None if tree.get("module") is None else str(tree["module"])
-        return cls(
-            net, bool(noise), tuple(tree.get("extras", ())),
-            module, tuple(tree.get("module_labels", ())),
-        )  # fmt: skip
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """Widths of all layers, the inputs first and the outputs last."""
-        return self.net.sizes
+        sizes, module = net.sizes, None if tree.get("module") is None else str(tree["module"])
+        labels = tuple(tree.get("module_labels", ()))
+        if module is not None:
+            net = Layout(len(labels), (), net.activation, bias=False)
+        return cls(net, sizes, bool(noise), tuple(tree.get("extras", ())), module, labels)
 
     @property
     def words(self) -> str:

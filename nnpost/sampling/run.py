@@ -172,8 +172,13 @@ class Run(TabledPairs):
         and their batches, (D,), by which a statistic of them gets its error
         (numerics/monte_carlo.py)."""
         batches = chain_batches(len(self._kept), self.nwalkers, self.ensembles)
-        index = spread_out(len(batches), most, self.nwalkers)
+        index = self.spread_out(most)
         return self.get_chain(discard=self.burnin, flat=True)[index], batches[index]
+
+    def spread_out(self, most: int) -> np.ndarray:
+        """Indices of at most ``most`` of the :attr:`samples`, spread over rows and walkers: an
+        even stride may be a multiple of the number of walkers, and then shows one of them."""
+        return spread_out(len(self._kept) * self.nwalkers, most, self.nwalkers)
 
     def predict(
         self,

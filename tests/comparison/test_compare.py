@@ -226,7 +226,7 @@ def test_predictions_of_some_places_at_a_time_are_those_of_all(monkeypatch):
 
     monkeypatch.setattr(Posterior, "expected", told)
     monkeypatch.setattr(module, "HELD", 50 * 3 * 7)
-    found = module.predict(post, draws, 50)
+    found = module.predict(post, draws)
     assert max(sizes) == 50 * 3 * 7
     np.testing.assert_allclose(found.mean, whole.mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(found.sd, whole.std(axis=0), rtol=1e-12)

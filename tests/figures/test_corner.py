@@ -16,6 +16,7 @@ from test_overlap import overlapping
 from nnpost import figures
 from nnpost.common.errors import RequestError
 from nnpost.data.dataset import Dataset
+from nnpost.figures.curves import band_draws
 from nnpost.figures.limits import limits
 from nnpost.figures.overlays import DOTS
 from nnpost.figures.parameters import chosen, listed, place
@@ -86,6 +87,9 @@ def test_names_with_commas_are_told_from_lists():
     assert listed("w1,1,w2,2,c", several) == ["w1,1", "w2,2", "c"]
     assert listed("w1,2,0, a1", several) == ["w1,2", 0, "a1"]
     assert listed("w1,b1,3", LABELS) == ["w1", "b1", 3]
+    module = ["0.weight[0, 0]", "0.weight[0, 1]", "0.bias[0]"]  # of a module of one's own
+    assert listed("0.weight[0, 1],0.bias[0],0", module) == ["0.weight[0, 1]", "0.bias[0]", 0]
+    assert listed("0.weight[0,1]", module) == ["0.weight[0, 1]"]
     assert listed("w9,c", LABELS) == ["w9", "c"]  # refused where it is looked up
 
 
@@ -163,6 +167,22 @@ def test_ranges_that_cannot_be_drawn_are_refused(run, ranges, message):
 
 
 # Quantiles, titles, truths
+
+
+def test_draws_of_all_walkers_are_drawn_however_long_the_chain_is(run):
+    """Every other one of 100,000 draws is of every other walker, and of 64,000 every 32nd is of
+    one: the bands of curves and the quantiles would be theirs alone."""
+    walkers = np.arange(run.nwalkers)
+    for rows, own in ((2000, walkers), (100_000 // len(walkers), walkers % 2)):
+        chain = np.tile(CENTRE, (rows, len(walkers), 1))
+        chain[..., -1] = own
+        log_prob = np.zeros(chain.shape[:2])
+        long = dataclasses.replace(run, chain=chain, log_prob=log_prob, discard=0)
+        assert set(band_draws(long)[:, -1]) == set(own)
+    vars(long)["best_sample"] = run.best_sample
+    fig = figures.corner(long, parameters=["c"], unfolded=True, quantiles=(0.25, 0.75))
+    drawn = [line for line in fig.axes[0].lines if line.get_color() == "#404040"]
+    assert [line.get_xdata()[0] for line in drawn] == [0.0, 1.0]
 
 
 def test_quantiles_are_lines_at_the_quantiles_of_the_draws(run):

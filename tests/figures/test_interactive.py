@@ -47,9 +47,9 @@ def test_points_are_folded_draws_with_their_log_posteriors(run, comparison):
     found = traces_of(figure)
     assert set(found) == {"draws", "restarts", "SGD", "MAP", "MLE", "best sample"}
     draws = array(found["draws"]["customdata"])
-    every = -(-len(run.samples) // 2000)
-    theta = nnpost.symmetry.fold(run.post.net, run.samples)[::every]
-    wanted = np.c_[theta, run.sample_log_prob[::every]]
+    at = run.spread_out(2000)
+    theta = nnpost.symmetry.fold(run.post.net, run.samples)[at]
+    wanted = np.c_[theta, run.sample_log_prob[at]]
     np.testing.assert_allclose(draws, wanted, rtol=1e-6)
     ends = nnpost.symmetry.fold(run.post.net, run.fits.theta)
     crowd = array(found["restarts"]["customdata"])
@@ -74,6 +74,18 @@ def test_a_run_without_fits_has_its_best_sample(run):
     assert set(traces_of(interactive.corner(alone))) == {"draws", "best sample"}
 
 
+def test_all_walkers_are_among_the_points_however_long_the_chain_is(run):
+    """Every 2,000th of so many draws is of one and the same walker."""
+    rows, walkers = 2000, run.nwalkers
+    chain = np.ones((rows, walkers, run.post.ndim)) + np.arange(walkers)[:, None]
+    log_prob = np.tile(np.arange(float(walkers)), (rows, 1))
+    long = dataclasses.replace(run, chain=chain, log_prob=log_prob, discard=0, fits=None)
+    vars(long)["best_sample"] = run.best_sample
+    points = array(traces_of(interactive.corner(long))["draws"]["customdata"])
+    assert 1000 < len(points) <= 2000
+    assert set(points[:, -1]) == set(range(walkers))
+
+
 def test_curves_are_those_of_the_networks_and_the_band_holds_nine_tenths(run, comparison):
     figure = json.loads(interactive.fits(run.post, comparison, run).to_json())
     low, band, *_ = figure["data"]
@@ -82,7 +94,7 @@ def test_curves_are_those_of_the_networks_and_the_band_holds_nine_tenths(run, co
         (trace,) = [one for one in figure["data"] if one["name"] == name]
         wanted = run.post.expected(comparison.models[name].theta, x[:, None])
         np.testing.assert_allclose(array(trace["y"]), wanted)
-    curves = run.post.expected(run.samples[:: -(-len(run.samples) // 2000)], x[:, None])
+    curves = run.post.expected(run.samples[run.spread_out(2000)], x[:, None])
     inside = (curves > array(low["y"])) & (curves < array(band["y"]))
     assert inside.mean() == pytest.approx(0.9, abs=0.01)
     np.testing.assert_array_equal(array(band["customdata"]), array(low["y"]))

@@ -10,6 +10,7 @@ from nnpost.common.errors import RequestError
 from nnpost.network.jacobian import jacobian
 from nnpost.network.symmetry import align, copies, fold, group_size
 from nnpost.report.export import export
+from nnpost.report.info import overview
 
 NET = nnpost.MLP(2, (3, 2), "tanh")
 
@@ -177,3 +178,30 @@ def test_a_linear_module_is_sampled_as_the_exact_posterior_says(z_scores, tmp_pa
     draws = run.get_chain(discard=run.burnin, flat=True)
     for found in (run.samples, np.load(tmp_path / "draws.npy")):
         np.testing.assert_array_equal(found, draws)
+
+
+class Slope(nn.Module):
+    """One parameter for all inputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.k = nn.Parameter(torch.tensor(0.5))
+
+    def forward(self, x):
+        return self.k * x.sum(dim=1)
+
+
+def test_a_module_may_have_fewer_parameters_than_inputs(tmp_path):
+    """Whatever reads its run file without the module shows its vectors as they were found."""
+    x = np.random.default_rng(0).normal(size=(20, 3))
+    post = nnpost.Posterior(nnpost.from_module(Slope(), 3), nnpost.Dataset(x, x.sum(axis=1)))
+    fits, path = nnpost.train(post, restarts=2, epochs=5), tmp_path / "slope.h5"
+    how = {"nsteps": 10, "nwalkers": 4, "start": "prior", "moves": "stretch"}
+    run = nnpost.sample(post, path, fits=fits, **how)
+    wanted = {"sgd": fits.sgd.theta, "map": fits.map.theta, "fits": fits.theta}
+    for what, theta in (wanted | {"samples": run.samples}).items():
+        export(path, what, tmp_path / f"{what}.npy")
+        np.testing.assert_array_equal(np.load(tmp_path / f"{what}.npy"), theta)
+    found = overview(path)
+    assert found["network"]["sizes"] == [3, 1]
+    assert found["sgd"]["theta"] == found["sgd"]["theta_found"] == fits.sgd.theta.tolist()

@@ -39,7 +39,8 @@ def corner(
     """
     post, fits = run.post, run.fits
     marks, found = marked_networks(run, fits, comparison), networks_of(run, fits, comparison)
-    draws, heights = _some(run.samples, run.sample_log_prob)
+    at = run.spread_out(_most(post.ndim))
+    draws, heights = run.samples[at], run.sample_log_prob[at]
     ranges = limits(post.labels, draws, list(marks.values()), {})
     names = [plain_label(label) for label in post.labels]
     pair, go = (place(post.labels, x), place(post.labels, y)), plotly().graph_objects
@@ -48,7 +49,7 @@ def corner(
     figure.add_trace(_points(pair, draws, heights, name="draws", marker=light, mode="markers"))
     if fits is not None:
         ended = np.isfinite(fits.theta).all(axis=1)
-        crowd = _some(fold(post.net, all_restarts(fits)), fits.log_prob[ended])
+        crowd = _some_restarts(fold(post.net, all_restarts(fits)), fits.log_prob[ended])
         dots = {"size": 6, "color": OCHRE, "opacity": 0.8}
         figure.add_trace(_points(pair, *crowd, name="restarts", marker=dots, mode="markers"))
     for name in (name for name in ON_TOP if name in marks):
@@ -63,10 +64,16 @@ def corner(
     )
 
 
-def _some(theta: NDArray[Any], log_prob: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """At most so many rows of (N, P) and (N,), evenly spread."""
-    most = min(POINTS, max(1, NUMBERS // theta.shape[1]))
-    every = slice(None, None, -(-len(theta) // most))
+def _most(ndim: int) -> int:
+    """How many points of so many parameters are shown, at most."""
+    return min(POINTS, max(1, NUMBERS // ndim))
+
+
+def _some_restarts(
+    theta: NDArray[Any], log_prob: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """At most so many rows of (R, P) and (R,), evenly spread."""
+    every = slice(None, None, -(-len(theta) // _most(theta.shape[1])))
     return theta[every], log_prob[every]
 
 
