@@ -2,7 +2,8 @@
 
 HDF5 trusts the bytes of a file: a few that are wrong make it loop for minutes, ask for all memory
 or end the process. So a child of this process reads the file first, with little time and memory,
-and says what it found. What has been looked at, or was written here, is not looked at again.
+and says what it found. What has been looked at, or was written here, is not looked at again: a
+refusal is remembered, too, but for one that holds :class:`ForNow`.
 """
 
 from __future__ import annotations
@@ -18,12 +19,16 @@ from pathlib import Path
 
 from .errors import RequestError
 
-__all__ = ["looked_at", "trust"]
+__all__ = ["ForNow", "looked_at", "trust"]
 
 MEMORY, SECONDS, WAIT = 2**30, 4, 60  # bytes more than now, of the processor, and by the clock
-FIT = b"+"
+FIT, PASSING = "+", "~"  # what a child says of a file, and before what holds for now
 _known: dict[tuple[object, ...], str] = {}  # why a file is refused or "", that seen first is first
 REMEMBERED = 256
+
+
+class ForNow(RequestError):
+    """A file cannot be read as things are, which says nothing of its bytes."""
 
 
 def trust(path: str | os.PathLike[str], of: str = "") -> None:
@@ -40,7 +45,8 @@ def _remember(key: tuple[object, ...], refusal: str) -> None:
 
 def _key(path: str | os.PathLike[str]) -> tuple[object, ...]:
     about = os.stat(path)
-    return os.path.abspath(path), about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns
+    changed = about.st_mtime_ns, about.st_ctime_ns  # the second also where the first is put back
+    return os.path.abspath(path), about.st_dev, about.st_ino, about.st_size, *changed
 
 
 def looked_at(path: str | os.PathLike[str], look: Callable[[], None], of: str = "") -> None:
@@ -52,7 +58,10 @@ def looked_at(path: str | os.PathLike[str], look: Callable[[], None], of: str = 
     """
     key = (*_key(path), of)
     if key not in _known:
-        _remember(key, _refusal(path, look))
+        refusal = _refusal(path, look)
+        if refusal.startswith(PASSING):
+            raise ForNow(refusal.removeprefix(PASSING))
+        _remember(key, refusal)
     if _known[key]:
         raise RequestError(_known[key])
 
@@ -63,7 +72,7 @@ def _refusal(path: str | os.PathLike[str], look: Callable[[], None]) -> str:
         look()
         return ""
     said = _said_by_child(look)
-    return "" if said == FIT.decode() else said or _unreadable(path)
+    return "" if said == FIT else said or _unreadable(path)
 
 
 def _unreadable(path: str | os.PathLike[str]) -> str:
@@ -96,7 +105,7 @@ def _said_by_child(look: Callable[[], None]) -> str:
 
 
 def _look_with_little(look: Callable[[], None]) -> bytes:
-    """What a child says: "+", why the file is refused, or nothing where it cannot tell."""
+    """What a child says: FIT, why the file is refused, or nothing where it cannot tell."""
     faulthandler.disable()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
@@ -104,10 +113,12 @@ def _look_with_little(look: Callable[[], None]) -> bytes:
     try:
         look()
     except RequestError as refused:
-        return " ".join(str(refused).split())[:4000].encode("utf-8", "replace")
+        why = " ".join(str(refused).split())[:4000]
+        said = PASSING + why if isinstance(refused, ForNow) else why
+        return said.encode("utf-8", "replace")
     except Exception:
         return b""
-    return FIT
+    return FIT.encode()
 
 
 def _limit() -> None:

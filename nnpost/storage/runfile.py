@@ -28,7 +28,7 @@ import numpy as np
 from .. import __version__
 from ..common.errors import RequestError, nearest
 from ..common.files import reserve, take_place
-from ..common.guard import looked_at, trust
+from ..common.guard import ForNow, looked_at, trust
 from .claims import check_claims
 from .trees import DIGEST, Tree, digest, read_tree, read_whole, room_for, write_tree
 
@@ -129,7 +129,7 @@ def telling_damage(
         yield
     except errors as error:
         if "locking flag" in str(error):  # HDF5's word where the process has it open otherwise
-            raise RequestError(
+            raise ForNow(
                 f"{path} is open elsewhere in this process, in a way that does not go with "
                 "reading a run: close it there first"
             ) from error

@@ -332,6 +332,7 @@ def test_file_that_is_open_in_this_process(refused, run_file):
         line = refused("info", run_file)
     assert "open elsewhere in this process" in line
     assert "close it there first" in line
+    assert main(["info", str(run_file)]) == 0  # that refusal held as long as it was open
 
 
 def test_key_without_its_section(refused):

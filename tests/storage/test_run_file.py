@@ -662,6 +662,19 @@ def test_one_flipped_bit_in_a_chain_is_noticed(path, tmp_path, packed):
             thinned_copy(path, tmp_path / "other.h5", 1)
 
 
+def test_a_file_that_keeps_its_time_is_looked_at_again_where_it_has_changed(path):
+    """As one that `cp -p` restores from a copy may be: the refusal is of what was there before."""
+    job.resume(path, 20)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:64] + bytes(len(whole) - 64))
+    os.utime(path, ns=(10**18, 10**18))
+    with pytest.raises(RequestError, match="damaged"):
+        committed_rows(path)
+    path.write_bytes(whole)
+    os.utime(path, ns=(10**18, 10**18))
+    assert committed_rows(path) == 20
+
+
 @pytest.mark.parametrize("change", ["accepted", "every", "iteration"])
 def test_counts_of_a_thinned_copy_are_looked_at(path, tmp_path, change):
     job.resume(path, 40)
