@@ -42,14 +42,14 @@ def chosen_moves(moves: str, post: Posterior) -> str:
 def usual_moves(exact: bool, inputs: int, sampled: int) -> str:
     """Moves where none are asked for: "collapsed" where the output layer can be integrated out
     (``exact``), "hmc" elsewhere, and where there are several inputs and more than a few parameters
-    in front of the output layer.
+    in front of the output layer, but not so many that "collapsed" goes along gradients itself.
 
     Weights of one unit on several inputs turn together, which moves of an ensemble do not follow:
     two units on ten inputs (diabetes of scikit-learn) had an autocorrelation time of 4,165 steps
     with "collapsed" and of 38 with "hmc" (benchmarks/own_data.py).
     """
-    few = inputs == 1 or sampled <= SEVERAL
-    return "collapsed" if exact and few else "hmc"
+    followed = inputs == 1 or sampled <= SEVERAL or along_gradients("collapsed", sampled)
+    return "collapsed" if exact and followed else "hmc"
 
 
 def uses_gradients(moves: str, post: Posterior) -> bool:

@@ -74,7 +74,7 @@ def sample(
         seed: determines the chain, together with everything else given here.
         moves: "auto" takes "collapsed", or "hmc" where the output layer cannot be integrated out
             (another likelihood or prior of it than a Gaussian, or a module of one's own), and where
-            several inputs have more than 12 parameters in front of that layer; "collapsed" draws
+            several inputs have 13 to 25 parameters in front of that layer; "collapsed" draws
             the layer exactly and samples the rest, along gradients where that is more than 25
             parameters; "stretch", "de", "snooker" and "walk", and along
             gradients "hmc", "hmc-walk" and "hmc-side", act on all parameters. A network without a

@@ -27,8 +27,8 @@ class SampleSettings(Section):
     moves: str = setting(
         "auto",
         one_of("auto", *MOVES),
-        "how walkers move; collapsed draws the output layer exactly; auto: that, or hmc where "
-        "that layer cannot be integrated out or several inputs make many parameters in front of it",
+        "how walkers move; collapsed draws the output layer exactly; auto: that, or hmc where that "
+        "layer cannot be integrated out or several inputs have 13 to 25 parameters in front of it",
     )
     start: str = setting(
         "tempered",

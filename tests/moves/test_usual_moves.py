@@ -14,6 +14,8 @@ CASES = [  # inputs, units, likelihood, moves
     (2, 4, nnpost.Gaussian(0.1), "collapsed"),  # 12 in front of the output layer
     (2, 5, nnpost.Gaussian(0.1), "hmc"),  # 15
     (10, 2, nnpost.Gaussian("infer"), "hmc"),
+    (5, 4, nnpost.Gaussian(0.1), "hmc"),  # 24
+    (10, 10, nnpost.Gaussian("infer"), "collapsed"),  # 110, which goes along gradients, too
     (1, 2, nnpost.StudentT(), "hmc"),
 ]
 
