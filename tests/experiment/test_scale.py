@@ -98,6 +98,13 @@ def test_a_likelihood_of_ones_own_class_may_call_anything_sigma():
     assert post.file_likelihood is post.likelihood
 
 
+@pytest.mark.parametrize("sigma", [3, np.int64(3), np.float32(3), np.float64(3)])
+def test_a_number_of_numpy_is_noise_in_units_of_the_file_as_well(sigma):
+    x = np.linspace(0, 1, 5)
+    data = Dataset(x, 7 * x).scaled(Scaling(np.zeros(1), np.ones(1), 0, 2.0))
+    assert Posterior(MLP(1), data, Gaussian(sigma)).file_likelihood == Gaussian(6.0)
+
+
 def test_a_factor_of_the_errors_has_no_unit(tmp_path):
     post = asked(tmp_path, errors=True).build()
     assert post.likelihood == post.file_likelihood == Gaussian(1.0)

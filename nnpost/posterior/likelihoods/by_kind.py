@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 from ...common.errors import choose
@@ -43,9 +44,9 @@ def with_noise_times(likelihood: Any, factor: float) -> Any:
     noise where y is in other units. Of one's own class ``sigma`` may mean anything, and stays."""
     sigma = getattr(likelihood, "sigma", None)
     known = type(likelihood) in LIKELIHOODS.values()
-    if factor == 1 or not known or not isinstance(sigma, (int, float)):
+    if factor == 1 or not known or not isinstance(sigma, Real):
         return likelihood
-    return replace(likelihood, sigma=sigma * factor)
+    return replace(likelihood, sigma=float(sigma) * factor)
 
 
 def likelihood_to_tree(likelihood: Any) -> dict[str, Any]:
