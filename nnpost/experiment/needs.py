@@ -85,7 +85,8 @@ def needs(experiment: Experiment, points: int, inputs: int, classes: int = 2) ->
     p = float(every + max(2, outputs))  # with those of the noise, whether there are any or not
     exact = integrated_out(experiment)
     auto = usual_moves(exact, inputs, every - outer)
-    gradients = along_gradients(auto if sample.moves == "auto" else sample.moves, every - outer)
+    moves = auto if sample.moves == "auto" else sample.moves
+    gradients = along_gradients(moves, every - outer, exact)
     walkers = sample.ensembles * float(sample.nwalkers or (8 if gradients else max(32, 2 * p)))
     tempered = sample.ensembles * float(experiment.temper.particles) * (sample.start == "tempered")
     starts = min(train.restarts, 2.0 * (POLISH.best + POLISH.spread))

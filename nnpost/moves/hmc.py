@@ -12,6 +12,9 @@ step size of its own: one that starts far out, as where log σ is drawn from a b
 place a million times steeper than that of its neighbours, and would never move by their step. One
 that is still out there at a mark of the warm-up is put where another of its ensemble is (the
 outliers of Vrugt et al. 2009, Int. J. Nonlinear Sci. 10, 273, §3.3).
+
+Where the density is one given latent numbers (:mod:`nnpost.posterior.augmented_layer`), these are
+drawn before each step, for every walker its own: ``given`` makes a density of all full vectors.
 """
 
 from __future__ import annotations
@@ -32,6 +35,8 @@ from .step_size import StepSize
 from .walkers import Walkers
 
 __all__ = ["HamiltonianMove", "Trajectories"]
+
+Given = Callable[[np.ndarray, Random], Density]  # of theta (B, P): a density of B points
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,8 @@ class Tuning:
 class HamiltonianMove(Move):
     """One trajectory for every walker, accepted with the change of energy, all in one call.
 
-    With ``renewal``, a proposal that needs no other walkers, some of its steps follow.
+    With ``renewal``, a proposal that needs no other walkers, some of its steps follow. With
+    ``given``, which goes without it, every step has the density that this draws.
 
     The number of leapfrog steps is drawn at each step around duration / step size, and every
     walker's step size within ±20 %, so that no period of the dynamics is hit for good; after the
@@ -93,14 +99,19 @@ class HamiltonianMove(Move):
         trajectories: Trajectories = Trajectories(),
         tuning: Tuning = Tuning(),
         integrator: Callable[..., Arrival] = leapfrog,
+        given: Given | None = None,
     ) -> None:
         self.density, self.preconditioner, self.renewal = density, preconditioner, renewal
         self.ensembles, self.warmup, self.steps = ensembles, warmup, 0
         self.trajectories, self.tuning, self.integrator = trajectories, tuning, integrator
         self.step = StepSize(np.full((ensembles, 1), np.log(step)))
-        self._walkers = Walkers(Place._fields, density.log_prob_and_grad)
+        self.given = given
+        self._walkers = Walkers(Place._fields, lambda x: self.density.log_prob_and_grad(x))
 
     def propose(self, model: Any, state: Any) -> tuple[Any, np.ndarray]:
+        if self.given is not None:
+            self.density = self.given(state.coords, model.random)
+            self._walkers.forget()
         before = Place(*self._walkers.at(self.density.split(state.coords)))
         now = Place(*(part.copy() for part in before))
         accepted = np.zeros(len(now.x), dtype=bool)
@@ -110,7 +121,9 @@ class HamiltonianMove(Move):
         if self.renewal is not None:
             self._renew(now, self.renewal, model.random)
         if self.steps + 1 in self.tuning.marks(self.warmup):
-            self._rescue(now, model.random)
+            # Latent numbers differ from walker to walker, and with them the densities given them.
+            levels = now.density if self.given is None else state.log_prob
+            self._rescue(now, levels, model.random)
         drawn = self.density.complete(now.x, model.random, now.density)
         # What is drawn is part of the move: where it has no density, nothing has moved.
         fine = np.isfinite(drawn.log_prob)
@@ -163,9 +176,11 @@ class HamiltonianMove(Move):
         accepted[rows] = True
         return np.exp(np.minimum(energy, 0))
 
-    def _rescue(self, now: Place, rng: Random) -> None:
-        """Put lost walkers where others of their ensemble are, in place; in the warm-up only."""
-        density = now.density.reshape(self.ensembles, -1)
+    def _rescue(self, now: Place, levels: np.ndarray, rng: Random) -> None:
+        """Put lost walkers where others of their ensemble are, in place; in the warm-up only.
+
+        ``levels`` (B,) are log densities by which they are told."""
+        density = levels.reshape(self.ensembles, -1)
         depth = self.tuning.lost * np.sqrt(self.density.ndim)
         least = density.max(axis=1, keepdims=True) - depth
         for e, lost in enumerate(density < least):

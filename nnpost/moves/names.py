@@ -33,10 +33,13 @@ WARMUP = 200  # steps
 
 
 def chosen_moves(moves: str, post: Posterior) -> str:
-    """The moves that "auto" stands for, of :func:`usual_moves`."""
-    net = post.net
-    usual = usual_moves(post.exact_layer, net.inputs, net.ndim - net.n_output)
-    return usual if moves == "auto" else moves
+    """The moves that "auto" stands for: of :func:`usual_moves`, and "collapsed" where the output
+    layer can be integrated out given latent numbers of the points."""
+    if moves != "auto":
+        return moves
+    if post.collapses and not post.exact_layer:
+        return "collapsed"
+    return usual_moves(post.exact_layer, post.net.inputs, post.net.ndim - post.net.n_output)
 
 
 def usual_moves(exact: bool, inputs: int, sampled: int) -> str:
@@ -57,9 +60,10 @@ def uses_gradients(moves: str, post: Posterior) -> bool:
 
     Other moves only combine walkers and stay within what an ensemble spans.
     """
-    return along_gradients(moves, post.ndim - post.net.n_output)
+    return along_gradients(moves, post.ndim - post.net.n_output, post.exact_layer)
 
 
-def along_gradients(moves: str, sampled: int) -> bool:
-    """The same for so many parameters in front of the output layer."""
-    return moves == "hmc" or (moves == "collapsed" and sampled > MANY)
+def along_gradients(moves: str, sampled: int, exact: bool) -> bool:
+    """The same for so many parameters in front of an output layer that is, or is not, integrated
+    out without latent numbers."""
+    return moves == "hmc" or (moves == "collapsed" and (sampled > MANY or not exact))

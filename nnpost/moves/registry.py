@@ -11,11 +11,12 @@ import numpy as np
 
 from ..network.neurons import exchangeable, neuron_blocks, symmetry_of
 from ..numerics.student_mixture import StudentMixture
+from ..posterior.augmented_layer import AugmentedLayer, LayerGivenLatents
 from ..posterior.folded import FoldedPosterior
 from ..posterior.output_layer import OutputLayer
 from ..posterior.posterior import Posterior
-from ..posterior.spaces import Layer
-from ..posterior.whole import FoldedWhole, Whole
+from ..posterior.spaces import Layer, folded_space
+from ..posterior.whole import Whole
 from . import names
 from .differential_evolution import DifferentialEvolution
 from .direct import DirectMove
@@ -23,6 +24,7 @@ from .ensemble import EnsembleMove
 from .folded import Folded
 from .fresh_networks import FreshNetworks
 from .hmc import HamiltonianMove, Trajectories
+from .in_turn import InTurn
 from .independence import FoldedIndependence
 from .manifold_mala import ManifoldMALA
 from .mass_matrix import NeuronMassMatrix, Preconditioner, SideDirections, WalkDirections
@@ -95,7 +97,30 @@ def collapsed_hamiltonian(
     )  # fmt: skip
 
 
-def exchanged(layer: Layer) -> list[np.ndarray]:
+def augmented_hamiltonian(
+    post: Posterior,
+    ensembles: int,
+    warmup: int = WARMUP,
+    mixtures: Sequence[StudentMixture] = (),
+    seen: np.ndarray | None = None,
+    trajectories: Trajectories = USUAL,
+) -> HamiltonianMove | InTurn:
+    """The move that integrates the output layer out given latent numbers of the points, followed by
+    fresh networks of all parameters from ``mixtures``, if any."""
+    layer = AugmentedLayer(post)
+    metric = NeuronMassMatrix(exchanged(layer), _scales(post)[layer.hidden_index])
+    move = HamiltonianMove(
+        LayerGivenLatents(layer, np.empty((0, 0))), metric, ensembles, warmup,
+        trajectories=trajectories, given=layer.given,
+    )  # fmt: skip
+    if not mixtures:
+        return move
+    whole = Whole(post)
+    fresh = _fresh(whole, mixtures, seen)
+    return InTurn([move, *(EnsembleMove(fresh, ensembles, whole) for _ in range(WHOLE.renewals))])
+
+
+def exchanged(layer: Layer | AugmentedLayer) -> list[np.ndarray]:
     """Coordinates of h that neurons exchange, (n, k) arrays as in :func:`exchangeable`."""
     place = np.full(layer.post.ndim, -1)
     place[layer.hidden_index] = np.arange(layer.ndim)
@@ -125,14 +150,20 @@ def whole_hamiltonian(
 ) -> HamiltonianMove:
     """The same where the output layer cannot be integrated out: in the coordinates of whole.py,
     with fresh networks from ``mixtures``, if any, after each trajectory."""
-    whole, renewal = Whole(post), None
-    if mixtures:
-        known = np.empty((0, post.ndim)) if seen is None else seen
-        renewal = FoldedIndependence(tuple(mixtures), FoldedWhole(whole), whole.split(known))
+    whole = Whole(post)
+    renewal = _fresh(whole, mixtures, seen) if mixtures else None
     metric = NeuronMassMatrix(exchanged(whole), _scales(post))
     return HamiltonianMove(
         whole, metric, ensembles, warmup, renewal=renewal, trajectories=trajectories
     )
+
+
+def _fresh(
+    layer: Layer, mixtures: Sequence[StudentMixture], seen: np.ndarray | None
+) -> FoldedIndependence:
+    """Fresh networks from ``mixtures``, in the space of a layer; ``seen`` (N, P) are draws."""
+    known = np.empty((0, layer.post.ndim)) if seen is None else seen
+    return FoldedIndependence(tuple(mixtures), folded_space(layer), layer.split(known))
 
 
 def _neurons(post: Posterior, ensembles: int) -> NeuronMassMatrix:
@@ -178,6 +209,8 @@ def make_move(
     """
     if moves == "hmc" and not post.exact_layer:
         return whole_hamiltonian(post, ensembles, warmup, mixtures, seen)
+    if moves == "collapsed" and not post.exact_layer:
+        return augmented_hamiltonian(post, ensembles, warmup, mixtures, seen)
     if moves in GRADIENT_MOVES:
         return GRADIENT_MOVES[moves](post, ensembles, warmup)
     if moves != "collapsed":
@@ -191,8 +224,7 @@ def make_move(
         return _among_basins(layer, ensembles, tuple(mixtures))
     proposals = collapsed_proposals(post)
     if mixtures:
-        known = np.empty((0, post.ndim)) if seen is None else seen
-        fresh = FoldedIndependence(tuple(mixtures), FoldedPosterior(layer), layer.split(known))
+        fresh = _fresh(layer, mixtures, seen)
         proposals.append((fresh, FRESH if layer.ndim <= FEW else FRESH_IN_MANY))
     return EnsembleMove(proposals, ensembles, layer)
 

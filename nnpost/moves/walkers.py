@@ -18,17 +18,23 @@ class Walkers:
     with it, under ``names``.
     """
 
+    arrays: list[np.ndarray]
+
     def __init__(
         self, names: Sequence[str], look: Callable[[np.ndarray], Sequence[np.ndarray]]
     ) -> None:
         self.names, self.look = names, look
-        self.arrays = [np.empty((0, 0)) for _ in names]
+        self.forget()
 
     def at(self, x: np.ndarray) -> Sequence[np.ndarray]:
         """The arrays, found anew where these are not the places that were left."""
         if not np.array_equal(x, self.arrays[0]):
             self.arrays = [x, *self.look(x)]
         return self.arrays
+
+    def forget(self) -> None:
+        """Find all anew the next time."""
+        self.arrays = [np.empty((0, 0)) for _ in self.names]
 
     def get_state(self) -> dict[str, np.ndarray]:
         """All arrays by name."""

@@ -3,8 +3,9 @@
 ``Posterior.log_prob`` is a plain function of flat vectors, vectorised over any leading shape. Most
 likelihoods are Gaussian in the residuals, log L = −τ/2 · SSE + constant(τ), and differ in the
 precision τ and in the constants that they keep; that is what lets ``output_layer`` integrate the
-output layer out exactly. Those of any other form (likelihoods/) are summed by torch, and all
-parameters are sampled.
+output layer out exactly. Those of any other form (likelihoods/) are summed by torch; under some
+the output layer is integrated out given latent numbers of the points (augmented_layer.py), and
+under others all parameters are sampled.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from ..network.mlp import MLP
 from .density import Drawn
 from .engine import Engine, engine_for
 from .gaussian_sums import GaussianSums, Noise
+from .likelihoods.augmentable import Augmentable
 from .likelihoods.by_kind import likelihood_from_tree, likelihood_to_tree, with_noise_times
 from .likelihoods.gaussian import MSE, Likelihood
 from .likelihoods.own import OwnLikelihood
@@ -151,9 +153,22 @@ class Posterior:
     def exact_layer(self) -> bool:
         """Whether the output layer can be integrated out: the likelihood is Gaussian, and the
         network has one that is known and whose prior is Gaussian."""
+        return self.gaussian and self._gaussian_layer
+
+    @property
+    def collapses(self) -> bool:
+        """Whether it can be integrated out so, or given latent numbers of the points
+        (augmented_layer.py), where anything is left to be sampled then."""
+        return self.exact_layer or (self._augmentable and self._gaussian_layer)
+
+    @property
+    def _augmentable(self) -> bool:
+        return isinstance(self.likelihood, Augmentable) and self.ndim > self.net.n_output
+
+    @property
+    def _gaussian_layer(self) -> bool:
         layer = np.arange(self.net.n_hidden, self.net.ndim)
-        known = self.net.linear_output and gaussian_at(self.prior_density, layer)
-        return self.gaussian and known
+        return self.net.linear_output and gaussian_at(self.prior_density, layer)
 
     @property
     def least_squares(self) -> bool:
@@ -166,6 +181,15 @@ class Posterior:
         """What :attr:`exact_layer` would ask for, in words."""
         if not self.gaussian:
             return f"a Gaussian likelihood, and this is {self.words}"
+        return self._gaussian_layer_needs
+
+    @property
+    def collapse_needs(self) -> str:
+        """What :attr:`collapses` would ask for, in words."""
+        return self._gaussian_layer_needs if self._augmentable else self.exact_layer_needs
+
+    @property
+    def _gaussian_layer_needs(self) -> str:
         if self.net.linear_output:
             return f"a Gaussian prior of the output layer, and this is {type(self.prior).__name__}"
         return f"a network whose layers are known, and this is {self.net.words}"

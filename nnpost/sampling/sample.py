@@ -22,7 +22,6 @@ from ..common.errors import RequestError
 from ..common.parallel import threads_for
 from ..common.progress import Progress, open_progress
 from ..common.rules import SEED, checked
-from ..moves.hmc import HamiltonianMove
 from ..moves.names import WARMUP
 from ..moves.registry import make_move
 from ..posterior.posterior import Posterior
@@ -73,10 +72,12 @@ def sample(
         nsteps: steps of every walker; None takes 5000.
         seed: determines the chain, together with everything else given here.
         moves: "auto" takes "collapsed", or "hmc" where the output layer cannot be integrated out
-            (another likelihood or prior of it than a Gaussian, or a module of one's own), and where
-            several inputs have 13 to 25 parameters in front of that layer; "collapsed" draws
+            (another prior of it than a Gaussian, a module of one's own, or a likelihood that is no
+            Gaussian, Student's t or several of Gaussian targets), and where several inputs have 13
+            to 25 parameters in front of that layer under one Gaussian; "collapsed" draws
             the layer exactly and samples the rest, along gradients where that is more than 25
-            parameters; "stretch", "de", "snooker" and "walk", and along
+            parameters, and wherever the likelihood is not one Gaussian; "stretch", "de",
+            "snooker" and "walk", and along
             gradients "hmc", "hmc-walk" and "hmc-side", act on all parameters. A network without a
             hidden layer whose noise is given is drawn exactly and directly by "collapsed".
         start: "tempered" (one tempered run for each ensemble), "fits" (end points of restarts),
@@ -261,8 +262,9 @@ def _first_state(
 
 def _check_warmup(move: emcee.moves.Move, settings: SampleSettings) -> None:
     """A chain that is continued was tuned during as many steps as it was begun with."""
-    if isinstance(move, HamiltonianMove) and settings.discarded < move.warmup:
+    warmup = getattr(move, "warmup", 0)
+    if settings.discarded < warmup:
         raise RequestError(
-            f"sample.discard: found {settings.discarded}, expected at least the {move.warmup} "
+            f"sample.discard: found {settings.discarded}, expected at least the {warmup} "
             "steps during which this chain was tuned"
         )

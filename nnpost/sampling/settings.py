@@ -95,11 +95,11 @@ class SampleSettings(Section):
         output layer cannot be integrated out.
         """
         moves, nsteps = chosen_moves(self.moves, post), self.steps
-        if moves == "collapsed" and not post.exact_layer:
+        if moves == "collapsed" and not post.collapses:
             self.refuse(
                 "moves",
                 'found "collapsed", which integrates the output layer out, and that needs '
-                f'{post.exact_layer_needs}; use "hmc"',
+                f'{post.collapse_needs}; use "hmc"',
             )
         spanning = not uses_gradients(moves, post)
         least = 2 * post.ndim if spanning else 2

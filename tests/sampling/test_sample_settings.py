@@ -13,7 +13,7 @@ from nnpost.sampling.settings import SampleSettings
 def of(ndim):
     """As much of a posterior as matters: its parameters, three of them of the output layer."""
     net = SimpleNamespace(inputs=1, ndim=ndim, n_output=3)
-    return SimpleNamespace(exact_layer=True, ndim=ndim, net=net)
+    return SimpleNamespace(exact_layer=True, collapses=True, ndim=ndim, net=net)
 
 
 def test_the_number_of_walkers_that_is_chosen():

@@ -12,7 +12,8 @@ from torch import Tensor
 from ...common.errors import RequestError
 from ...common.rules import checked
 from ..rules import CLASSES
-from .gaussian import log_density_of
+from .augmentable import GivenLatents
+from .gaussian import LOG_2PI, log_density_of
 from .pointwise import Extra, no_errors
 
 __all__ = ["GaussianTargets"]
@@ -68,6 +69,26 @@ class GaussianTargets:
     ) -> np.ndarray:
         """(B, n, k)"""
         return np.asarray(f + np.exp(extra)[:, None] * rng.standard_normal(f.shape))
+
+    def draw_latents(
+        self,
+        f: np.ndarray,
+        y: np.ndarray,
+        yerr: np.ndarray | None,
+        extra: np.ndarray,
+        rng: np.random.RandomState,
+    ) -> np.ndarray:
+        """None are needed: (B, 0)."""
+        return np.empty((len(f), 0))
+
+    def given_latents(
+        self, latents: np.ndarray, y: np.ndarray, yerr: np.ndarray | None, extra: np.ndarray
+    ) -> GivenLatents:
+        """What it is already: y_k ~ N(f_k, σ_k²)."""
+        precision = np.exp(-2 * extra)[..., None] * np.ones(len(y))
+        beside = -len(y) * (extra + 0.5 * LOG_2PI).sum(axis=1)
+        slopes = np.full(extra.shape, -float(len(y)))
+        return GivenLatents(precision, precision * y.T, beside, slopes, -2 * np.eye(self.targets))
 
     def words(self, n: int, weighted: bool) -> str:
         return f"{self.targets} targets, each Gaussian, σ inferred"

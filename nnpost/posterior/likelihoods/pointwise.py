@@ -2,7 +2,8 @@
 
 The Gaussian ones of gaussian.py are sums of squares, which compiled kernels make and which leave
 the output layer to be integrated out. These here are sums of whatever ``log_density`` says, made by
-torch (pointwise_sums.py), and all parameters of the network are sampled.
+torch (pointwise_sums.py), and all parameters of the network are sampled, or all but the output
+layer where they are Gaussian given latent numbers (augmentable.py).
 """
 
 from __future__ import annotations

@@ -9,11 +9,13 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
+from scipy.special import digamma, gammaln
 from torch import Tensor
 
 from ...common.rules import checked
 from ..description import LOG_NU, LOG_SIGMA
 from ..rules import NOISE
+from .augmentable import GivenLatents
 from .pointwise import Extra
 
 __all__ = ["StudentT"]
@@ -69,10 +71,38 @@ class StudentT:
     def draw(
         self, f: np.ndarray, yerr: np.ndarray | None, extra: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
-        own = torch.from_numpy(np.asarray(extra, dtype=float))
-        nu, sigma = self._nu(own).numpy(), self._log_sigma(own).exp().numpy()
-        scale = sigma if yerr is None else sigma * yerr
-        return np.asarray(f + scale * rng.standard_t(np.broadcast_to(nu, f.shape)))
+        nu, log_scale = self._numbers(extra, yerr)
+        return np.asarray(f + np.exp(log_scale) * rng.standard_t(np.broadcast_to(nu, f.shape)))
+
+    def draw_latents(
+        self,
+        f: np.ndarray,
+        y: np.ndarray,
+        yerr: np.ndarray | None,
+        extra: np.ndarray,
+        rng: np.random.RandomState,
+    ) -> np.ndarray:
+        """t is normal with precision λ ~ Gamma(ν/2, ν/2) (Andrews & Mallows 1974, J. R. Stat. Soc.
+        B 36, 99): λ | y, f ~ Gamma((ν + 1)/2, (ν + z²)/2), z = (y − f)/σ: (B, n)."""
+        nu, log_scale = self._numbers(extra, yerr)
+        z = (y - f) * np.exp(-log_scale)
+        shape = np.broadcast_to(0.5 * (nu + 1), f.shape)
+        return np.asarray(rng.standard_gamma(shape) / (0.5 * (nu + z**2)))
+
+    def given_latents(
+        self, latents: np.ndarray, y: np.ndarray, yerr: np.ndarray | None, extra: np.ndarray
+    ) -> GivenLatents:
+        """y ~ N(f, σ²/λ); beside it the density of λ itself."""
+        nu, log_scale = self._numbers(extra, yerr)
+        half, n, log_latents = 0.5 * nu, len(y), np.log(latents)
+        precision = (latents * np.exp(-2 * log_scale))[:, None]
+        each = (half - 0.5) * log_latents - half * latents - log_scale - 0.5 * math.log(2 * math.pi)
+        beside = each.sum(axis=1) + n * (half * np.log(half) - gammaln(half))[:, 0]
+        slopes, powers = np.full(extra.shape, -float(n)), np.full((1, extra.shape[1]), -2.0)
+        if self.nu == "infer":
+            each = log_latents - latents + np.log(half) + 1 - digamma(half)
+            slopes[:, -1], powers[:, -1] = half[:, 0] * each.sum(axis=1), 0.0
+        return GivenLatents(precision, precision * y, beside, slopes, powers)
 
     def words(self, n: int, weighted: bool) -> str:
         nu = "ν inferred" if self.nu == "infer" else f"ν = {self.nu:g}"
@@ -86,6 +116,12 @@ class StudentT:
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> StudentT:
         return cls(tree.get("nu", "infer"), tree.get("sigma", "infer"))
+
+    def _numbers(self, extra: np.ndarray, yerr: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """ν (B or 1, 1), and the log of the scale of all noise, (B or 1, 1 or n)."""
+        own = torch.from_numpy(np.asarray(extra, dtype=float))
+        log_sigma = self._log_sigma(own).numpy()
+        return self._nu(own).numpy(), log_sigma if yerr is None else log_sigma + np.log(yerr)
 
     def _nu(self, extra: Tensor) -> Tensor:
         """ν of every vector, (B or 1, 1)."""
