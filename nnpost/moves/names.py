@@ -51,7 +51,7 @@ def usual_moves(exact: bool, inputs: int, sampled: int) -> str:
     two units on ten inputs (diabetes of scikit-learn) had an autocorrelation time of 4,165 steps
     with "collapsed" and of 38 with "hmc" (benchmarks/own_data.py).
     """
-    followed = inputs == 1 or sampled <= SEVERAL or along_gradients("collapsed", sampled)
+    followed = inputs == 1 or sampled <= SEVERAL or along_gradients("collapsed", sampled, exact)
     return "collapsed" if exact and followed else "hmc"
 
 

@@ -16,14 +16,16 @@ CASES = [  # inputs, units, likelihood, moves
     (10, 2, nnpost.Gaussian("infer"), "hmc"),
     (5, 4, nnpost.Gaussian(0.1), "hmc"),  # 24
     (10, 10, nnpost.Gaussian("infer"), "collapsed"),  # 110, which goes along gradients, too
-    (1, 2, nnpost.StudentT(), "hmc"),
+    (1, 2, nnpost.StudentT(), "collapsed"),  # given latent numbers
+    (1, 2, nnpost.Poisson(), "hmc"),
 ]
 
 
 @pytest.mark.parametrize(("inputs", "units", "likelihood", "moves"), CASES)
 def test_auto_goes_by_the_output_layer_and_the_inputs(inputs, units, likelihood, moves):
     x = np.random.default_rng(0).normal(size=(20, inputs))
-    post = nnpost.Posterior(nnpost.MLP(inputs, (units,)), nnpost.Dataset(x, x[:, 0]), likelihood)
+    data = nnpost.Dataset(x, np.arange(20.0))  # counts, and numbers like others
+    post = nnpost.Posterior(nnpost.MLP(inputs, (units,)), data, likelihood)
     assert chosen_moves("auto", post) == moves
     assert chosen_moves("de", post) == "de"
 
