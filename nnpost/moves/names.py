@@ -49,7 +49,7 @@ def usual_moves(exact: bool, inputs: int, sampled: int) -> str:
 
     Weights of one unit on several inputs turn together, which moves of an ensemble do not follow:
     two units on ten inputs (diabetes of scikit-learn) had an autocorrelation time of 4,165 steps
-    with "collapsed" and of 38 with "hmc" (benchmarks/own_data.py).
+    with "collapsed" and of 24 with "hmc" (benchmarks/own_data.py).
     """
     followed = inputs == 1 or sampled <= SEVERAL or along_gradients("collapsed", sampled, exact)
     return "collapsed" if exact and followed else "hmc"
