@@ -28,15 +28,17 @@ from sampling import one_core
 
 import nnpost
 from nnpost.comparison.effort import FULL
+from nnpost.numerics.monte_carlo import spread_out
 from nnpost.prediction.scores import log_mean_density
 
 TABLES = ("nile", "engel", "longley")
 
 
 def lppd(post: nnpost.Posterior, theta: np.ndarray, name: str) -> float:
-    """Of the rows held out, by so many of the draws (D, P) as nnpost scores, in nats a row."""
+    """Of the rows held out, by so many of the draws (N, W, P) as nnpost scores, in nats a row."""
     *_, x, y = divided(CASES[name])
-    some = theta[:: -(-len(theta) // FULL.targets)]
+    flat = theta.reshape(-1, post.ndim)
+    some = flat[spread_out(len(flat), FULL.targets, theta.shape[1])]
     density = log_mean_density(post.pointwise_log_likelihood(some, nnpost.Dataset(x, y)))
     return float(post.data.scaling.log_density_to_file(density).mean())
 
@@ -65,7 +67,7 @@ def beside(name: str) -> dict[str, dict[str, float]]:
             "seconds": spent,
             "rate": effective / spent,
             "rhat": rhat,
-            "lppd": lppd(post, draws.theta.reshape(-1, post.ndim), name),
+            "lppd": lppd(post, draws.theta, name),
         }
     return told
 

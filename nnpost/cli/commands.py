@@ -318,7 +318,7 @@ def thin(args: argparse.Namespace, line: str) -> int:
     from ..storage.read_chain import thinned_copy
 
     thinned_copy(args.file, args.to, args.every)
-    print_unless_quiet(args, f"{args.to}: every {args.every}th row of {args.file}")
+    print_unless_quiet(args, f"{args.to}: one row in {args.every:,} of {args.file}")
     return DONE
 
 

@@ -224,7 +224,7 @@ def _groups(
     for key, there, here in old.differences(made):
         raise RequestError(
             f"{path} cannot be continued: {key} = {there} in the file, {here} asked for; "
-            "run without resume"
+            "ask for what is in the file, or leave resume out to sample anew"
         )
     return as_groups(replace(made, seconds=old.spent))
 

@@ -175,7 +175,7 @@ def thinned_copy(
                 read_whole(old, name)
         rows = iteration // every
         if rows == 0:
-            raise RequestError(f"{source} has {iteration} rows: cannot keep every {every}th")
+            raise RequestError(f"{source} has {iteration} rows: cannot keep one in {every:,}")
         with lock(target), replacing(target, _room_for_copy(old, rows)) as new:
             for name in others:
                 group = new.create_group(name, track_order=True)

@@ -507,7 +507,7 @@ def test_a_thinned_copy_is_small_and_whole(path, tmp_path):
     assert read_chain(again).every == 20
     with pytest.raises(RequestError, match="every: found 0, expected a whole number"):
         thinned_copy(again, tmp_path / "none.h5", 0)
-    with pytest.raises(RequestError, match="has 20 rows: cannot keep every 21th"):
+    with pytest.raises(RequestError, match="has 20 rows: cannot keep one in 21"):
         thinned_copy(again, tmp_path / "none.h5", 21)
     assert not (tmp_path / "none.h5").exists()
 
