@@ -123,6 +123,7 @@ def test_classes_have_probabilities(labels):
 @pytest.mark.parametrize("kind", [PosteriorRegressor, PosteriorClassifier])
 def test_scikit_learn_finds_nothing_to_object_to(kind):
     skipped = {"check_array_api_input"}
-    found = check_estimator(kind(**QUICK), on_skip=None)
+    # One unit orders classes along a line; those of a check lie in a plane.
+    found = check_estimator(kind(**QUICK | {"hidden": (2,)}), on_skip=None)
     left = {one["check_name"] for one in found if one["status"] != "passed"}
     assert left <= skipped
